@@ -1,0 +1,160 @@
+import type { Status } from '../api/generated/types.ts';
+import type { KubernetesObject, ObjectKey } from '../api/meta.ts';
+import type { ResourceType } from '../api/resource-type.ts';
+
+/** Who asks: as authentication found it. */
+export interface UserInfo {
+  readonly name: string;
+  readonly groups: readonly string[];
+}
+
+/** What comes with every request besides the object. */
+export interface RequestContext {
+  readonly user: UserInfo;
+  readonly dryRun?: boolean;
+  readonly fieldManager?: string;
+  readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
+  /** `status`, `scale` ...: the part of the object that is meant. */
+  readonly subresource?: string;
+  /** Receives what the client should be told besides the answer (HTTP `Warning` headers). */
+  readonly warn?: (message: string) => void;
+}
+
+/** One version of one object, with its wire form at hand: `json()` is made at most once for each version. */
+export interface StoredObject<T extends KubernetesObject = KubernetesObject> {
+  readonly object: T;
+  json(): Buffer;
+}
+
+export interface StoredList<T extends KubernetesObject = KubernetesObject> {
+  readonly items: readonly StoredObject<T>[];
+  readonly resourceVersion: string;
+  /** Present when there is more: hand it back as `continue`. */
+  readonly continue?: string;
+  readonly remainingItemCount?: number;
+}
+
+export interface ListRequest {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly limit?: number;
+  readonly continue?: string;
+  readonly resourceVersion?: string;
+  readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan';
+}
+
+export interface WatchRequest extends Pick<ListRequest, 'namespace' | 'labelSelector' | 'fieldSelector'> {
+  /** Events after this version; when absent or `0`, first an ADDED for everything there is. */
+  readonly resourceVersion?: string;
+  /** With a version too: first an ADDED for everything there is, then a bookmark that says so. */
+  readonly sendInitialEvents?: boolean;
+}
+
+export type StoredWatchEvent<T extends KubernetesObject = KubernetesObject> =
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly item: StoredObject<T> }
+  /** `initialEnd`: the initial events have all been sent. */
+  | { readonly type: 'BOOKMARK'; readonly resourceVersion: string; readonly initialEnd: boolean };
+
+export interface StoredWatchHandler<T extends KubernetesObject = KubernetesObject> {
+  /** Synchronous; in order, each exactly once. Must not block. */
+  events(batch: readonly StoredWatchEvent<T>[]): void;
+  closed(error?: Error): void;
+}
+
+export interface DeleteRequest {
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: 'Orphan' | 'Background' | 'Foreground';
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+}
+
+export interface PatchRequest {
+  readonly type: 'json' | 'merge' | 'strategic' | 'apply';
+  readonly body: unknown;
+  readonly force?: boolean;
+}
+
+/**
+ * What a request means: the semantics of the API without its wire. The in-process client and the HTTP server are both
+ * thin over this. Failures are `ApiError`s. Objects handed in are parsed JSON from outside and not trusted.
+ */
+export interface Registry {
+  /** Every resource that is served now, custom ones included. */
+  types(): readonly ResourceType[];
+  find(group: string, version: string, plural: string): ResourceType | undefined;
+  /** The subresources of a resource: `status`, `scale`, `binding` ... */
+  subresources(type: ResourceType): readonly string[];
+  /** The newest durable version of the whole store. */
+  readonly resourceVersion: string;
+
+  get<T extends KubernetesObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    context: RequestContext,
+  ): Promise<StoredObject<T>>;
+  list<T extends KubernetesObject>(
+    type: ResourceType<T>,
+    request: ListRequest,
+    context: RequestContext,
+  ): Promise<StoredList<T>>;
+  /** `namespace` is the one of the URL; an object that names another is refused. */
+  create<T extends KubernetesObject>(
+    type: ResourceType<T>,
+    namespace: string | undefined,
+    object: unknown,
+    context: RequestContext,
+  ): Promise<StoredObject<T>>;
+  update<T extends KubernetesObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    object: unknown,
+    context: RequestContext,
+  ): Promise<StoredObject<T>>;
+  patch<T extends KubernetesObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    patch: PatchRequest,
+    context: RequestContext,
+  ): Promise<StoredObject<T>>;
+  delete<T extends KubernetesObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    request: DeleteRequest,
+    context: RequestContext,
+  ): Promise<StoredObject<T> | Status>;
+  deleteCollection<T extends KubernetesObject>(
+    type: ResourceType<T>,
+    list: ListRequest,
+    request: DeleteRequest,
+    context: RequestContext,
+  ): Promise<StoredList<T>>;
+  /** POST below an object: `binding`, `eviction`, `token`. */
+  createSubresource(
+    type: ResourceType,
+    key: ObjectKey,
+    subresource: string,
+    body: unknown,
+    context: RequestContext,
+  ): Promise<object>;
+  /** GET, PUT or PATCH of what is below an object and is not the object: `scale`. */
+  getSubresource(type: ResourceType, key: ObjectKey, subresource: string, context: RequestContext): Promise<object>;
+  updateSubresource(
+    type: ResourceType,
+    key: ObjectKey,
+    subresource: string,
+    body: unknown,
+    context: RequestContext,
+  ): Promise<object>;
+  patchSubresource(
+    type: ResourceType,
+    key: ObjectKey,
+    subresource: string,
+    patch: PatchRequest,
+    context: RequestContext,
+  ): Promise<object>;
+  watch<T extends KubernetesObject>(
+    type: ResourceType<T>,
+    request: WatchRequest,
+    handler: StoredWatchHandler<T>,
+  ): { stop(): void };
+}
