@@ -11,7 +11,9 @@ const text = fs.readFileSync(manifest, 'utf8');
 const embedded = text.replace(/( {2}server\.mjs: \|\n)[\s\S]*$/, (_, head) => head + indented);
 if (process.argv.includes('--check')) {
   if (embedded !== text) {
-    console.error('examples/kv.yaml does not hold examples/kv/server.mjs as it is: run node scripts/embed-examples.mjs');
+    console.error(
+      'examples/kv.yaml does not hold examples/kv/server.mjs as it is: run node scripts/embed-examples.mjs',
+    );
     process.exit(1);
   }
 } else fs.writeFileSync(manifest, embedded);

@@ -1,0 +1,83 @@
+import { Command, CommanderError } from 'commander';
+
+import { ApiError } from '../api/errors.ts';
+import { applyCommand } from './commands/apply.ts';
+import { deleteCommand } from './commands/delete.ts';
+import { describeCommand } from './commands/describe.ts';
+import { dnsCommand } from './commands/dns.ts';
+import { downCommand } from './commands/down.ts';
+import { execCommand } from './commands/exec.ts';
+import { getCommand } from './commands/get.ts';
+import { kubeconfigCommand } from './commands/kubeconfig.ts';
+import { logsCommand } from './commands/logs.ts';
+import { scaleCommand } from './commands/scale.ts';
+import { statusCommand } from './commands/status.ts';
+import { upCommand } from './commands/up.ts';
+import { CliError } from './errors.ts';
+import { processOutput as output } from './output.ts';
+import { version } from './version.ts';
+
+const program = new Command('berth')
+  .description('Stateful clusters with stable names, volumes and DNS names, over the Kubernetes API.')
+  .version(version(), '-v, --version')
+  .showSuggestionAfterError()
+  .configureHelp({ sortSubcommands: false })
+  .enablePositionalOptions()
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+Examples:
+  berth up -f examples/kv.yaml           start a cluster and run what the file says
+  berth get statefulsets,pods,pvc        what there is
+  berth scale statefulset/kv --replicas 5
+  berth logs kv-0 -f
+  berth exec -it kv-0 -- sh
+  berth dns kv.default.svc.cluster.local SRV
+  berth down                             end all pods, highest ordinal first; data stays
+`,
+  );
+
+for (const command of [
+  upCommand(output),
+  downCommand(output),
+  statusCommand(output),
+  applyCommand(output),
+  deleteCommand(output),
+  getCommand(output),
+  describeCommand(output),
+  scaleCommand(output),
+  logsCommand(output),
+  execCommand(output),
+  dnsCommand(output),
+  kubeconfigCommand(output),
+]) {
+  program.addCommand(command);
+}
+
+/** Says what went wrong in one message, and what to do about it; the exit code is the result. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has said it already
+  if (error instanceof CliError) {
+    output.note(`berth: ${error.message}`);
+    if (error.hint !== undefined) output.note(`  ${error.hint}`);
+    return error.exitCode;
+  }
+  if (error instanceof ApiError) {
+    output.note(`berth: ${error.message}`);
+    return 1;
+  }
+  output.note(`berth: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  output.note('  this is a defect in Berth; please report it with the lines above');
+  return 70;
+}
+
+// `berth get pods | head` ends us, quietly.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+program.parseAsync().then(
+  () => undefined,
+  (error: unknown) => {
+    process.exitCode = report(error);
+  },
+);
