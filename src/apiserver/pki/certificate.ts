@@ -89,14 +89,16 @@ function extensionsOf(request: CertificateRequest, key: KeyObject, issuerKey: Ke
   const extensions = [
     extension(EXTENSION.basicConstraints, true, sequence(...(authority ? [boolean(true)] : []))),
     // Bits from the left: digitalSignature is 0, keyCertSign 5, cRLSign 6.
-    extension(EXTENSION.keyUsage, true, authority ? bitString(Buffer.from([0b10000110]), 1) : bitString(Buffer.from([0b10000000]), 7)),
+    extension(
+      EXTENSION.keyUsage,
+      true,
+      authority ? bitString(Buffer.from([0b10000110]), 1) : bitString(Buffer.from([0b10000000]), 7),
+    ),
     extension(EXTENSION.subjectKeyIdentifier, false, octetString(keyIdentifier(key))),
     extension(EXTENSION.authorityKeyIdentifier, false, sequence(tagged(0, keyIdentifier(issuerKey), false))),
   ];
   if (usage !== 'authority') {
-    extensions.push(
-      extension(EXTENSION.extendedKeyUsage, false, sequence(objectIdentifier(EXTENDED_USAGE[usage]))),
-    );
+    extensions.push(extension(EXTENSION.extendedKeyUsage, false, sequence(objectIdentifier(EXTENDED_USAGE[usage]))));
   }
   if (hosts.length > 0) {
     extensions.push(extension(EXTENSION.subjectAlternativeName, false, sequence(...hosts.map(alternativeName))));
@@ -109,7 +111,9 @@ function extension(type: string, critical: boolean, value: Buffer): Buffer {
 }
 
 function keyIdentifier(key: KeyObject): Buffer {
-  return createHash('sha1').update(key.export({ type: 'spki', format: 'der' })).digest();
+  return createHash('sha1')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest();
 }
 
 function alternativeName(host: string): Buffer {
@@ -119,7 +123,8 @@ function alternativeName(host: string): Buffer {
 function addressBytes(address: string): Buffer {
   if (isIP(address) === 4) return Buffer.from(address.split('.').map(Number));
   const [head = '', tail] = address.split('::');
-  const groups = (text: string): number[] => (text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16)));
+  const groups = (text: string): number[] =>
+    text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
   const front = groups(head);
   const back = groups(tail ?? '');
   const all = [...front, ...new Array<number>(8 - front.length - back.length).fill(0), ...back];

@@ -40,7 +40,7 @@ export function objectIdentifier(dotted: string): Buffer {
   const bytes = [first * 40 + second];
   for (const arc of rest) {
     const digits = [arc % 128];
-    for (let left = Math.floor(arc / 128); left > 0; left = Math.floor(left / 128)) digits.unshift(0x80 | left % 128);
+    for (let left = Math.floor(arc / 128); left > 0; left = Math.floor(left / 128)) digits.unshift(0x80 | (left % 128));
     bytes.push(...digits);
   }
   return element(0x06, Buffer.from(bytes));

@@ -1,7 +1,7 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { systemRandom } from '../../platform/random.ts';
@@ -40,7 +40,9 @@ test('a serving certificate is renewed before it ends, the authority and the tok
   expect(second.authorityCertificate).toBe(first.authorityCertificate);
   expect(second.adminToken).toBe(first.adminToken);
   expect(second.serving.certificate).not.toBe(first.serving.certificate);
-  expect(Date.parse(new X509Certificate(second.serving.certificate).validTo)).toBeGreaterThan(clock.now() + 364 * dayMs);
+  expect(Date.parse(new X509Certificate(second.serving.certificate).validTo)).toBeGreaterThan(
+    clock.now() + 364 * dayMs,
+  );
 });
 
 test('a further address makes a certificate that is good for it', async () => {

@@ -1,0 +1,75 @@
+import type { IncomingMessage } from 'node:http';
+
+import { apiError } from '../api/errors.ts';
+import { parseMediaType } from './media-types.ts';
+
+/** Reads a whole body of at most `limitBytes`; more is refused (413) without reading on. */
+export function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > limitBytes) return Promise.reject(tooLarge(limitBytes));
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let sizeBytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      sizeBytes += chunk.length;
+      if (sizeBytes > limitBytes) {
+        request.removeAllListeners('data');
+        request.pause();
+        reject(tooLarge(limitBytes));
+        return;
+      }
+      chunks.push(chunk);
+    });
+    request.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, sizeBytes)));
+    request.on('error', () => reject(apiError('BadRequest', 'the request ended before its body was complete')));
+  });
+}
+
+function tooLarge(limitBytes: number): Error {
+  return apiError('RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`);
+}
+
+export type BodyFormat = 'json' | 'yaml';
+
+/** The format a body is written in; refuses what is not supported (415). */
+export function bodyFormat(contentType: string | undefined): BodyFormat {
+  if (contentType === undefined || contentType === 'application/json') return 'json';
+  const { essence } = parseMediaType(contentType);
+  switch (essence) {
+    case 'application/json':
+    case '':
+      return 'json';
+    case 'application/yaml':
+      return 'yaml';
+    default:
+      throw unsupportedMediaType(contentType, ['application/json', 'application/yaml']);
+  }
+}
+
+export function unsupportedMediaType(given: string, supported: readonly string[]): Error {
+  return apiError(
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${supported.join(', ')} (got ${JSON.stringify(given)})`,
+  );
+}
+
+/** The value a body stands for. Refuses what cannot be read (400). */
+export async function parseBody(body: Buffer, format: BodyFormat): Promise<unknown> {
+  try {
+    if (format === 'json') return JSON.parse(body.toString('utf8'));
+    const { parse } = await import('yaml');
+    return parse(body.toString('utf8'), { maxAliasCount: 100 });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw apiError('BadRequest', `the object provided is unrecognized (must be of type ${format}): ${why}`);
+  }
+}
+
+/** The same for a body that must be an object. */
+export async function parseObject(body: Buffer, format: BodyFormat): Promise<object> {
+  const value = await parseBody(body, format);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw apiError('BadRequest', 'the object provided is unrecognized: the body must be an object');
+  }
+  return value;
+}

@@ -1,0 +1,222 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import { apiError } from '../api/errors.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Registry, UserInfo } from '../registry/requests.ts';
+import { sendBytes, sendError, sendJson, sendText } from './answers.ts';
+import { type Authenticator, unauthorized } from './authentication/authenticator.ts';
+import type { Attributes, Authorizer } from './authorization/authorizer.ts';
+import { type Discovery, entityTag } from './discovery.ts';
+import { negotiate } from './media-types.ts';
+import type { ServerMetrics } from './metrics.ts';
+import { isWatch } from './request-options.ts';
+import { parseTarget, type RequestTarget, type ResourceTarget } from './request-target.ts';
+import { methodNotAllowed, type ResourceHandler, unknownResource } from './resource-handler.ts';
+import type { VersionInfo } from './version.ts';
+
+export interface RequestHandlerOptions {
+  readonly registry: Registry;
+  readonly logger: Logger;
+  readonly authenticate: Authenticator;
+  readonly authorize: Authorizer;
+  readonly resources: ResourceHandler;
+  readonly discovery: Discovery;
+  readonly metrics: ServerMetrics;
+  readonly version: VersionInfo;
+  /** False, or a reason, while the cluster behind the API is not ready. */
+  readonly ready: () => boolean | string;
+  /** Where the server is reached, for discovery. */
+  readonly address: () => string;
+  readonly maximumInFlight: number;
+}
+
+const ANONYMOUS: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+const HEALTH = /^\/(healthz|livez|readyz)(\/.*)?$/;
+
+/** Takes every request from its arrival to its handler: who asks, may they, is there room, what is it. */
+export class RequestHandler {
+  readonly #options: RequestHandlerOptions;
+  #inFlight = 0;
+
+  constructor(options: RequestHandlerOptions) {
+    this.#options = options;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Answers in any case; never throws. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { logger, metrics, maximumInFlight } = this.#options;
+    const target = parseTarget(request.url ?? '/');
+    const limited = target?.resource === undefined || !isLongRunning(target.resource, target.query);
+    if (limited) {
+      if (this.#inFlight >= maximumInFlight) {
+        const busy = apiError('TooManyRequests', 'too many requests, please try again later', { retryAfterSeconds: 1 });
+        return sendError(response, busy, logger);
+      }
+      this.#inFlight++;
+    }
+    try {
+      if (target === undefined) throw apiError('BadRequest', 'the URL cannot be decoded');
+      await this.#serve(request, response, target);
+    } catch (error) {
+      sendError(response, error, logger);
+    } finally {
+      if (limited) this.#inFlight--;
+      metrics.count(request.method ?? '', target?.resource?.plural ?? '', response.statusCode);
+    }
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
+    const { authenticate, registry, resources } = this.#options;
+    const user = (await authenticate(request)) ?? ANONYMOUS;
+    const { resource } = target;
+    if (resource === undefined) return this.#servePath(request, response, target, user);
+    if (user === ANONYMOUS) throw unauthorized();
+    await this.#authorize(user, attributesOf(request, target, resource));
+    const type = registry.find(resource.group, resource.version, resource.plural);
+    if (type === undefined) throw unknownResource();
+    return resources.serve({ request, response, target, resource, user }, type);
+  }
+
+  async #servePath(
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: RequestTarget,
+    user: UserInfo,
+  ): Promise<void> {
+    const { ready, version, metrics, resources } = this.#options;
+    const { path } = target;
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
+    const health = HEALTH.exec(path);
+    if (health !== null) {
+      const state = health[1] === 'readyz' ? ready() : true;
+      return state === true
+        ? sendText(response, 200, 'ok')
+        : sendText(response, 503, `not ready: ${state || 'starting'}\n`);
+    }
+    if (path === '/version' || path === '/version/') return sendJson(response, 200, version);
+    if (user === ANONYMOUS) throw unauthorized();
+    await this.#authorize(user, { verb: 'get', path });
+    if (path === '/metrics') {
+      const { contentType, body } = await metrics.text({ inFlight: this.#inFlight, watches: resources.watches });
+      return sendBytes(response, 200, Buffer.from(body), contentType);
+    }
+    return this.#serveDiscovery(request, response, path);
+  }
+
+  #serveDiscovery(request: IncomingMessage, response: ServerResponse, path: string): void {
+    const { discovery, address } = this.#options;
+    const segments = path.split('/').filter((segment) => segment !== '');
+    const [root, group, version, ...more] = segments;
+    const aggregated = segments.length === 1 && negotiate(request.headers.accept)?.representation === 'discovery';
+    let document: object | undefined;
+    if (segments.length === 0) {
+      document = {
+        paths: [
+          '/api',
+          '/api/v1',
+          '/apis',
+          '/healthz',
+          '/livez',
+          '/metrics',
+          '/openapi/v2',
+          '/openapi/v3',
+          '/readyz',
+          '/version',
+        ],
+      };
+    } else if (root === 'api' && segments.length <= 2) {
+      if (aggregated) document = discovery.aggregated(true);
+      else document = group === undefined ? discovery.coreVersions(address()) : discovery.resourceList('', group);
+    } else if (root === 'apis' && more.length === 0) {
+      if (aggregated) document = discovery.aggregated(false);
+      else if (group === undefined) document = discovery.groupList();
+      else document = version === undefined ? discovery.group(group) : discovery.resourceList(group, version);
+    }
+    if (document === undefined) {
+      sendText(response, 404, '404 page not found\n');
+      return;
+    }
+    const contentType = aggregated
+      ? 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
+      : 'application/json';
+    sendCacheable(request, response, Buffer.from(JSON.stringify(document)), contentType);
+  }
+
+  async #authorize(user: UserInfo, attributes: Attributes): Promise<void> {
+    const allowed = await this.#options.authorize(user, attributes);
+    if (allowed !== true) throw forbidden(user, attributes, allowed);
+  }
+}
+
+/** Answers, or says that the client has it already. */
+export function sendCacheable(
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: Buffer,
+  contentType: string,
+): void {
+  const tag = entityTag(body);
+  response.setHeader('ETag', tag);
+  response.setHeader('Vary', 'Accept');
+  if (request.headers['if-none-match'] === tag) {
+    response.statusCode = 304;
+    response.end();
+    return;
+  }
+  sendBytes(response, 200, body, contentType);
+}
+
+const STREAMS: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
+
+function isLongRunning(resource: ResourceTarget, query: URLSearchParams): boolean {
+  return isWatch(query) || (resource.subresource !== undefined && STREAMS.has(resource.subresource));
+}
+
+const VERBS: ReadonlyMap<string, string> = new Map([
+  ['POST', 'create'],
+  ['PUT', 'update'],
+  ['PATCH', 'patch'],
+]);
+
+/** What a request wants, in the words of the rules. */
+export function attributesOf(request: IncomingMessage, target: RequestTarget, resource: ResourceTarget): Attributes {
+  const { group, version, plural, namespace, name, subresource } = resource;
+  return {
+    verb: verbOf(request.method ?? '', target, name),
+    group,
+    version,
+    resource: plural,
+    ...(subresource !== undefined && { subresource }),
+    ...(namespace !== undefined && { namespace }),
+    ...(name !== undefined && { name }),
+  };
+}
+
+function verbOf(method: string, target: RequestTarget, name: string | undefined): string {
+  if (method === 'DELETE') return name === undefined ? 'deletecollection' : 'delete';
+  if (method === 'GET' || method === 'HEAD') {
+    if (isWatch(target.query)) return 'watch';
+    return name === undefined ? 'list' : 'get';
+  }
+  return VERBS.get(method) ?? method.toLowerCase();
+}
+
+function forbidden(user: UserInfo, attributes: Attributes, why: string): Error {
+  const who = `User ${JSON.stringify(user.name)} cannot ${attributes.verb}`;
+  if ('path' in attributes) {
+    return apiError('Forbidden', `forbidden: ${who} path ${JSON.stringify(attributes.path)}`);
+  }
+  const { group, resource, subresource, namespace, name } = attributes;
+  const what = `${resource}${subresource === undefined ? '' : `/${subresource}`}`;
+  const scope = namespace === undefined ? 'at the cluster scope' : `in the namespace ${JSON.stringify(namespace)}`;
+  const object = `${group === '' ? resource : `${resource}.${group}`}${name === undefined ? '' : ` ${JSON.stringify(name)}`}`;
+  const because = why === '' ? '' : `: ${why}`;
+  return apiError(
+    'Forbidden',
+    `${object} is forbidden: ${who} resource ${JSON.stringify(what)} in API group ${JSON.stringify(group)} ${scope}${because}`,
+  );
+}

@@ -1,0 +1,74 @@
+/** What a URL below `/api/v1` or `/apis/GROUP/VERSION` names: a collection, an object of it, or a part of one. */
+export interface ResourceTarget {
+  readonly group: string;
+  readonly version: string;
+  readonly namespace?: string;
+  readonly plural: string;
+  readonly name?: string;
+  readonly subresource?: string;
+}
+
+export interface RequestTarget {
+  /** Without the query, as it was sent. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Absent for what is not a resource: health, version, discovery. */
+  readonly resource?: ResourceTarget;
+}
+
+const NO_QUERY = new URLSearchParams();
+
+/**
+ * Takes a request's URL apart. The grammar of the API is small and regular:
+ *
+ *     /api/v1                [/namespaces/NS] /RESOURCE [/NAME [/SUBRESOURCE]]
+ *     /apis/GROUP/VERSION    [/namespaces/NS] /RESOURCE [/NAME [/SUBRESOURCE]]
+ *
+ * Undefined when the URL cannot be decoded.
+ */
+export function parseTarget(url: string): RequestTarget | undefined {
+  const mark = url.indexOf('?');
+  const path = mark < 0 ? url : url.slice(0, mark);
+  const query = mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1));
+  if (!path.startsWith('/api')) return { path, query };
+  let segments: string[];
+  try {
+    segments = path.split('/').map((segment) => (segment.includes('%') ? decodeURIComponent(segment) : segment));
+  } catch {
+    return undefined;
+  }
+  if (segments.at(-1) === '') segments.pop();
+  const resource = resourceOf(segments);
+  return resource === undefined ? { path, query } : { path, query, resource };
+}
+
+function resourceOf(segments: readonly string[]): ResourceTarget | undefined {
+  // The first segment is the nothing before the first slash.
+  const core = segments[1] === 'api';
+  if (!core && segments[1] !== 'apis') return undefined;
+  const start = core ? 3 : 4;
+  const plural = segments[start];
+  if (plural === undefined || segments.length > start + 6) return undefined;
+  const group = core ? '' : (segments[2] ?? '');
+  const version = segments[start - 1] ?? '';
+  const inNamespace = plural === 'namespaces' && segments.length > start + 2 && !isNamespacePart(segments, start);
+  const at = inNamespace ? start + 2 : start;
+  if (segments.length > at + 3) return undefined;
+  const name = segments[at + 1];
+  const subresource = segments[at + 2];
+  return {
+    group,
+    version,
+    ...(inNamespace && { namespace: segments[start + 1] ?? '' }),
+    plural: segments[at] ?? '',
+    ...(name !== undefined && { name }),
+    ...(subresource !== undefined && { subresource }),
+  };
+}
+
+/** `/namespaces/NS/status` is a part of the namespace, not a resource in it. */
+function isNamespacePart(segments: readonly string[], start: number): boolean {
+  if (segments.length !== start + 3) return false;
+  const last = segments[start + 2];
+  return last === 'status' || last === 'finalize';
+}

@@ -1,0 +1,157 @@
+import { createServer, type Server } from 'node:https';
+
+import type { ResourceType } from '../api/resource-type.ts';
+import type { PodStreams } from '../client/pod-streams.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
+import { type Random, systemRandom } from '../platform/random.ts';
+import type { Registry } from '../registry/requests.ts';
+import { type Authenticator, authenticator, MASTERS_GROUP, staticTokens } from './authentication/authenticator.ts';
+import { type Authorizer, mastersOnly } from './authorization/authorizer.ts';
+import { Discovery } from './discovery.ts';
+import { ServerMetrics } from './metrics.ts';
+import type { Pki } from './pki/pki.ts';
+import { RequestHandler } from './request-handler.ts';
+import { ResourceHandler } from './resource-handler.ts';
+import { nameAndAge } from './table-layouts.ts';
+import type { TableLayout } from './tables.ts';
+import { servedVersion } from './version.ts';
+import type { WatchLimits } from './watch-stream.ts';
+
+export interface ApiServerOptions {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random?: Random;
+  readonly pki: Pki;
+  /** Default 127.0.0.1: nobody from outside. */
+  readonly host?: string;
+  /** 0 takes a free one, the default. */
+  readonly port?: number;
+  /** Default: the administrator's token, and client certificates of our own authority. */
+  readonly authenticate?: Authenticator;
+  readonly authorize?: Authorizer;
+  /** The byte streams of a node's pods; undefined for a node that is not there. */
+  readonly streams?: (nodeName: string) => PodStreams | undefined;
+  /** How a kind is printed. */
+  readonly layoutOf?: (type: ResourceType) => TableLayout;
+  /** True once the cluster behind the API is ready, else what is missing; default always true. */
+  readonly ready?: () => boolean | string;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+export interface ServerLimits {
+  /** Of one body, in bytes; default 3 MiB. */
+  readonly bodyBytes: number;
+  /** Of all headers of a request together, in bytes; default 64 KiB. */
+  readonly headerBytes: number;
+  /** Requests that are answered at the same time, without watches and streams; default 1,000. */
+  readonly inFlight: number;
+  /** Watches that are open at the same time; default 10,000. */
+  readonly watches: number;
+  /** How far one watch may fall behind. */
+  readonly watch: Partial<WatchLimits>;
+}
+
+const DEFAULT_LIMITS: ServerLimits = {
+  bodyBytes: 3 * 1024 * 1024,
+  headerBytes: 64 * 1024,
+  inFlight: 1_000,
+  watches: 10_000,
+  watch: {},
+};
+
+export interface ApiServer {
+  readonly port: number;
+  /** `https://127.0.0.1:6443` */
+  readonly url: string;
+  /** Ends all watches and streams, and resolves when no connection is left. */
+  close(): Promise<void>;
+}
+
+/** The administrator, as whom the token of the kubeconfig is known. */
+const ADMIN = { name: 'berth-admin', groups: [MASTERS_GROUP] };
+
+/** Serves the registry over HTTPS. Rejects when the address cannot be listened on. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { registry, clock, logger, pki, host = '127.0.0.1' } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const random = options.random ?? systemRandom;
+  const resources = new ResourceHandler({
+    registry,
+    clock,
+    random,
+    logger,
+    layoutOf: options.layoutOf ?? (() => nameAndAge),
+    maximumBodyBytes: limits.bodyBytes,
+    maximumWatches: limits.watches,
+    watchLimits: limits.watch,
+  });
+  let address = '';
+  const handler = new RequestHandler({
+    registry,
+    logger,
+    authenticate: options.authenticate ?? authenticator([staticTokens(new Map([[pki.adminToken, ADMIN]]))]),
+    authorize: options.authorize ?? mastersOnly,
+    resources,
+    discovery: new Discovery(registry),
+    metrics: new ServerMetrics(),
+    version: servedVersion,
+    ready: options.ready ?? (() => true),
+    address: () => address,
+    maximumInFlight: limits.inFlight,
+  });
+  const server = createServer(
+    {
+      cert: pki.serving.certificate,
+      key: pki.serving.key,
+      ca: pki.authorityCertificate,
+      // A client may show a certificate and need not: who shows none has a token.
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      maxHeaderSize: limits.headerBytes,
+      // Longer than clients keep idle connections, so that it is they who close them, between two requests.
+      keepAliveTimeout: 180_000,
+      headersTimeout: 30_000,
+      requestTimeout: 120_000,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+    },
+    (request, response) => void handler.handle(request, response),
+  );
+  const port = await listen(server, host, options.port ?? 0);
+  server.on('error', (error) => logger.error('the API server has a problem with its socket', { error: error.message }));
+  address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  logger.info('the API is served', { address });
+  return {
+    port,
+    url: `https://${address}`,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      resources.close();
+      server.closeIdleConnections();
+      // What is still being answered gets a moment; what hangs does not keep the server.
+      const timer = clock.after(2_000, () => server.closeAllConnections());
+      await closed;
+      timer.cancel();
+    },
+  };
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const where = `${host}:${port}`;
+      if (error.code === 'EADDRINUSE')
+        reject(new Error(`cannot serve on ${where}: the port is already in use`, { cause: error }));
+      else reject(new Error(`cannot serve on ${where}: ${error.message}`, { cause: error }));
+    });
+    server.listen(port, host, () => {
+      server.removeAllListeners('error');
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}

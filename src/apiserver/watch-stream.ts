@@ -1,0 +1,212 @@
+import type { ServerResponse } from 'node:http';
+
+import { apiError } from '../api/errors.ts';
+import type { ResourceType } from '../api/resource-type.ts';
+import type { Clock, Timer } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Registry, StoredWatchEvent, WatchRequest } from '../registry/requests.ts';
+import { statusOf } from './answers.ts';
+import type { Encoder } from './representations.ts';
+
+export interface WatchStreamOptions {
+  readonly registry: Registry;
+  readonly type: ResourceType;
+  readonly request: WatchRequest;
+  readonly encoder: Encoder;
+  readonly response: ServerResponse;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The client wants to be told from time to time which version has been reached. */
+  readonly bookmarks: boolean;
+  readonly timeoutMs: number;
+  readonly limits?: Partial<WatchLimits>;
+}
+
+/** How far a connection may fall behind before it is closed. */
+export interface WatchLimits {
+  /** Events that wait for the socket, besides the first ones; default 10,000. */
+  readonly events: number;
+  /** Bytes of the events that wait for the socket, besides the first ones; default 32 MiB. */
+  readonly sizeBytes: number;
+}
+
+const DEFAULT_LIMITS: WatchLimits = { events: 10_000, sizeBytes: 32 * 1024 * 1024 };
+/** What waits is written in pieces of about this size. */
+const PIECE_BYTES = 256 * 1024;
+const BOOKMARK_INTERVAL_MS = 60_000;
+/** How long a client that did not read gets to read that its watch is over. */
+const LINGER_MS = 5_000;
+
+const lineEnd = Buffer.from('}\n');
+const heads = {
+  ADDED: Buffer.from('{"type":"ADDED","object":'),
+  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
+  DELETED: Buffer.from('{"type":"DELETED","object":'),
+  BOOKMARK: Buffer.from('{"type":"BOOKMARK","object":'),
+} as const;
+
+/** What was written last: watchers of the same thing get the same batch, and so the same bytes. */
+let lastFrame: { batch: readonly StoredWatchEvent[]; encoder: Encoder; frame: Buffer } | undefined;
+
+/**
+ * One watch on one connection: a line of JSON for each event. What the socket does not take at once waits here, as
+ * references to what the store has anyway and within limits; past them the connection is told to start again (410) and
+ * closed, so that a slow reader costs nobody else anything.
+ */
+export class WatchStream {
+  readonly #options: WatchStreamOptions;
+  readonly #limits: WatchLimits;
+  #queue: StoredWatchEvent[] = [];
+  #queuedBytes = 0;
+  #allowedEvents: number;
+  #allowedBytes: number;
+  #blocked = false;
+  #started = false;
+  #over = false;
+  #subscription: { stop(): void } | undefined;
+  #timers: Timer[] = [];
+
+  constructor(options: WatchStreamOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#allowedEvents = this.#limits.events;
+    this.#allowedBytes = this.#limits.sizeBytes;
+  }
+
+  /** Begins; throws an `ApiError`, with nothing written yet, when the watch is refused. */
+  start(): void {
+    const { registry, type, request, response, clock, timeoutMs, encoder } = this.#options;
+    response.statusCode = 200;
+    response.setHeader('Content-Type', encoder.contentType);
+    response.setHeader('Cache-Control', 'no-cache, private');
+    response.on('drain', () => this.#unblock());
+    response.on('close', () => this.#stop());
+    try {
+      this.#subscription = registry.watch(type, request, {
+        events: (batch) => this.#take(batch),
+        closed: (error) => this.#close(error),
+      });
+    } catch (error) {
+      this.#over = true;
+      response.removeHeader('Content-Type');
+      throw error;
+    }
+    if (this.#over) {
+      this.#subscription.stop();
+      return;
+    }
+    if (!response.headersSent) response.flushHeaders();
+    this.#timers.push(clock.after(timeoutMs, () => this.close()));
+    if (this.#options.bookmarks) this.#armBookmark();
+  }
+
+  /** Ends it normally: the client goes on from the last version it saw. */
+  close(): void {
+    this.#close(undefined);
+  }
+
+  #take(batch: readonly StoredWatchEvent[]): void {
+    if (this.#over || batch.length === 0) return;
+    if (!this.#started) {
+      // The state to begin with may be large, and it is in memory anyway.
+      this.#started = true;
+      this.#allowedEvents += batch.length;
+      this.#allowedBytes = Number.POSITIVE_INFINITY;
+    }
+    if (!this.#blocked && this.#queue.length === 0 && batch.length <= 64) {
+      this.#write(this.#frameOf(batch));
+      return;
+    }
+    for (const event of batch) {
+      this.#queue.push(event);
+      if (event.type !== 'BOOKMARK') this.#queuedBytes += event.item.json().length;
+    }
+    if (!this.#blocked) this.#drain();
+    if (this.#queue.length > this.#allowedEvents || this.#queuedBytes > this.#allowedBytes) {
+      this.#close(apiError('Expired', 'the watch fell too far behind: list again and go on from there'));
+    }
+  }
+
+  #unblock(): void {
+    this.#blocked = false;
+    if (!this.#over) this.#drain();
+  }
+
+  #drain(): void {
+    let next = 0;
+    while (!this.#blocked && next < this.#queue.length) {
+      const first = next;
+      let sizeBytes = 0;
+      while (next < this.#queue.length && sizeBytes < PIECE_BYTES) {
+        const event = this.#queue[next++];
+        if (event !== undefined && event.type !== 'BOOKMARK') sizeBytes += event.item.json().length;
+      }
+      this.#queuedBytes -= sizeBytes;
+      this.#write(this.#encode(this.#queue.slice(first, next)));
+    }
+    this.#queue = next >= this.#queue.length ? [] : this.#queue.slice(next);
+    if (this.#queue.length === 0 && this.#started) {
+      this.#allowedEvents = this.#limits.events;
+      this.#allowedBytes = this.#limits.sizeBytes;
+    }
+  }
+
+  #write(frame: Buffer): void {
+    if (frame.length > 0 && !this.#options.response.write(frame)) this.#blocked = true;
+  }
+
+  #frameOf(batch: readonly StoredWatchEvent[]): Buffer {
+    const { encoder } = this.#options;
+    if (lastFrame?.batch === batch && lastFrame.encoder === encoder) return lastFrame.frame;
+    const frame = this.#encode(batch);
+    lastFrame = { batch, encoder, frame };
+    return frame;
+  }
+
+  #encode(events: readonly StoredWatchEvent[]): Buffer {
+    const { type, encoder, bookmarks } = this.#options;
+    const parts: Buffer[] = [];
+    for (const event of events) {
+      if (event.type === 'BOOKMARK') {
+        if (!bookmarks && !event.initialEnd) continue;
+        parts.push(heads.BOOKMARK, encoder.bookmark(type, event.resourceVersion, event.initialEnd), lineEnd);
+      } else {
+        parts.push(heads[event.type], encoder.object(type, event.item), lineEnd);
+      }
+    }
+    return Buffer.concat(parts);
+  }
+
+  #armBookmark(): void {
+    this.#timers[1] = this.#options.clock.after(BOOKMARK_INTERVAL_MS, () => {
+      const { registry, request } = this.#options;
+      // Before the first events have come, nothing has been reached yet.
+      const hasBegun = this.#started || (request.resourceVersion ?? '0') !== '0';
+      if (hasBegun) {
+        this.#take([{ type: 'BOOKMARK', resourceVersion: registry.resourceVersion, initialEnd: false }]);
+      }
+      if (!this.#over) this.#armBookmark();
+    });
+  }
+
+  #close(error: Error | undefined): void {
+    if (this.#over) return;
+    const { response, logger, clock } = this.#options;
+    this.#stop();
+    if (error === undefined) {
+      response.end();
+    } else {
+      const status = statusOf(error, logger);
+      response.end(`{"type":"ERROR","object":${JSON.stringify(status)}}\n`);
+    }
+    const timer = clock.after(LINGER_MS, () => response.destroy());
+    response.once('close', () => timer.cancel());
+  }
+
+  #stop(): void {
+    this.#over = true;
+    this.#queue = [];
+    this.#subscription?.stop();
+    for (const timer of this.#timers) timer.cancel();
+  }
+}
