@@ -81,13 +81,16 @@ export interface Store {
   /** Reading or watching at or below this revision's past is refused: see {@link CompactedError}. */
   readonly compactedRevision: number;
   get(key: string): Promise<Entry | undefined>;
-  /** All keys that start with `prefix`. Throws {@link CompactedError} when `revision` is too old. */
+  /**
+   * All keys that start with `prefix`. Throws {@link CompactedError} when `revision` is too old, and a `RangeError` when
+   * it is not written yet.
+   */
   list(prefix: string, options?: ListOptions): Promise<Listed>;
   /**
    * Applies all operations or none, and resolves when they are durable. Preconditions are checked against everything
    * accepted before, durable or not yet. Commits made at the same time share one flush.
    *
-   * Throws {@link PreconditionError} when a precondition does not hold and {@link StoreWriteError} when the disk
+   * Throws {@link PreconditionError} when a precondition does not hold or a key to delete does not exist, and {@link StoreWriteError} when the disk
    * refuses; nothing is written then.
    */
   commit(operations: readonly Operation[], preconditions?: readonly Precondition[]): Promise<Committed>;

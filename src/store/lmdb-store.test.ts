@@ -1,0 +1,59 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { silentLogger } from '../platform/logger.ts';
+import { describeStoreContract, put, RecordingWatcher, remove } from './contract.ts';
+import { openLmdbStore } from './lmdb-store.ts';
+
+const directories: string[] = [];
+function newDirectory(): string {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'berth-store-'));
+  directories.push(directory);
+  return directory;
+}
+afterAll(() => {
+  for (const directory of directories) fs.rmSync(directory, { recursive: true, force: true });
+});
+
+describeStoreContract('openLmdbStore', (history) =>
+  openLmdbStore({ directory: newDirectory(), logger: silentLogger, ...(history && { history }) }),
+);
+
+test('a store that is opened again has its keys, its history and its revision', async () => {
+  const directory = newDirectory();
+  const first = await openLmdbStore({ directory, logger: silentLogger });
+  await first.commit([put('/a', '1'), put('/b', '2')]);
+  await first.commit([put('/a', '3'), remove('/b')]);
+  await first.close();
+  const second = await openLmdbStore({ directory, logger: silentLogger });
+  expect(second.revision).toBe(4);
+  const { entries } = await second.list('/');
+  expect(entries.map(({ key, revision, value }) => [key, revision, value])).toEqual([
+    ['/a', 3, { data: '3', revision: 3 }],
+  ]);
+  expect(Object.isFrozen(entries[0]?.value)).toBe(true);
+  const watcher = new RecordingWatcher();
+  second.watch('/', 1, watcher);
+  expect(watcher.lines).toEqual(['put /b 2', 'put /a 3', 'delete /b 4']);
+  expect(watcher.batches[0]?.[1]?.previous?.value).toEqual({ data: '1', revision: 1 });
+  expect((await second.list('/', { revision: 2 })).entries.map(({ value }) => value)).toEqual([
+    { data: '1', revision: 1 },
+    { data: '2', revision: 2 },
+  ]);
+  expect((await second.commit([put('/c')])).revision).toBe(5);
+  await second.close();
+});
+
+test('neither revision goes back when the newest record was a deletion that has been compacted', async () => {
+  const directory = newDirectory();
+  const first = await openLmdbStore({ directory, logger: silentLogger });
+  await first.commit([put('/a')]);
+  await first.commit([remove('/a')]);
+  await first.compact(2);
+  await first.close();
+  const second = await openLmdbStore({ directory, logger: silentLogger });
+  expect([second.revision, second.compactedRevision]).toEqual([2, 2]);
+  expect((await second.commit([put('/a')])).revision).toBe(3);
+  await second.close();
+});
