@@ -167,7 +167,9 @@ export function parseLabelSelector(text: string): readonly LabelRequirement[] {
         take();
         const value = take();
         if (!INTEGER.test(value)) {
-          throw new SelectorSyntaxError(`values[0]: Invalid value: "${value}": for 'Gt', 'Lt' operators, the value must be an integer`);
+          throw new SelectorSyntaxError(
+            `values[0]: Invalid value: "${value}": for 'Gt', 'Lt' operators, the value must be an integer`,
+          );
         }
         return { key, operator: operator === '>' ? 'greater' : 'less', value: BigInt(value) };
       }
@@ -176,9 +178,7 @@ export function parseLabelSelector(text: string): readonly LabelRequirement[] {
         take();
         return { key, operator: operator === 'in' ? 'in' : 'notIn', values: parseValues(key) };
       default:
-        throw new SelectorSyntaxError(
-          `found '${operator}', expected: in, notin, =, ==, !=, gt, lt`,
-        );
+        throw new SelectorSyntaxError(`found '${operator}', expected: in, notin, =, ==, !=, gt, lt`);
     }
   }
 

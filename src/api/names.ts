@@ -68,8 +68,7 @@ const NOTHING: readonly string[] = Object.freeze([]);
 export const checkDnsLabel: NameCheck = (name) => check(name, LABEL_LENGTH, labelPattern, labelMessage);
 
 /** A DNS name (RFC 1123), at most 253 characters: `redis.example.com`. */
-export const checkDnsSubdomain: NameCheck = (name) =>
-  check(name, SUBDOMAIN_LENGTH, subdomainPattern, subdomainMessage);
+export const checkDnsSubdomain: NameCheck = (name) => check(name, SUBDOMAIN_LENGTH, subdomainPattern, subdomainMessage);
 
 /** A DNS label that begins with a letter (RFC 1035): what services and their ports are called. */
 export const checkDns1035Label: NameCheck = (name) => check(name, LABEL_LENGTH, label1035Pattern, label1035Message);
@@ -77,7 +76,9 @@ export const checkDns1035Label: NameCheck = (name) => check(name, LABEL_LENGTH, 
 /** A name that can stand between two slashes of a URL: what roles and the like are called. */
 export const checkPathSegment: NameCheck = (name) => {
   if (name === '.' || name === '..') return [`may not be '${name}'`];
-  return ['/', '%'].filter((character) => name.includes(character)).map((character) => `may not contain '${character}'`);
+  return ['/', '%']
+    .filter((character) => name.includes(character))
+    .map((character) => `may not contain '${character}'`);
 };
 
 /** A key of a label, an annotation or a finalizer: `app`, `berth.dev/owner`. */

@@ -21,7 +21,7 @@ export function parseFieldSelector(text: string): readonly FieldRequirement[] {
       if (field === undefined || operator === undefined || value === undefined) {
         throw new SelectorSyntaxError(`invalid selector: '${text}'; can't understand '${term}'`);
       }
-      return { field: field.trim(), equal: operator !== '!=', value: unescape(value, text) };
+      return { field: field.trim(), equal: operator !== '!=', value: unescaped(value, text) };
     });
 }
 
@@ -40,9 +40,11 @@ function splitTerms(text: string): readonly string[] {
   return terms;
 }
 
-function unescape(value: string, text: string): string {
+function unescaped(value: string, text: string): string {
   return value.replace(/\\(.?)|[=]/gs, (sequence, escaped: string | undefined) => {
     if (escaped === '\\' || escaped === ',' || escaped === '=') return escaped;
-    throw new SelectorSyntaxError(`invalid selector: '${text}'; invalid field selector: unescaped character in value: '${sequence}'`);
+    throw new SelectorSyntaxError(
+      `invalid selector: '${text}'; invalid field selector: unescaped character in value: '${sequence}'`,
+    );
   });
 }

@@ -1,0 +1,46 @@
+import { isAlreadyExists } from '../api/errors.ts';
+import { Namespaces, ServiceAccounts, Services } from '../api/kinds.ts';
+import type { ResourceType } from '../api/resource-type.ts';
+import type { RegistryCore } from './core.ts';
+import { createObject } from './create-object.ts';
+import { storeKey } from './keys.ts';
+import type { RequestContext } from './requests.ts';
+
+/** The namespaces every cluster has. */
+export const SYSTEM_NAMESPACES: readonly string[] = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+const bootstrapper: RequestContext = { user: { name: 'system:apiserver', groups: ['system:masters'] } };
+
+/** Makes what every cluster begins with, as far as it is not there. */
+export async function bootstrap(core: RegistryCore): Promise<void> {
+  for (const name of SYSTEM_NAMESPACES) {
+    await ensure(core, Namespaces, { metadata: { name } });
+    await ensure(core, ServiceAccounts, { metadata: { namespace: name, name: 'default' } });
+  }
+  await ensure(core, Services, {
+    metadata: {
+      namespace: 'default',
+      name: 'kubernetes',
+      labels: { component: 'apiserver', provider: 'kubernetes' },
+    },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: '10.96.0.1',
+      ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }],
+    },
+  });
+}
+
+async function ensure(
+  core: RegistryCore,
+  type: ResourceType,
+  object: { readonly metadata: { readonly name: string; readonly namespace?: string } },
+): Promise<void> {
+  // Looking first keeps a restart free of writes.
+  if ((await core.store.get(storeKey(type, object.metadata))) !== undefined) return;
+  try {
+    await createObject(core, type, object.metadata.namespace, object, bootstrapper);
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
+}

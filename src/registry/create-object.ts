@@ -1,0 +1,86 @@
+import { ApiError, alreadyExists, isAlreadyExists } from '../api/errors.ts';
+import type { ResourceType } from '../api/resource-type.ts';
+import { admitCreate } from './admission/admission.ts';
+import { commitPut, withCurrent } from './commits.ts';
+import { objectOf, type RegistryCore, UnstoredObject } from './core.ts';
+import { applyDefaults } from './defaulting/defaulting.ts';
+import { readObject } from './input.ts';
+import { storeKey } from './keys.ts';
+import { generatedName, namespaceFor, newMetadata } from './metadata.ts';
+import type { RequestContext, StoredObject } from './requests.ts';
+import { strategyOf } from './strategies/strategies.ts';
+import type { AnyObject } from './strategies/strategy.ts';
+import { assertValidNew } from './validity.ts';
+import { seal } from './values.ts';
+
+/** How many generated names are tried before one that is taken becomes an error. */
+const NAME_ATTEMPTS = 8;
+
+/** Stores a new object. Throws `AlreadyExists`, `Invalid`, `BadRequest`, and what admission says. */
+export async function createObject(
+  core: RegistryCore,
+  type: ResourceType,
+  namespace: string | undefined,
+  body: unknown,
+  context: RequestContext,
+): Promise<StoredObject> {
+  const input = readObject(type, body, context);
+  const strategy = strategyOf(type);
+  const metadata = newMetadata(core, strategy, input.metadata, namespaceFor(type, namespace, input));
+  const named: AnyObject = { ...input, metadata };
+  const admitted = await admitCreate(core, type, applyDefaults(type, named), context);
+  const { status: _, ...withoutStatus } = admitted.object;
+  const own =
+    strategy.subresources.includes('status') && !strategy.keepsInitialStatus ? withoutStatus : admitted.object;
+  const prepared: AnyObject = strategy.prepareCreate?.(own, core.clock) ?? own;
+  assertValidNew(type, strategy, prepared);
+
+  const object = seal(prepared, true);
+  const generates = input.metadata.name === undefined || input.metadata.name === '';
+  try {
+    return await storeNew(core, type, object, generates, context);
+  } catch (error) {
+    admitted.undo();
+    throw error;
+  } finally {
+    if (context.dryRun) admitted.undo();
+  }
+}
+
+async function storeNew(
+  core: RegistryCore,
+  type: ResourceType,
+  object: AnyObject,
+  generates: boolean,
+  context: RequestContext,
+): Promise<StoredObject> {
+  let candidate = object;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await storeOnce(core, type, candidate, context);
+    } catch (error) {
+      if (!generates || !isAlreadyExists(error) || attempt === NAME_ATTEMPTS) throw error;
+      const name = generatedName(core, object.metadata.generateName ?? '');
+      candidate = seal({ ...object, metadata: { ...object.metadata, name } }, true);
+    }
+  }
+}
+
+function storeOnce(
+  core: RegistryCore,
+  type: ResourceType,
+  object: AnyObject,
+  context: RequestContext,
+): Promise<StoredObject> {
+  const key = storeKey(type, object.metadata);
+  return withCurrent(core, key, async (current) => {
+    if (current !== undefined) throw nameTaken(type, objectOf(current));
+    return context.dryRun ? new UnstoredObject(object) : commitPut(core, key, object, 0);
+  });
+}
+
+function nameTaken(type: ResourceType, current: AnyObject): ApiError {
+  const error = alreadyExists(type, current.metadata.name);
+  if (current.metadata.deletionTimestamp === undefined) return error;
+  return new ApiError({ ...error.status, message: `object is being deleted: ${error.message}` });
+}

@@ -1,0 +1,144 @@
+import { apiError, conflict } from '../api/errors.ts';
+import type { ServedMeta } from '../api/generated/types.ts';
+import type { ObjectKey } from '../api/meta.ts';
+import type { ResourceType } from '../api/resource-type.ts';
+import { timestamp } from '../platform/clock.ts';
+import { nameSuffix } from '../platform/random.ts';
+import type { RegistryCore } from './core.ts';
+import type { AnyObject, Strategy } from './strategies/strategy.ts';
+import { sameValue } from './values.ts';
+
+/** The longest part of `generateName` that a generated name keeps; the rest is the suffix. */
+const GENERATED_PREFIX = 58;
+
+/**
+ * The namespace an object is created in: the one of the request, which the object may repeat but not contradict.
+ * Throws `BadRequest`.
+ */
+export function namespaceFor(type: ResourceType, requested: string | undefined, object: AnyObject): string | undefined {
+  const own = object.metadata.namespace;
+  if (!type.namespaced) return undefined;
+  const namespace = requested === undefined || requested === '' ? own : requested;
+  if (namespace === undefined || namespace === '') {
+    throw apiError('BadRequest', 'an empty namespace may not be set during creation');
+  }
+  if (own !== undefined && own !== '' && own !== namespace) {
+    throw apiError(
+      'BadRequest',
+      'the namespace of the provided object does not match the namespace sent on the request',
+    );
+  }
+  return namespace;
+}
+
+/** The metadata of a new object: what the server decides in place of what the creator may have said of it. */
+export function newMetadata(
+  core: RegistryCore,
+  strategy: Strategy,
+  given: AnyObject['metadata'],
+  namespace: string | undefined,
+): ServedMeta {
+  const {
+    selfLink: _selfLink,
+    deletionTimestamp: _deletionTimestamp,
+    deletionGracePeriodSeconds: _deletionGracePeriodSeconds,
+    generation: _generation,
+    namespace: _namespace,
+    name = '',
+    generateName = '',
+    ...kept
+  } = given;
+  if (given.resourceVersion !== undefined && given.resourceVersion !== '') {
+    throw apiError('BadRequest', 'resourceVersion should not be set on objects to be created');
+  }
+  return {
+    ...kept,
+    ...(generateName !== '' && { generateName }),
+    name: name === '' && generateName !== '' ? generatedName(core, generateName) : name,
+    ...(namespace !== undefined && { namespace }),
+    uid: core.random.uuid(),
+    // The store's revision replaces this when the object is written.
+    resourceVersion: '',
+    creationTimestamp: timestamp(core.clock.now()),
+    ...(strategy.generation && { generation: 1 }),
+  };
+}
+
+export function generatedName(core: RegistryCore, generateName: string): string {
+  return `${generateName.slice(0, GENERATED_PREFIX)}${nameSuffix(core.random)}`;
+}
+
+/** Throws `BadRequest` when a body names another object than the request does. */
+export function assertSameObject(type: ResourceType, key: ObjectKey, object: AnyObject): void {
+  const { name, namespace } = object.metadata;
+  if (name === undefined || name === '') {
+    throw apiError(
+      'BadRequest',
+      `the name of the object (${key.name} based on URL) was undeterminable: name must be provided`,
+    );
+  }
+  if (name !== key.name) {
+    throw apiError('BadRequest', `the name of the object (${name}) does not match the name on the URL (${key.name})`);
+  }
+  if (type.namespaced && namespace !== undefined && namespace !== '' && namespace !== key.namespace) {
+    throw apiError(
+      'BadRequest',
+      `the namespace of the object (${namespace}) does not match the namespace on the request (${key.namespace ?? ''})`,
+    );
+  }
+}
+
+/** Throws `Conflict` when a changed object is meant for another version, or another object, than the stored one. */
+export function assertCurrent(type: ResourceType, object: AnyObject, old: AnyObject): void {
+  const { name, uid, resourceVersion } = object.metadata;
+  if (uid !== undefined && uid !== '' && uid !== old.metadata.uid) {
+    throw conflict(
+      type,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
+    );
+  }
+  if (
+    resourceVersion !== undefined &&
+    resourceVersion !== '' &&
+    resourceVersion !== '0' &&
+    resourceVersion !== old.metadata.resourceVersion
+  ) {
+    throw conflict(
+      type,
+      name,
+      'the object has been modified; please apply your changes to the latest version and try again',
+    );
+  }
+}
+
+/** The metadata of a changed object: what a writer left out of what only the server sets is what it was. */
+export function changedMetadata(object: AnyObject, old: AnyObject): ServedMeta {
+  const { selfLink: _selfLink, generation: _generation, namespace: _namespace, ...given } = object.metadata;
+  const { metadata } = old;
+  return {
+    ...given,
+    name: metadata.name,
+    ...(metadata.namespace !== undefined && { namespace: metadata.namespace }),
+    uid: metadata.uid,
+    resourceVersion: metadata.resourceVersion,
+    creationTimestamp: given.creationTimestamp ?? metadata.creationTimestamp,
+    ...(metadata.generation !== undefined && { generation: metadata.generation }),
+    ...carried('generateName', given.generateName, metadata.generateName),
+    ...carried('deletionTimestamp', given.deletionTimestamp, metadata.deletionTimestamp),
+    ...carried('deletionGracePeriodSeconds', given.deletionGracePeriodSeconds, metadata.deletionGracePeriodSeconds),
+    ...carried('managedFields', given.managedFields, metadata.managedFields),
+  };
+}
+
+function carried<K extends string, V>(key: K, given: V | undefined, old: V | undefined): { readonly [P in K]?: V } {
+  const value = given ?? old;
+  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]: V });
+}
+
+/** Whether anything but metadata and status is different: what `metadata.generation` counts. */
+export function specChanged(object: AnyObject, old: AnyObject): boolean {
+  const { metadata: _newMeta, status: _newStatus, ...rest } = object;
+  const { metadata: _oldMeta, status: _oldStatus, ...oldRest } = old;
+  return !sameValue(rest, oldRest);
+}

@@ -1,0 +1,151 @@
+import type {
+  Event,
+  EventsEvent,
+  Namespace,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  ReplicaSet,
+  Secret,
+  Service,
+  StatefulSet,
+} from '../../api/generated/types.ts';
+import type { KubernetesObject } from '../../api/meta.ts';
+import { checkDns1035Label, checkDnsLabel, checkPathSegment } from '../../api/names.ts';
+import { timestamp } from '../../platform/clock.ts';
+import { strategy } from './strategy.ts';
+
+export const namespaces = strategy<Namespace>({
+  checkName: checkDnsLabel,
+  subresources: ['status', 'finalize'],
+  fields: {
+    'status.phase': (namespace: Namespace) => namespace.status?.phase ?? '',
+    name: (namespace: Namespace) => namespace.metadata.name,
+  },
+  prepareCreate: (namespace) => ({
+    ...namespace,
+    spec: { ...namespace.spec, finalizers: [...new Set([...(namespace.spec?.finalizers ?? []), 'kubernetes'])] },
+    status: { phase: 'Active' },
+  }),
+  // Only the finalize route takes a finalizer off.
+  prepareUpdate: (namespace, old) => ({ ...namespace, ...(old.spec && { spec: old.spec }) }),
+});
+
+export const services = strategy<Service>({
+  checkName: checkDns1035Label,
+  subresources: ['status'],
+  createOnUpdate: true,
+  fields: {
+    'spec.clusterIP': (service: Service) => service.spec.clusterIP ?? '',
+    'spec.type': (service: Service) => service.spec.type ?? '',
+  },
+  prepareCreate: (service) => ({ ...service, status: { loadBalancer: {} } }),
+});
+
+export const claims = strategy<PersistentVolumeClaim>({
+  subresources: ['status'],
+  prepareCreate: (claim) => ({ ...claim, status: { phase: 'Pending' } }),
+});
+
+export const volumes = strategy<PersistentVolume>({
+  subresources: ['status'],
+  prepareCreate: (volume, clock) => ({
+    ...volume,
+    status: { phase: 'Pending', lastPhaseTransitionTime: timestamp(clock.now()) },
+  }),
+  prepareStatus(volume, old, clock) {
+    if (volume.status?.phase === old.status?.phase) return volume;
+    if (volume.status?.lastPhaseTransitionTime !== old.status?.lastPhaseTransitionTime) return volume;
+    return { ...volume, status: { ...volume.status, lastPhaseTransitionTime: timestamp(clock.now()) } };
+  },
+});
+
+export const nodes = strategy<Node>({
+  subresources: ['status'],
+  keepsInitialStatus: true,
+  fields: { 'spec.unschedulable': (node: Node) => String(node.spec?.unschedulable ?? false) },
+});
+
+export const statefulSets = strategy<StatefulSet>({
+  subresources: ['status', 'scale'],
+  generation: true,
+  prepareCreate: (set) => ({ ...set, status: { replicas: 0, availableReplicas: 0 } }),
+});
+
+export const replicaSets = strategy<ReplicaSet>({
+  subresources: ['status', 'scale'],
+  generation: true,
+  fields: { 'status.replicas': (set: ReplicaSet) => String(set.status?.replicas ?? 0) },
+  prepareCreate: (set) => ({ ...set, status: { replicas: 0 } }),
+});
+
+export const deployments = strategy({ subresources: ['status', 'scale'], generation: true });
+
+export const endpointSlices = strategy({ generation: true });
+
+export const secrets = strategy<Secret>({ fields: { type: (secret: Secret) => secret.type ?? '' } });
+
+export const quotas = strategy({ subresources: ['status'] });
+
+export const budgets = strategy<KubernetesObject & { readonly status?: object }>({
+  subresources: ['status'],
+  generation: true,
+  unconditionalUpdate: false,
+  prepareCreate: (budget) => ({
+    ...budget,
+    status: { currentHealthy: 0, desiredHealthy: 0, disruptionsAllowed: 0, expectedPods: 0 },
+  }),
+});
+
+export const customResourceDefinitions = strategy({
+  subresources: ['status'],
+  generation: true,
+  unconditionalUpdate: false,
+});
+
+export const leases = strategy({ createOnUpdate: true, unconditionalUpdate: false });
+
+export const endpoints = strategy({ createOnUpdate: true });
+
+export const priorityClasses = strategy({ createOnUpdate: true });
+
+/** Roles may be called nearly anything: `system:node`. */
+export const roles = strategy({ checkName: checkPathSegment, createOnUpdate: true });
+
+/** Nothing else is said of these. */
+export const plain = strategy({});
+
+export const limitRanges = strategy({ createOnUpdate: true });
+
+export const events = strategy<Event>({
+  createOnUpdate: true,
+  collected: false,
+  fields: {
+    ...Object.fromEntries(
+      (['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'] as const).map((field) => [
+        `involvedObject.${field}`,
+        (event: Event) => event.involvedObject[field] ?? '',
+      ]),
+    ),
+    reason: (event: Event) => event.reason ?? '',
+    reportingComponent: (event: Event) => event.reportingComponent ?? '',
+    source: (event: Event) => event.source?.component ?? event.reportingComponent ?? '',
+    type: (event: Event) => event.type ?? '',
+  },
+});
+
+export const eventsEvents = strategy<EventsEvent>({
+  createOnUpdate: true,
+  collected: false,
+  fields: {
+    ...Object.fromEntries(
+      (['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'] as const).map((field) => [
+        `regarding.${field}`,
+        (event: EventsEvent) => event.regarding?.[field] ?? '',
+      ]),
+    ),
+    reason: (event: EventsEvent) => event.reason ?? '',
+    reportingController: (event: EventsEvent) => event.reportingController ?? '',
+    type: (event: EventsEvent) => event.type ?? '',
+  },
+});

@@ -1,0 +1,102 @@
+import { apiError, type FieldError, invalid, notFound } from '../api/errors.ts';
+import type { ObjectKey } from '../api/meta.ts';
+import type { ResourceType } from '../api/resource-type.ts';
+import type { Entry } from '../store/store.ts';
+import { commitDelete, commitPut, withCurrent } from './commits.ts';
+import { objectOf, type RegistryCore, StoredEntry, UnstoredObject } from './core.ts';
+import { createObject } from './create-object.ts';
+import { applyDefaults } from './defaulting/defaulting.ts';
+import { isOver } from './deletion.ts';
+import { readObject } from './input.ts';
+import { storeKey } from './keys.ts';
+import { assertCurrent, assertSameObject, changedMetadata, specChanged } from './metadata.ts';
+import type { RequestContext, StoredObject } from './requests.ts';
+import { strategyOf } from './strategies/strategies.ts';
+import type { AnyObject, Strategy } from './strategies/strategy.ts';
+import { assertValidChange } from './validity.ts';
+import { sameValue, seal } from './values.ts';
+
+/** PUT of an object, or of its `status`. Throws `NotFound`, `Conflict`, `Invalid`, `BadRequest`. */
+export async function updateObject(
+  core: RegistryCore,
+  type: ResourceType,
+  key: ObjectKey,
+  body: unknown,
+  context: RequestContext,
+): Promise<StoredObject> {
+  const object = readObject(type, body, context);
+  assertSameObject(type, key, object);
+  const strategy = strategyOf(type);
+  assertVersionGiven(type, strategy, object);
+  const path = storeKey(type, key);
+  const updated = await withCurrent(core, path, async (current) => {
+    if (current === undefined) {
+      if (strategy.createOnUpdate && context.subresource === undefined) return undefined;
+      throw notFound(type, key.name);
+    }
+    return storeChange(core, type, path, current, object, context);
+  });
+  return updated ?? createObject(core, type, key.namespace, body, context);
+}
+
+function assertVersionGiven(type: ResourceType, strategy: Strategy, object: AnyObject): void {
+  const { name, resourceVersion = '' } = object.metadata;
+  if (strategy.unconditionalUpdate || resourceVersion !== '') return;
+  const error: FieldError = {
+    reason: 'FieldValueInvalid',
+    field: 'metadata.resourceVersion',
+    message: 'Invalid value: 0: must be specified for an update',
+  };
+  throw invalid(type, name, [error]);
+}
+
+/**
+ * Writes `object` over the `current` version, as far as the route (`context.subresource`) may write. The caller holds
+ * the key. What turns out to be no change is not written.
+ */
+export async function storeChange(
+  core: RegistryCore,
+  type: ResourceType,
+  path: string,
+  current: Entry,
+  object: AnyObject,
+  context: RequestContext,
+): Promise<StoredObject> {
+  const strategy = strategyOf(type);
+  const old = objectOf(current);
+  assertCurrent(type, object, old);
+  const changed = changedObject(core, type, strategy, object, old, context);
+  assertValidChange(type, strategy, changed, old, context.subresource);
+  if (sameValue(changed, old)) return new StoredEntry(current);
+
+  const sealed = seal(changed, true);
+  if (context.dryRun) return new UnstoredObject(sealed);
+  if (isOver(sealed)) return commitDelete(core, path, sealed, current.revision);
+  return commitPut(core, path, sealed, current.revision);
+}
+
+/** What is stored when `object` is written through the route. */
+function changedObject(
+  core: RegistryCore,
+  type: ResourceType,
+  strategy: Strategy,
+  object: AnyObject,
+  old: AnyObject,
+  context: RequestContext,
+): AnyObject {
+  const metadata = changedMetadata(object, old);
+  const hasStatus = strategy.subresources.includes('status');
+  if (context.subresource === 'status') {
+    if (!hasStatus) throw apiError('NotFound', 'the server could not find the requested resource');
+    const { status: _, ...rest } = old;
+    const withStatus = { ...rest, metadata, ...(object.status !== undefined && { status: object.status }) };
+    return strategy.prepareStatus?.(withStatus, old, core.clock) ?? withStatus;
+  }
+  const defaulted: AnyObject = applyDefaults(type, { ...object, metadata });
+  const { status: _, ...rest } = defaulted;
+  const kept = hasStatus ? old.status : object.status;
+  const whole: AnyObject = { ...rest, ...(kept !== undefined && { status: kept }) };
+  const prepared: AnyObject = strategy.prepareUpdate?.(whole, old, core.clock) ?? whole;
+  if (!strategy.generation || !specChanged(prepared, old)) return prepared;
+  return { ...prepared, metadata: { ...prepared.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
+}
