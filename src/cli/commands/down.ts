@@ -1,0 +1,77 @@
+import readline from 'node:readline/promises';
+import { Command } from 'commander';
+
+import { dataDirectoryPath, readServerStatus } from '../../cluster/data-directory.ts';
+import { CliError } from '../errors.ts';
+import { dataDirOption, duration } from '../options.ts';
+import type { Output } from '../output.ts';
+
+interface DownOptions {
+  readonly dataDir?: string;
+  readonly volumes?: boolean;
+  readonly yes?: boolean;
+  readonly timeout: number;
+}
+
+export function downCommand(output: Output): Command {
+  return new Command('down')
+    .description('end all pods gracefully, highest ordinal first, and then the cluster')
+    .option('--volumes', 'also delete everything it has stored: all volumes and all objects')
+    .option('-y, --yes', 'do not ask')
+    .option('--timeout <time>', 'wait no longer than this for the end', duration, duration('5m'))
+    .addOption(dataDirOption())
+    .addHelpText('after', '\nWithout --volumes nothing is lost: the next berth up goes on where this one was.')
+    .action(async (options: DownOptions) => {
+      const directory = dataDirectoryPath(options.dataDir);
+      const { endLeftoverPods, removeCluster, ClusterError } = await import('../../cluster/teardown.ts');
+      if (options.volumes && !options.yes) await confirm(directory);
+      try {
+        const status = readServerStatus(directory);
+        if (status !== undefined) {
+          output.note(`ending process ${status.pid} and its pods, highest ordinal first`);
+          process.kill(status.pid, 'SIGTERM');
+          await untilGone(directory, status.pid, options.timeout);
+          output.line(`Berth in ${directory} has ended`);
+        }
+        // A server that was killed leaves its pods running.
+        const ended = await endLeftoverPods(directory);
+        for (const pod of ended) output.line(`pod ${pod} ended`);
+        if (status === undefined && ended.length === 0 && !options.volumes) output.line(`nothing runs on ${directory}`);
+        if (options.volumes) {
+          await removeCluster(directory);
+          output.line(`${directory} is deleted, all volumes with it`);
+        }
+      } catch (error) {
+        if (error instanceof ClusterError)
+          throw new CliError(error.message, error.hint === undefined ? {} : { hint: error.hint });
+        throw error;
+      }
+    });
+}
+
+async function confirm(directory: string): Promise<void> {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) return;
+  const terminal = readline.createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    const answer = await terminal.question(
+      `Delete ${directory} with the data of all volumes, for good? Type yes to go on: `,
+    );
+    if (answer.trim() !== 'yes') throw new CliError('nothing was deleted, and everything goes on running');
+  } finally {
+    terminal.close();
+  }
+}
+
+/** Another process's end makes no event that we could await: it is looked for. */
+const LOOK_EVERY_MS = 50;
+
+async function untilGone(directory: string, pid: number, timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (readServerStatus(directory)?.pid === pid) {
+    if (Date.now() > deadline)
+      throw new CliError(`process ${pid} is still ending its pods after ${timeoutMs / 1000} s`, {
+        hint: 'berth get pods tells which',
+      });
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}

@@ -1,0 +1,142 @@
+import { Command, Option } from 'commander';
+
+import type { Cluster, ClusterOptions } from '../../cluster/cluster.ts';
+import { type Applied, applyManifests } from '../apply.ts';
+import { announceToParent, detach, isDetached } from '../detach.ts';
+import { CliError } from '../errors.ts';
+import { type ManifestSource, readManifests } from '../manifests.ts';
+import { dataDirOption, duration, filesOption, integer, namespaceOption } from '../options.ts';
+import type { Output } from '../output.ts';
+import { displayName } from '../resources.ts';
+import { version } from '../version.ts';
+import { startView, type View } from '../view/view.ts';
+
+export interface UpOptions {
+  readonly dataDir?: string;
+  readonly namespace: string;
+  readonly filename?: readonly string[];
+  readonly runtime: 'process' | 'simulated';
+  readonly isolation: 'auto' | 'namespaces' | 'user' | 'processes';
+  readonly nodes: number;
+  readonly apiPort: number;
+  readonly dnsPort: number;
+  readonly detach?: boolean;
+  readonly timeout: number;
+}
+
+export function upCommand(output: Output): Command {
+  return new Command('up')
+    .description('start a cluster on this machine, and run what the manifests say')
+    .addOption(filesOption())
+    .addOption(dataDirOption())
+    .addOption(
+      new Option(
+        '--runtime <runtime>',
+        'what pods run as: real processes, or nothing at all (pods become ready by themselves)',
+      )
+        .choices(['process', 'simulated'])
+        .default('process'),
+    )
+    .addOption(
+      new Option('--isolation <level>', 'how far pods are kept apart; auto takes the most that this machine allows')
+        .choices(['auto', 'namespaces', 'user', 'processes'])
+        .default('auto'),
+    )
+    .option('--nodes <number>', 'how many nodes; 0 runs the control plane alone', integer(0, 64), 1)
+    .option('--api-port <port>', 'port of the API on 127.0.0.1; 0 takes a free one', integer(0, 65_535), 6443)
+    .option('--dns-port <port>', 'port of the DNS server on 127.0.0.1; 0 takes a free one', integer(0, 65_535), 10053)
+    .option('-d, --detach', 'return when all that was applied is ready, and go on running')
+    .option('--timeout <time>', 'with --detach: wait no longer than this', duration, duration('2m'))
+    .addOption(namespaceOption())
+    .addHelpText(
+      'after',
+      `
+Ctrl-C ends all pods gracefully, highest ordinal first. Their data stays, and the next up goes on where it was.
+
+Examples:
+  berth up -f examples/kv.yaml
+  berth up -f manifests/ --nodes 3
+  berth up --detach -f examples/redis.yaml --timeout 1m`,
+    )
+    .action(async (options: UpOptions) => {
+      // Everything that can be wrong with the files is said before anything starts.
+      const sources = readManifests(options.filename ?? []);
+      if (options.detach && !isDetached()) await detach(sources, options, output);
+      else await run(sources, options, output);
+    });
+}
+
+async function run(sources: readonly ManifestSource[], options: UpOptions, output: Output): Promise<void> {
+  // Loaded here, so that the other commands do not wait for what only this one needs.
+  const { startCluster, ClusterError } = await import('../../cluster/cluster.ts');
+  const clusterOptions: Omit<ClusterOptions, 'prepare'> = {
+    ...(options.dataDir !== undefined && { dataDir: options.dataDir }),
+    runtime: options.runtime,
+    isolation: options.isolation,
+    nodes: options.nodes,
+    apiPort: options.apiPort,
+    dnsPort: options.dnsPort,
+    version: version(),
+  };
+  const ended = untilEnded();
+  let applied: readonly Applied[] = [];
+  const cluster = await startCluster({
+    ...clusterOptions,
+    // Before any node starts: a mistake in a file must not touch what already runs.
+    prepare: async (client) => {
+      applied = await applyManifests(client, sources, { namespace: options.namespace });
+    },
+  }).catch((error: unknown) => {
+    if (error instanceof ClusterError)
+      throw new CliError(error.message, error.hint === undefined ? {} : { hint: error.hint });
+    throw error;
+  });
+  let view: View | undefined;
+  try {
+    if (isDetached()) announceToParent(cluster.status);
+    else {
+      say(cluster, applied, output);
+      view = startView(cluster.client, applied, output, { hint: usage(cluster) });
+    }
+    await ended.first;
+    view?.ending();
+    if (!isDetached())
+      output.note('\nending all pods, highest ordinal first; their data stays (Ctrl-C again leaves them running)');
+    await Promise.race([cluster.stop({ pods: 'end' }), ended.second.then(() => cluster.stop({ pods: 'leave' }))]);
+  } finally {
+    view?.close();
+  }
+  process.exit(0);
+}
+
+/** The first and the second time somebody asks this process to end. */
+function untilEnded(): { readonly first: Promise<void>; readonly second: Promise<void> } {
+  let count = 0;
+  const wake: (() => void)[] = [];
+  const first = new Promise<void>((resolve) => wake.push(resolve));
+  const second = new Promise<void>((resolve) => wake.push(resolve));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => wake[count++]?.());
+  return { first, second };
+}
+
+function say(cluster: Cluster, applied: readonly Applied[], output: Output): void {
+  const { apiServer, dns, dataDir, isolation } = cluster.status;
+  output.line(`Berth ${cluster.status.version} in ${dataDir}`);
+  output.line(`  API ${apiServer}   DNS ${dns}   ${isolation}`);
+  for (const limitation of cluster.limitations) output.line(`  without ${limitation}`);
+  for (const { type, key, outcome } of applied) output.line(`  ${displayName(type, key.name)} ${outcome}`);
+  output.line();
+}
+
+/** What to do with a cluster that is up. */
+function usage(cluster: Cluster): readonly string[] {
+  const kubeconfig = `${cluster.status.dataDir}/kubeconfig`;
+  return [
+    'Everything is ready. In another terminal:',
+    `  export KUBECONFIG=${kubeconfig}`,
+    '  kubectl get statefulsets,pods,pvc       or  berth get statefulsets,pods,pvc',
+    '  berth exec -it POD -- sh                berth logs POD -f            berth dns NAME SRV',
+    '  berth scale statefulset/NAME --replicas 5',
+    'Ctrl-C ends all pods gracefully; their data stays.',
+  ];
+}

@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { builtInTypes } from '../api/kinds.ts';
+import type { KubernetesObject } from '../api/meta.ts';
+import type { ResourceType } from '../api/resource-type.ts';
+import type { Client } from '../client/client.ts';
+import { dataDirectoryPath, type ServerStatus } from '../cluster/data-directory.ts';
+import type { UpOptions } from './commands/up.ts';
+import { connect } from './connect.ts';
+import { CliError } from './errors.ts';
+import { type ManifestSource, typeOfManifest } from './manifests.ts';
+import type { Output } from './output.ts';
+import { displayName } from './resources.ts';
+import { readinessOf } from './view/readiness.ts';
+
+/** Tells the process that was started for `--detach` what it is. */
+const MARK = 'BERTH_DETACHED';
+
+/** Whether this process is the one that goes on running. */
+export function isDetached(): boolean {
+  return process.env[MARK] === '1' && process.send !== undefined;
+}
+
+/** From the process that goes on running: it is up, and everything is applied. */
+export function announceToParent(status: ServerStatus): void {
+  process.send?.({ status });
+  process.disconnect();
+}
+
+/**
+ * Starts this command again as a process of its own, and returns when all that was applied is ready. Throws a
+ * {@link CliError} when it could not start, or is not ready in time: then it goes on running all the same, and the
+ * error says what is missing.
+ */
+export async function detach(sources: readonly ManifestSource[], options: UpOptions, output: Output): Promise<void> {
+  const deadline = Date.now() + options.timeout;
+  const directory = dataDirectoryPath(options.dataDir);
+  fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const logFile = `${directory}/berth.log`;
+  const status = await startServer(logFile);
+  output.line(`Berth ${status.version} runs in ${status.dataDir} (process ${status.pid})`);
+  output.line(`  API ${status.apiServer}   DNS ${status.dns}   log ${logFile}`);
+  const session = connect(options);
+  try {
+    const targets = sources.map((source) => {
+      const type = typeOfManifest(source, builtInTypes);
+      const name = source.manifest.metadata.name ?? '';
+      return {
+        type,
+        key: type.namespaced ? { namespace: source.manifest.metadata.namespace ?? options.namespace, name } : { name },
+      };
+    });
+    const late = await Promise.all(
+      targets.map(async ({ type, key }) => {
+        const why = await untilReady(session.client, type, key, deadline, (text) =>
+          output.line(`  ${displayName(type, key.name)}: ${text}`),
+        );
+        return why === undefined ? [] : [`${displayName(type, key.name)}: ${why}`];
+      }),
+    );
+    const missing = late.flat();
+    if (missing.length > 0) {
+      throw new CliError(
+        `not ready after ${options.timeout / 1000} s:\n${missing.map((line) => `  ${line}`).join('\n')}`,
+        {
+          hint: `it goes on running; berth describe tells more, ${logFile} has its log, berth down ends it`,
+        },
+      );
+    }
+    output.line('Everything is ready. berth status tells the addresses, berth down ends it.');
+  } finally {
+    session.close();
+  }
+}
+
+/** Resolves when the new process says that it is up; throws what it says when it fails. */
+function startServer(logFile: string): Promise<ServerStatus> {
+  const log = fs.openSync(logFile, 'a', 0o600);
+  const sizeBefore = fs.fstatSync(log).size;
+  const child = spawn(process.execPath, [process.argv[1] ?? '', ...process.argv.slice(2)], {
+    detached: true,
+    stdio: ['ignore', log, log, 'ipc'],
+    env: { ...process.env, [MARK]: '1' },
+  });
+  fs.closeSync(log);
+  return new Promise((resolve, reject) => {
+    child.once('message', (message) => {
+      child.disconnect();
+      child.unref();
+      resolve((message as { status: ServerStatus }).status);
+    });
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      const said = fs.readFileSync(logFile).subarray(sizeBefore).toString().trim();
+      // The new process has said what is wrong in its own words.
+      const [message, ...hint] = said.split('\n').filter((line) => !line.startsWith('{'));
+      reject(
+        new CliError((message ?? `the server ended with exit code ${code}`).replace(/^berth: /, ''), {
+          hint: hint.length > 0 ? hint.join('\n').trim() : `see ${logFile}`,
+          exitCode: code || 1,
+        }),
+      );
+    });
+  });
+}
+
+/** What is missing at the deadline; undefined when the object became ready before. */
+async function untilReady(
+  client: Client,
+  type: ResourceType,
+  key: { readonly namespace?: string; readonly name: string },
+  deadline: number,
+  progress: (text: string) => void,
+): Promise<string | undefined> {
+  const scope = {
+    fieldSelector: `metadata.name=${key.name}`,
+    ...(key.namespace !== undefined && { namespace: key.namespace }),
+  };
+  return new Promise((resolve, reject) => {
+    let why = 'it does not exist';
+    const finish = (result: string | undefined): void => {
+      clearTimeout(timer);
+      watch.stop();
+      resolve(result);
+    };
+    const timer = setTimeout(() => finish(why), Math.max(0, deadline - Date.now()));
+    const watch = client.watch<KubernetesObject>(type, scope, {
+      events: (batch) => {
+        for (const event of batch) {
+          if (event.type !== 'ADDED' && event.type !== 'MODIFIED') continue;
+          const readiness = readinessOf({ ...event.object, kind: type.kind });
+          if (readiness.ready) return finish(undefined);
+          if (readiness.why !== why) progress(readiness.why);
+          why = readiness.why;
+        }
+      },
+      closed: (error) => {
+        clearTimeout(timer);
+        reject(error ?? new CliError('the server ended while its objects were not ready yet'));
+      },
+    });
+  });
+}

@@ -1,0 +1,141 @@
+import type { PersistentVolumeClaim, Pod, StatefulSet } from '../../api/generated/types.ts';
+import { PersistentVolumeClaims, Pods, StatefulSets } from '../../api/kinds.ts';
+import { formatKey, type KubernetesObject, keyOf } from '../../api/meta.ts';
+import type { ResourceType } from '../../api/resource-type.ts';
+import type { Client, Watch } from '../../client/client.ts';
+import type { Applied } from '../apply.ts';
+import type { Output } from '../output.ts';
+import { readinessOf } from './readiness.ts';
+import { render } from './render.ts';
+import { claimTransition, podTransition, setTransition } from './transitions.ts';
+
+/** What `up` shows while it runs. */
+export interface View {
+  /** Everything is ending now. */
+  ending(): void;
+  close(): void;
+}
+
+interface ViewOptions {
+  /** Said once, when everything that was applied has become ready. */
+  readonly hint: readonly string[];
+}
+
+/** At most this often is the terminal drawn anew. */
+const FRAME_MS = 50;
+
+/** A live picture on a terminal, one line for each event elsewhere. */
+export function startView(client: Client, applied: readonly Applied[], output: Output, options: ViewOptions): View {
+  const sets = new Map<string, StatefulSet>();
+  const pods = new Map<string, Pod>();
+  const claims = new Map<string, PersistentVolumeClaim>();
+  const awaited = new Map(applied.map(({ type, key }) => [`${type.kind} ${formatKey(key)}`, false]));
+  let hinted = false;
+
+  const picture = output.isTerminal
+    ? terminalPicture(output, () => ({ sets: inOrder(sets), pods: [...pods.values()], claims: [...claims.values()] }))
+    : undefined;
+
+  const changed = (kind: string, key: string, object: KubernetesObject | undefined, line: string | undefined): void => {
+    if (picture) picture.changed();
+    else if (line !== undefined) output.line(`${new Date().toISOString().slice(11, 19)} ${line}`);
+    const id = `${kind} ${key}`;
+    if (object !== undefined && awaited.has(id)) awaited.set(id, readinessOf({ ...object, kind }).ready);
+    if (!hinted && [...awaited.values()].every(Boolean)) {
+      hinted = true;
+      if (picture) picture.footer(options.hint);
+      else for (const hint of options.hint) output.line(hint);
+    }
+  };
+
+  const watches: Watch[] = [
+    follow(client, StatefulSets, sets, setTransition, changed),
+    follow(client, PersistentVolumeClaims, claims, claimTransition, changed),
+    follow(client, Pods, pods, podTransition, changed),
+  ];
+  // Kinds that the view does not follow are ready as soon as they exist.
+  for (const { type, key, object } of applied) {
+    if (![StatefulSets, Pods].some((followed) => followed.kind === type.kind))
+      changed(type.kind, formatKey(key), object, undefined);
+  }
+  return {
+    ending: () => picture?.footer([]),
+    close: () => {
+      for (const watch of watches) watch.stop();
+      picture?.close();
+    },
+  };
+}
+
+function follow<T extends KubernetesObject>(
+  client: Client,
+  type: ResourceType<T>,
+  known: Map<string, T>,
+  transition: (before: T | undefined, after: T | undefined) => string | undefined,
+  changed: (kind: string, key: string, object: T | undefined, line: string | undefined) => void,
+): Watch {
+  return client.watch(
+    type,
+    {},
+    {
+      events: (batch) => {
+        for (const event of batch) {
+          if (event.type === 'BOOKMARK') continue;
+          const key = formatKey(keyOf(event.object));
+          const before = known.get(key);
+          const after = event.type === 'DELETED' ? undefined : event.object;
+          if (after === undefined) known.delete(key);
+          else known.set(key, after);
+          changed(type.kind, key, after, transition(before, after));
+        }
+      },
+      closed: () => {},
+    },
+  );
+}
+
+function inOrder(sets: ReadonlyMap<string, StatefulSet>): readonly StatefulSet[] {
+  return [...sets].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, set]) => set);
+}
+
+interface Picture {
+  changed(): void;
+  footer(lines: readonly string[]): void;
+  close(): void;
+}
+
+/** Draws in place, below what has been said before. */
+function terminalPicture(output: Output, model: () => Parameters<typeof render>[0]): Picture {
+  let drawn = 0;
+  let footer: readonly string[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const draw = (): void => {
+    timer = undefined;
+    const rows = process.stdout.rows ?? 24;
+    const columns = output.columns;
+    const lines = [
+      ...render(model(), { columns, rows: rows - footer.length - 1, colour: process.env.NO_COLOR === undefined }),
+      ...(footer.length > 0 ? ['', ...footer] : []),
+    ].slice(0, rows - 1);
+    // Back to where the picture begins, then every line anew, then whatever is left below it is cleared.
+    const back = drawn > 0 ? `\u001b[${drawn}A\r` : '';
+    output.text(`${back}${lines.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`);
+    drawn = lines.length;
+  };
+  const changed = (): void => {
+    timer ??= setTimeout(draw, FRAME_MS);
+  };
+  process.stdout.on('resize', changed);
+  return {
+    changed,
+    footer: (lines) => {
+      footer = lines;
+      changed();
+    },
+    close: () => {
+      clearTimeout(timer);
+      process.stdout.off('resize', changed);
+      draw();
+    },
+  };
+}
