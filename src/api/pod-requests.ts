@@ -1,7 +1,7 @@
 import type { Container, Pod } from './generated/types.ts';
-import { quantityValue } from './quantity.ts';
+import { quantityMillis, quantityValue } from './quantity.ts';
 
-/** Amounts by resource name: `cpu` in cores, everything else in its base unit (bytes, pieces). */
+/** Amounts by resource name: `cpu` in thousandths of a core, everything else in its base unit (bytes, pieces). */
 export type Resources = ReadonlyMap<string, number>;
 
 /**
@@ -77,7 +77,10 @@ function requestsOf({ resources }: Container): Iterable<[string, number]> {
 
 function parse(quantities: Readonly<Record<string, string>> | undefined): Iterable<[string, number]> {
   if (quantities === undefined) return [];
-  return Object.entries(quantities).map(([name, quantity]) => [name, quantityValue(quantity)]);
+  return Object.entries(quantities).map(([name, quantity]) => [
+    name,
+    name === 'cpu' ? quantityMillis(quantity) : quantityValue(quantity),
+  ]);
 }
 
 function add(total: Map<string, number>, amounts: Iterable<readonly [string, number]>): void {
