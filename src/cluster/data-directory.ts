@@ -1,0 +1,167 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { LockUnavailableError, lockFile } from './directory-lock.ts';
+import { processIdentity } from './process-identity.ts';
+
+/** Where the parts of a cluster keep their files. */
+export interface DataPaths {
+  readonly path: string;
+  /** Directory of the store. */
+  readonly store: string;
+  /** Directory of certificates and keys. */
+  readonly pki: string;
+  /** The administrator's credentials. */
+  readonly kubeconfig: string;
+  /** What {@link readServerStatus} reads. */
+  readonly statusFile: string;
+  /** Directory with one directory for each node. */
+  readonly nodes: string;
+}
+
+/** A data directory that this process holds. */
+export interface DataDirectory extends DataPaths {
+  /** Removes the status and lets others have the directory. Also happens by itself when the process ends. */
+  release(): void;
+}
+
+/** The running server, as it tells others on this machine. */
+export interface ServerStatus {
+  readonly pid: number;
+  /** RFC 3339. */
+  readonly startedAt: string;
+  /** `https://127.0.0.1:6443` */
+  readonly apiServer: string;
+  /** `127.0.0.1:10053` */
+  readonly dns: string;
+  readonly kubeconfig: string;
+  readonly dataDir: string;
+  /** How far pods are kept apart. */
+  readonly isolation: string;
+  readonly version: string;
+}
+
+/** A data directory cannot be used. `hint` says what to do. */
+export class DataDirectoryError extends Error {
+  override readonly name = 'DataDirectoryError';
+  readonly hint: string;
+
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
+    this.hint = hint;
+  }
+}
+
+const OTHER_DIRECTORY = 'name another one with --data-dir';
+
+/**
+ * The directory that is meant, as an absolute path: `dataDir` (`--data-dir`), else `$BERTH_DATA_DIR`, else
+ * `$XDG_DATA_HOME/berth`, else `~/.local/share/berth`. A variable that is empty is as good as none; `$XDG_DATA_HOME`
+ * counts only when it is absolute, as its specification says.
+ */
+export function dataDirectoryPath(dataDir?: string, environment: NodeJS.ProcessEnv = process.env): string {
+  const named = dataDir || environment.BERTH_DATA_DIR;
+  if (named) return path.resolve(named);
+  const shared = environment.XDG_DATA_HOME;
+  if (shared && path.isAbsolute(shared)) return path.join(shared, 'berth');
+  return path.join(environment.HOME || os.homedir(), '.local', 'share', 'berth');
+}
+
+export function dataPaths(directory: string): DataPaths {
+  return {
+    path: directory,
+    store: path.join(directory, 'store'),
+    pki: path.join(directory, 'pki'),
+    kubeconfig: path.join(directory, 'kubeconfig'),
+    statusFile: path.join(directory, 'berth.json'),
+    nodes: path.join(directory, 'nodes'),
+  };
+}
+
+/**
+ * Makes the directory (mode 0700) when there is none, and takes it for this process (M4).
+ *
+ * Throws {@link DataDirectoryError} when it is no directory, cannot be written to, or another server holds it: the
+ * message says which one.
+ */
+export async function openDataDirectory(directory: string): Promise<DataDirectory> {
+  const paths = dataPaths(directory);
+  try {
+    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const lock = await lockFile(path.join(directory, 'lock'));
+    if (!lock.locked) throw heldError(paths, lock.holder);
+    // One that was killed has left it; it would tell of a server that is not there.
+    fs.rmSync(paths.statusFile, { force: true });
+    return {
+      ...paths,
+      release() {
+        fs.rmSync(paths.statusFile, { force: true });
+        lock.release();
+      },
+    };
+  } catch (error) {
+    throw explain(directory, error);
+  }
+}
+
+/** Tells others of this server. The file is replaced in one step: a reader finds the old one or the new one. */
+export function writeServerStatus(status: ServerStatus): void {
+  const { statusFile } = dataPaths(status.dataDir);
+  const temporary = `${statusFile}.${process.pid}`;
+  const file = { ...status, identity: processIdentity(status.pid) };
+  fs.writeFileSync(temporary, `${JSON.stringify(file, undefined, 2)}\n`, { mode: 0o600 });
+  fs.renameSync(temporary, statusFile);
+}
+
+/** The server that runs on a directory; undefined when none does, also when one was killed. */
+export function readServerStatus(directory: string): ServerStatus | undefined {
+  try {
+    const { identity, ...status } = JSON.parse(fs.readFileSync(dataPaths(directory).statusFile, 'utf8')) as StatusFile;
+    return identity !== undefined && processIdentity(status.pid) === identity ? status : undefined;
+  } catch {
+    return undefined; // there is none, or somebody else has written there
+  }
+}
+
+type StatusFile = ServerStatus & { readonly identity?: string };
+
+function heldError(paths: DataPaths, holder: { readonly pid: number; readonly since: string } | undefined): Error {
+  if (holder === undefined) {
+    return new DataDirectoryError(`${paths.path} is in use by another server that has just started`, OTHER_DIRECTORY);
+  }
+  const status = readServerStatus(paths.path);
+  const address = status?.pid === holder.pid ? `, API ${status.apiServer}` : '';
+  const who = holder.pid === process.pid ? 'this process itself' : `process ${holder.pid}`;
+  return new DataDirectoryError(
+    `${paths.path} is in use by ${who} since ${holder.since}${address}`,
+    `use that one, end it with berth down, or ${OTHER_DIRECTORY}`,
+  );
+}
+
+function explain(directory: string, error: unknown): unknown {
+  if (error instanceof DataDirectoryError) return error;
+  if (error instanceof LockUnavailableError) {
+    return new DataDirectoryError(`${directory} cannot be locked: ${error.message}`, 'install it', { cause: error });
+  }
+  const { code, path: where = directory, message } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return new DataDirectoryError(
+        `${directory} is not a directory: there is a file at it or above it`,
+        OTHER_DIRECTORY,
+      );
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new DataDirectoryError(
+        `${where} cannot be written to by user ${process.getuid?.()} (${code})`,
+        `give that user the right to, or ${OTHER_DIRECTORY}`,
+      );
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new DataDirectoryError(`there is no room left for ${where}`, `make room, or ${OTHER_DIRECTORY}`);
+    default:
+      return new DataDirectoryError(`${where} cannot be used: ${message}`, OTHER_DIRECTORY, { cause: error });
+  }
+}
