@@ -1,0 +1,23 @@
+import type { Pod } from '../api/generated/types.ts';
+import { controllerOf } from '../api/owner-references.ts';
+
+/** Pods that end one after the other: those of one set. Groups end at the same time. */
+export type EndingOrder = readonly (readonly Pod[])[];
+
+/**
+ * In which order pods end when the whole cluster does: as in a scale-down to zero, the pods of one StatefulSet one at
+ * a time from the highest ordinal, everything else at once.
+ */
+export function endingOrder(pods: readonly Pod[]): EndingOrder {
+  const groups = new Map<string, Pod[]>();
+  for (const pod of pods) {
+    const owner = controllerOf(pod);
+    const group = owner?.kind === 'StatefulSet' ? owner.uid : pod.metadata.uid;
+    groups.set(group, [...(groups.get(group) ?? []), pod]);
+  }
+  return [...groups.values()].map((group) => group.sort((a, b) => ordinal(b) - ordinal(a)));
+}
+
+function ordinal(pod: Pod): number {
+  return Number(/-(\d+)$/.exec(pod.metadata.name)?.[1] ?? 0);
+}

@@ -1,0 +1,154 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+
+import { Nodes, Pods } from '../../src/api/kinds.ts';
+import { example, TestBerth, until, untilSettled } from './support.ts';
+
+describe('the command line, on the simulated runtime', () => {
+  const berth = new TestBerth('cli');
+  afterAll(() => berth.close());
+
+  test('up --detach returns when everything is ready', async () => {
+    const said = await berth.ok(
+      'up',
+      '--detach',
+      '--runtime',
+      'simulated',
+      '--api-port',
+      '0',
+      '--dns-port',
+      '0',
+      '-f',
+      example('kv.yaml'),
+    );
+    expect(said).toMatch(/Everything is ready/);
+    await untilSettled(berth.client(), 'kv', 3);
+  });
+
+  test('status -o json tells all addresses and the process id', async () => {
+    const status = await berth.status();
+    expect(() => process.kill(status.pid, 0)).not.toThrow();
+    expect(status.apiServer).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
+    expect(status.dns).toMatch(/^127\.0\.0\.1:\d+$/);
+    expect(fs.statSync(status.kubeconfig).mode & 0o777).toBe(0o600);
+    expect(fs.statSync(berth.dataDir).mode & 0o777).toBe(0o700);
+  });
+
+  test('get shows tables, names, JSON and YAML', async () => {
+    expect(await berth.ok('get', 'pods')).toMatch(
+      /^NAME +READY +STATUS +RESTARTS +AGE\nkv-0 +1\/1 +Running +0 +\S+\nkv-1 [^]*kv-2 /,
+    );
+    expect(await berth.ok('get', 'pods', '-o', 'wide')).toMatch(/NODE/);
+    expect(await berth.ok('get', 'sts,pvc', '-o', 'name')).toBe(
+      'statefulset.apps/kv\npersistentvolumeclaim/data-kv-0\npersistentvolumeclaim/data-kv-1\npersistentvolumeclaim/data-kv-2\n',
+    );
+    expect(JSON.parse(await berth.ok('get', 'statefulset', 'kv', '-o', 'json'))).toMatchObject({
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      status: { readyReplicas: 3 },
+    });
+    expect(await berth.ok('get', 'service/kv', '-o', 'yaml')).toMatch(/^apiVersion: v1\nkind: Service\n/);
+    expect(await berth.ok('get', 'pods', '-A')).toMatch(/^NAMESPACE +NAME/);
+    expect((await berth.run('get', 'deployments')).stderr).toMatch(/No resources found in default namespace/);
+  });
+
+  test('describe tells members and events', async () => {
+    const said = await berth.ok('describe', 'statefulset/kv');
+    expect(said).toMatch(/Replicas: +3 desired, 3 there, 3 ready, 3 updated/);
+    expect(said).toMatch(/kv-2 +ready +node-0/);
+    expect(said).toMatch(/SuccessfulCreate/);
+  });
+
+  test('apply tells what it did', async () => {
+    expect(await berth.ok('apply', '-f', example('kv.yaml'))).toBe(
+      'service/kv unchanged\nstatefulset.apps/kv unchanged\nconfigmap/kv-server unchanged\n',
+    );
+    const file = path.join(berth.dataDir, 'four.yaml');
+    fs.writeFileSync(file, fs.readFileSync(example('kv.yaml'), 'utf8').replace('replicas: 3', 'replicas: 4'));
+    expect(await berth.ok('apply', '-f', file, '--dry-run')).toMatch(/statefulset.apps\/kv configured \(dry run\)/);
+    expect(await berth.ok('apply', '-f', file)).toMatch(/statefulset.apps\/kv configured/);
+    await untilSettled(berth.client(), 'kv', 4);
+  });
+
+  test('dns answers short and full names', async () => {
+    const [pod] = await until(berth.client(), Pods, (pods) => pods.length === 4, 'four pods');
+    expect(await berth.ok('dns', 'kv-0.kv')).toBe(`kv-0.kv.default.svc.cluster.local   A   ${pod?.status?.podIP}\n`);
+    expect(JSON.parse(await berth.ok('dns', 'kv.default.svc.cluster.local', 'SRV', '-o', 'json')).answers).toHaveLength(
+      4,
+    );
+  });
+
+  test('kubeconfig prints the credentials that kubectl takes', async () => {
+    const file = path.join(berth.dataDir, 'copy.yaml');
+    fs.writeFileSync(file, await berth.ok('kubeconfig'), { mode: 0o600 });
+    expect((await berth.kubectl('--kubeconfig', file, 'get', 'nodes')).stdout).toMatch(/node-0 +Ready/);
+    expect(await berth.ok('kubeconfig', '--path')).toBe(`${berth.dataDir}/kubeconfig\n`);
+  });
+
+  test('get --watch shows what changes', async () => {
+    const before = await berth.client().get(Pods, { namespace: 'default', name: 'kv-3' });
+    expect(before.metadata.name).toBe('kv-3');
+    await berth.ok('delete', 'pod/kv-3');
+    await untilSettled(berth.client(), 'kv', 4);
+    const after = await berth.client().get(Pods, { namespace: 'default', name: 'kv-3' });
+    expect(after.metadata.uid).not.toBe(before.metadata.uid);
+  });
+
+  test('down ends it, and everything stays stored', async () => {
+    const { pid } = await berth.status();
+    await berth.ok('down');
+    expect(() => process.kill(pid, 0)).toThrow();
+    expect((await berth.run('status')).code).toBe(3);
+    await berth.ok('up', '--detach', '--runtime', 'simulated', '--api-port', '0', '--dns-port', '0');
+    await untilSettled(berth.client(), 'kv', 4);
+  });
+});
+
+describe('up --nodes', () => {
+  test('0 runs the control plane alone: pods stay pending', async () => {
+    const berth = new TestBerth('nodes0');
+    try {
+      await berth.up('--nodes', '0', '-f', example('kv.yaml'));
+      const [pod] = await until(berth.client(), Pods, (pods) => pods.length === 1, 'kv-0 exists');
+      expect(pod?.spec.nodeName).toBeUndefined();
+      expect((await berth.client().list(Nodes)).items).toEqual([]);
+    } finally {
+      await berth.close();
+    }
+  });
+
+  test('up --detach says what is not ready and why, and goes on running', async () => {
+    const berth = new TestBerth('late');
+    try {
+      const file = path.join(berth.dataDir, 'picky.yaml');
+      fs.writeFileSync(
+        file,
+        fs
+          .readFileSync(example('kv.yaml'), 'utf8')
+          .replace('      terminationGracePeriodSeconds: 10\n', '      nodeSelector: { disk: ssd }\n'),
+      );
+      const finished = await berth.run(
+        'up',
+        '--detach',
+        '--timeout',
+        '3s',
+        '--runtime',
+        'simulated',
+        '--api-port',
+        '0',
+        '--dns-port',
+        '0',
+        '-f',
+        file,
+      );
+      expect(finished.code).toBe(1);
+      expect(finished.stderr).toMatch(
+        /not ready after 3 s:\n +statefulset.apps\/kv: 0 of 3 members are ready: .*kv-0.*node/,
+      );
+      expect((await berth.run('status')).code).toBe(0);
+    } finally {
+      await berth.close();
+    }
+  });
+});
