@@ -1,0 +1,80 @@
+/** As many as one answer names. */
+const MAX_DUPLICATES = 100;
+
+interface Open {
+  /** The keys of an object so far; absent for a list. */
+  readonly keys?: Set<string>;
+  /** The key or index of the value that is being read. */
+  step: string | number;
+}
+
+/**
+ * The paths of the keys that occur twice in one object of a JSON text, which `JSON.parse` does not tell: of two the
+ * last one counts. The text must be valid JSON.
+ *
+ * @example
+ * findDuplicateFields('{"spec":{"replicas":1,"replicas":2}}'); // ['spec.replicas']
+ */
+export function findDuplicateFields(json: string): readonly string[] {
+  const duplicates: string[] = [];
+  const open: Open[] = [];
+  let expectKey = false;
+  for (let i = 0; i < json.length; i++) {
+    switch (json.charCodeAt(i)) {
+      case 0x7b: // {
+        open.push({ keys: new Set(), step: '' });
+        expectKey = true;
+        break;
+      case 0x5b: // [
+        open.push({ step: 0 });
+        expectKey = false;
+        break;
+      case 0x7d: // }
+      case 0x5d: // ]
+        open.pop();
+        expectKey = false;
+        break;
+      case 0x2c: {
+        // ,
+        const top = open.at(-1);
+        if (top === undefined) break;
+        if (typeof top.step === 'number') top.step++;
+        expectKey = top.keys !== undefined;
+        break;
+      }
+      case 0x22: {
+        // "
+        const end = stringEnd(json, i);
+        const top = open.at(-1);
+        if (expectKey && top?.keys !== undefined) {
+          const text = json.slice(i + 1, end);
+          const key = text.includes('\\') ? String(JSON.parse(json.slice(i, end + 1))) : text;
+          top.step = key;
+          if (top.keys.has(key) && duplicates.length < MAX_DUPLICATES) duplicates.push(pathOf(open));
+          top.keys.add(key);
+          expectKey = false;
+        }
+        i = end;
+        break;
+      }
+    }
+  }
+  return duplicates;
+}
+
+/** Where the string that starts at `start` ends. */
+function stringEnd(json: string, start: number): number {
+  let i = start + 1;
+  while (i < json.length) {
+    const code = json.charCodeAt(i);
+    if (code === 0x22) return i;
+    i += code === 0x5c ? 2 : 1;
+  }
+  return i;
+}
+
+function pathOf(open: readonly Open[]): string {
+  let path = '';
+  for (const { step } of open) path += typeof step === 'number' ? `[${step}]` : path === '' ? step : `.${step}`;
+  return path;
+}
