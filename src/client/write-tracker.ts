@@ -1,6 +1,12 @@
 import type { KubernetesObject, ObjectKey } from '../api/meta.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Informer } from './informer.ts';
+
+/** What the tracker asks of a cache: an `Informer` of any kind. */
+export interface WriteCache {
+  get(key: ObjectKey): KubernetesObject | undefined;
+  hasSeen(resourceVersion: string): boolean;
+  when(holds: () => boolean, signal?: AbortSignal): Promise<void>;
+}
 
 /** A write that a cache may not show yet. */
 interface Pending {
@@ -33,14 +39,14 @@ export class WriteTracker {
   }
 
   /** `key` wrote the version `object` has (created, changed, or marked as being deleted). */
-  wrote<T extends KubernetesObject>(key: string, informer: Informer<T>, object: T): void {
+  wrote(key: string, cache: WriteCache, object: KubernetesObject): void {
     const { resourceVersion } = object.metadata;
-    this.#add(key, informer, () => informer.hasSeen(resourceVersion));
+    this.#add(key, cache, () => cache.hasSeen(resourceVersion));
   }
 
   /** `key` deleted the object `uid` for good. */
-  removed<T extends KubernetesObject>(key: string, informer: Informer<T>, object: ObjectKey, uid: string): void {
-    this.#add(key, informer, () => informer.get(object)?.metadata.uid !== uid);
+  removed(key: string, cache: WriteCache, object: ObjectKey, uid: string): void {
+    this.#add(key, cache, () => cache.get(object)?.metadata.uid !== uid);
   }
 
   /** Resolves when the caches show all that `key` wrote; true unless it had to give up waiting. */
@@ -61,9 +67,9 @@ export class WriteTracker {
     return inTime;
   }
 
-  #add<T extends KubernetesObject>(key: string, informer: Informer<T>, seen: () => boolean): void {
+  #add(key: string, cache: WriteCache, seen: () => boolean): void {
     if (seen()) return;
-    const write: Pending = { seen, whenSeen: (signal) => informer.when(seen, signal) };
+    const write: Pending = { seen, whenSeen: (signal) => cache.when(seen, signal) };
     const pending = this.#pending.get(key);
     if (pending === undefined) this.#pending.set(key, [write]);
     else pending.push(write);

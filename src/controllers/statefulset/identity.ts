@@ -1,0 +1,117 @@
+import type { Pod, PodTemplateSpec, StatefulSet, Volume } from '../../api/generated/types.ts';
+import { StatefulSets } from '../../api/kinds.ts';
+import type { New } from '../../api/meta.ts';
+import { controllerReference } from '../../api/owner-references.ts';
+
+export const POD_NAME_LABEL = 'statefulset.kubernetes.io/pod-name';
+export const POD_INDEX_LABEL = 'apps.kubernetes.io/pod-index';
+export const REVISION_LABEL = 'controller-revision-hash';
+
+/** I1: `<set>-<ordinal>`. */
+export function podName(set: StatefulSet, ordinal: number): string {
+  return `${set.metadata.name}-${ordinal}`;
+}
+
+/** C1: `<template>-<set>-<ordinal>`. */
+export function claimName(set: StatefulSet, templateName: string, ordinal: number): string {
+  return `${templateName}-${set.metadata.name}-${ordinal}`;
+}
+
+/**
+ * The set and the ordinal that a pod's name speaks of; undefined when it is no name of that form. `web-01` is none: it
+ * is not the name that any ordinal has.
+ */
+export function parsePodName(name: string): { readonly set: string; readonly ordinal: number } | undefined {
+  const dash = name.lastIndexOf('-');
+  if (dash < 1) return undefined;
+  const ordinal = parseOrdinal(name.slice(dash + 1));
+  return ordinal === undefined ? undefined : { set: name.slice(0, dash), ordinal };
+}
+
+/** The ordinal in the name of one of `set`'s pods; undefined for any other name. */
+export function ordinalOf(set: StatefulSet, name: string): number | undefined {
+  const setName = set.metadata.name;
+  if (name.charCodeAt(setName.length) !== DASH || !name.startsWith(setName)) return undefined;
+  return parseOrdinal(name.slice(setName.length + 1));
+}
+
+const DASH = '-'.charCodeAt(0);
+
+function parseOrdinal(digits: string): number | undefined {
+  const ordinal = Number(digits);
+  return Number.isSafeInteger(ordinal) && ordinal >= 0 && String(ordinal) === digits ? ordinal : undefined;
+}
+
+/** The ordinals that should exist: from `start` up to, and without, `end` (O9). */
+export interface OrdinalRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export function ordinalRange(set: StatefulSet): OrdinalRange {
+  const start = set.spec.ordinals?.start ?? 0;
+  return { start, end: start + (set.spec.replicas ?? 1) };
+}
+
+/** The revision a pod was made from; empty when its label is missing. */
+export function revisionOf(pod: Pod): string {
+  return pod.metadata.labels?.[REVISION_LABEL] ?? '';
+}
+
+/** I2, I3, C6: the pod of an ordinal, made from the template of a revision. */
+export function newPod(set: StatefulSet, template: PodTemplateSpec, revision: string, ordinal: number): New<Pod> {
+  const name = podName(set, ordinal);
+  const { labels, annotations, finalizers } = template.metadata ?? {};
+  const { serviceName } = set.spec;
+  const volumes = podVolumes(set, template, ordinal);
+  return {
+    metadata: {
+      name,
+      generateName: `${set.metadata.name}-`,
+      ...(set.metadata.namespace !== undefined && { namespace: set.metadata.namespace }),
+      labels: {
+        ...labels,
+        ...identityLabels(name, ordinal),
+        [REVISION_LABEL]: revision,
+      },
+      ...(annotations && { annotations }),
+      ...(finalizers && { finalizers }),
+      ownerReferences: [controllerReference(StatefulSets, set)],
+    },
+    spec: {
+      ...template.spec,
+      hostname: name,
+      ...(serviceName && { subdomain: serviceName }),
+      ...(volumes.length > 0 && { volumes }),
+    },
+  };
+}
+
+function identityLabels(name: string, ordinal: number): Readonly<Record<string, string>> {
+  return { [POD_NAME_LABEL]: name, [POD_INDEX_LABEL]: String(ordinal) };
+}
+
+/** C6: a claim takes the place of a volume of the template with its name. */
+function podVolumes(set: StatefulSet, template: PodTemplateSpec, ordinal: number): readonly Volume[] {
+  const claimed = (set.spec.volumeClaimTemplates ?? []).map((claim): Volume => {
+    const name = claim.metadata?.name ?? '';
+    return { name, persistentVolumeClaim: { claimName: claimName(set, name, ordinal) } };
+  });
+  const names = new Set(claimed.map((volume) => volume.name));
+  return [...claimed, ...(template.spec.volumes ?? []).filter((volume) => !names.has(volume.name))];
+}
+
+/** I5: whether the labels that say who a pod is are as they were made. */
+export function hasIdentity(pod: Pod, ordinal: number): boolean {
+  const { name, labels } = pod.metadata;
+  return labels?.[POD_NAME_LABEL] === name && labels[POD_INDEX_LABEL] === String(ordinal);
+}
+
+/** I5: the pod with those labels put back. */
+export function withIdentity(pod: Pod, ordinal: number): Pod {
+  const { metadata } = pod;
+  return {
+    ...pod,
+    metadata: { ...metadata, labels: { ...metadata.labels, ...identityLabels(metadata.name, ordinal) } },
+  };
+}

@@ -1,0 +1,287 @@
+import type { ContainerStatus, PersistentVolumeClaim, Pod } from '../../api/generated/types.ts';
+import { controllerOf } from '../../api/owner-references.ts';
+import { timestamp } from '../../platform/clock.ts';
+import type { Claims } from './claims.ts';
+import { findCondition, type PodState, readyCondition, timeOf } from './pod-state.ts';
+
+interface About {
+  readonly ordinal: number;
+  /** The name of the pod that is waited for, whether it exists or not. */
+  readonly pod: string;
+  /** Since when it has been so, as far as the objects tell (ms since the epoch). */
+  readonly sinceMs: number;
+  /** What is wrong, down to the cause, as a sentence without a full stop. Stable as long as nothing changes. */
+  readonly message: string;
+  /** What does not happen meanwhile: `kv-2 is not created`. */
+  readonly holdsBack: string;
+}
+
+/** Why a pass stopped before all was done (O10). */
+export type Waiting =
+  /** No node has been found for the pod. */
+  | (About & { readonly reason: 'PodUnscheduled' })
+  /** On a node, and its containers are about to run. */
+  | (About & { readonly reason: 'PodStarting'; readonly node?: string })
+  /** A container cannot start, or keeps ending. */
+  | (About & { readonly reason: 'ContainerFailing'; readonly container: string; readonly cause: string })
+  | (About & { readonly reason: 'PodNotReady' })
+  /** M6: its node does not answer; nobody knows what runs there. */
+  | (About & { readonly reason: 'NodeLost'; readonly node: string })
+  /** S3: Ready, but not yet for `minReadySeconds`. */
+  | (About & { readonly reason: 'PodNotAvailable'; readonly availableAtMs: number })
+  /** O3 */
+  | (About & { readonly reason: 'PodTerminating'; readonly node?: string })
+  /** O2 */
+  | (About & { readonly reason: 'PodFinished' })
+  /** C5 */
+  | (About & { readonly reason: 'ClaimTerminating'; readonly claim: string })
+  /** C3: the claim goes with an earlier pod. */
+  | (About & { readonly reason: 'ClaimStale'; readonly claim: string })
+  /** A2: somebody else's pod has the name. */
+  | (About & { readonly reason: 'NameTaken'; readonly owner?: string });
+
+export type WaitingReason = Waiting['reason'];
+
+/** A pod that is there and not as it should be: what is wrong with it. */
+export function waitForPod(
+  pod: Pod,
+  ordinal: number,
+  state: PodState,
+  claims: Claims,
+  holdsBack: string,
+  nowMs: number,
+): Waiting {
+  const { name } = pod.metadata;
+  const node = pod.spec.nodeName;
+  const about = { ordinal, pod: name, holdsBack };
+  const createdMs = timeOf(pod.metadata.creationTimestamp, nowMs);
+
+  if (state.terminating) {
+    return {
+      ...about,
+      reason: 'PodTerminating',
+      sinceMs: terminatingSinceMs(pod, nowMs),
+      message: terminatingMessage(pod),
+      ...(node !== undefined && { node }),
+    };
+  }
+  if (state.finished) {
+    const { phase, reason, message } = pod.status ?? {};
+    const why = [reason, message].filter(Boolean).join(': ');
+    return {
+      ...about,
+      reason: 'PodFinished',
+      sinceMs: timeOf(readyCondition(pod)?.lastTransitionTime, createdMs),
+      message: `${name} has ${phase === 'Succeeded' ? 'succeeded' : 'failed'}${why && ` (${why})`} and is replaced`,
+    };
+  }
+  if (state.ready && state.availableAtMs !== undefined) {
+    return {
+      ...about,
+      reason: 'PodNotAvailable',
+      sinceMs: timeOf(readyCondition(pod)?.lastTransitionTime, createdMs),
+      message: `${name} is Ready, and counts as available at ${timestamp(state.availableAtMs)} (minReadySeconds)`,
+      availableAtMs: state.availableAtMs,
+    };
+  }
+  if (node === undefined) {
+    const condition = findCondition(pod, 'PodScheduled');
+    const cause = condition?.message ?? unboundClaim(pod, claims) ?? 'the scheduler has not placed it yet';
+    return {
+      ...about,
+      reason: 'PodUnscheduled',
+      sinceMs: timeOf(condition?.lastTransitionTime, createdMs),
+      message: `${name} has no node: ${cause}`,
+    };
+  }
+  const ready = readyCondition(pod);
+  if (isNodeLost(pod)) {
+    return {
+      ...about,
+      reason: 'NodeLost',
+      sinceMs: timeOf(ready?.lastTransitionTime, createdMs),
+      message: `node ${node} of ${name} does not answer: ${ready?.message ?? pod.status?.message ?? 'it is not known what runs there'}`,
+      node,
+    };
+  }
+  const failing = failingContainer(pod);
+  if (failing !== undefined) {
+    return {
+      ...about,
+      reason: 'ContainerFailing',
+      sinceMs: timeOf(ready?.lastTransitionTime, createdMs),
+      message: `container ${failing.name} of ${name}: ${failing.text}`,
+      container: failing.name,
+      cause: failing.cause,
+    };
+  }
+  if (pod.status?.phase === 'Running') {
+    const cause =
+      ready?.message ?? findCondition(pod, 'ContainersReady')?.message ?? ready?.reason ?? 'it has not said why';
+    return {
+      ...about,
+      reason: 'PodNotReady',
+      sinceMs: timeOf(ready?.lastTransitionTime, createdMs),
+      message: `${name} is not Ready: ${cause}`,
+    };
+  }
+  const missing = missingClaim(pod, claims);
+  return {
+    ...about,
+    reason: 'PodStarting',
+    sinceMs: createdMs,
+    message: missing ?? `${name} is starting on ${node}${startingDetail(pod)}`,
+    node,
+  };
+}
+
+/** A pod that has only just been asked for. */
+export function waitForNewPod(pod: string, ordinal: number, holdsBack: string, nowMs: number): Waiting {
+  return { reason: 'PodUnscheduled', ordinal, pod, holdsBack, sinceMs: nowMs, message: `${pod} is being created` };
+}
+
+/** A pod whose deletion has only just been asked for. */
+export function waitForDeletedPod(pod: Pod, ordinal: number, why: string, holdsBack: string, nowMs: number): Waiting {
+  const node = pod.spec.nodeName;
+  return {
+    reason: 'PodTerminating',
+    ordinal,
+    pod: pod.metadata.name,
+    holdsBack,
+    sinceMs: nowMs,
+    message: `${pod.metadata.name} is being deleted: ${why}`,
+    ...(node !== undefined && { node }),
+  };
+}
+
+/** An ordinal whose claim holds its pod back. */
+export function waitForClaim(
+  state: 'terminating' | 'stale',
+  claim: PersistentVolumeClaim,
+  pod: string,
+  ordinal: number,
+  nowMs: number,
+): Waiting {
+  const { name, deletionTimestamp, finalizers } = claim.metadata;
+  const holdsBack = `${pod} is not created`;
+  if (state === 'stale') {
+    return {
+      reason: 'ClaimStale',
+      ordinal,
+      pod,
+      holdsBack,
+      sinceMs: nowMs,
+      message: `claim ${name} belongs to an earlier pod ${pod} and is about to be deleted with it`,
+      claim: name,
+    };
+  }
+  return {
+    reason: 'ClaimTerminating',
+    ordinal,
+    pod,
+    holdsBack,
+    sinceMs: timeOf(deletionTimestamp, nowMs),
+    message: `claim ${name} is being deleted${finalizers?.length ? ` and held by ${finalizers.join(', ')}` : ''}`,
+    claim: name,
+  };
+}
+
+/** An ordinal whose name another's pod has. */
+export function waitForName(stranger: Pod, ordinal: number, nowMs: number): Waiting {
+  const { name, creationTimestamp } = stranger.metadata;
+  const owner = controllerOf(stranger);
+  const whose =
+    owner === undefined ? 'no controller and other labels' : `${owner.kind} ${owner.name} as its controller`;
+  return {
+    reason: 'NameTaken',
+    ordinal,
+    pod: name,
+    holdsBack: `${name} is not created`,
+    sinceMs: timeOf(creationTimestamp, nowMs),
+    message: `there is a pod ${name} that is not of this set: it has ${whose}`,
+    ...(owner !== undefined && { owner: `${owner.kind} ${owner.name}` }),
+  };
+}
+
+/** The deletion timestamp is when the grace period is over; the deletion was asked for that long before. */
+function terminatingSinceMs(pod: Pod, nowMs: number): number {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata;
+  return timeOf(deletionTimestamp, nowMs) - deletionGracePeriodSeconds * 1000;
+}
+
+function terminatingMessage(pod: Pod): string {
+  const { name, deletionTimestamp, finalizers } = pod.metadata;
+  const where = pod.spec.nodeName === undefined ? '' : ` on node ${pod.spec.nodeName}`;
+  const held = finalizers?.length ? ` and is held by ${finalizers.join(', ')}` : '';
+  const lost = isNodeLost(pod) ? ', and the node does not answer' : '';
+  return `${name} is ending${where} (its grace period is over at ${deletionTimestamp})${held}${lost}`;
+}
+
+/** M6: how the node controller marks the pods of a node that is out of contact. */
+function isNodeLost(pod: Pod): boolean {
+  const ready = readyCondition(pod);
+  return ready?.status === 'Unknown' || ready?.reason === 'NodeNotReady' || pod.status?.reason === 'NodeLost';
+}
+
+interface Failing {
+  readonly name: string;
+  readonly cause: string;
+  readonly text: string;
+}
+
+/** What a container waits for when all is well. */
+const ORDINARY_WAITS = new Set(['ContainerCreating', 'PodInitializing']);
+
+function failingContainer(pod: Pod): Failing | undefined {
+  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
+  for (const status of [...initContainerStatuses, ...containerStatuses]) {
+    const failing = failureOf(status);
+    if (failing !== undefined) return failing;
+  }
+  return undefined;
+}
+
+function failureOf({ name, state, lastState }: ContainerStatus): Failing | undefined {
+  const waiting = state?.waiting;
+  const ended = state?.terminated ?? lastState?.terminated;
+  const lastRun =
+    ended === undefined
+      ? ''
+      : `, the last run ended with exit code ${ended.exitCode}${ended.reason ? ` (${ended.reason})` : ''}${ended.message ? `: ${ended.message}` : ''}`;
+  if (waiting?.reason !== undefined && !ORDINARY_WAITS.has(waiting.reason)) {
+    const detail = waiting.message ? `: ${waiting.message}` : '';
+    return { name, cause: waiting.reason, text: `${waiting.reason}${detail}${lastRun}` };
+  }
+  if (state?.terminated !== undefined && state.terminated.exitCode !== 0) {
+    const cause = state.terminated.reason ?? 'Error';
+    return { name, cause, text: `${cause}${lastRun}` };
+  }
+  return undefined;
+}
+
+function startingDetail(pod: Pod): string {
+  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
+  for (const { name, state } of [...initContainerStatuses, ...containerStatuses]) {
+    if (state?.waiting?.message) return ` (${name}: ${state.waiting.message})`;
+  }
+  return '';
+}
+
+function podClaims(pod: Pod): readonly string[] {
+  return (pod.spec.volumes ?? []).flatMap(({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName ?? []);
+}
+
+function missingClaim(pod: Pod, claims: Claims): string | undefined {
+  const missing = podClaims(pod).find((name) => claims.get(name) === undefined);
+  return missing === undefined ? undefined : `claim ${missing} of ${pod.metadata.name} does not exist`;
+}
+
+function unboundClaim(pod: Pod, claims: Claims): string | undefined {
+  for (const name of podClaims(pod)) {
+    const claim = claims.get(name);
+    if (claim === undefined) return `claim ${name} does not exist`;
+    if (claim.metadata.deletionTimestamp !== undefined) return `claim ${name} is being deleted`;
+    if (claim.status?.phase !== 'Bound') return `claim ${name} is ${claim.status?.phase ?? 'Pending'}`;
+  }
+  return undefined;
+}
