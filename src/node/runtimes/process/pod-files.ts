@@ -1,0 +1,75 @@
+import path from 'node:path';
+
+import type { PodConfig } from '../runtime.ts';
+
+/** The files of a pod, all that is known of it. The scripts read and write them too. */
+export interface PodFiles {
+  readonly directory: string;
+  /** {@link PodRecord}, whole from the moment the directory exists. */
+  readonly record: string;
+  /** Named pipes between the agent and the sandbox. */
+  readonly control: string;
+  readonly events: string;
+  /** Written by the sandbox: its line of /proc/<pid>/stat, as early as it can. */
+  readonly sandbox: string;
+  /** Written by the sandbox when containers can be started. */
+  readonly ready: string;
+  /** What the sandbox's own programs complain of. */
+  readonly complaints: string;
+  readonly containers: string;
+}
+
+export interface PodRecord {
+  readonly pod: PodConfig;
+  readonly address?: string;
+}
+
+/** The files of one run of a container. */
+export interface RunFiles {
+  readonly directory: string;
+  readonly arguments: string;
+  readonly fstab: string;
+  /** Made by the sandbox before anything else: this run has been begun, and is never begun again. */
+  readonly claimed: string;
+  readonly started: string;
+  readonly failed: string;
+  readonly failure: string;
+  readonly exit: string;
+  readonly log: string;
+  /** The layer of what the container writes, with all that its root is made of. */
+  readonly root: string;
+  /** Kept by the agent: {@link RunRecord}. */
+  readonly record: string;
+}
+
+export function podFiles(directory: string): PodFiles {
+  const file = (name: string): string => path.join(directory, name);
+  return {
+    directory,
+    record: file('pod.json'),
+    control: file('control'),
+    events: file('events'),
+    sandbox: file('sandbox'),
+    ready: file('ready'),
+    complaints: file('sandbox.log'),
+    containers: file('containers'),
+  };
+}
+
+export function runFiles(pod: PodFiles, container: string, attempt: number): RunFiles {
+  const directory = path.join(pod.containers, container, String(attempt));
+  const file = (name: string): string => path.join(directory, name);
+  return {
+    directory,
+    arguments: file('arguments'),
+    fstab: file('fstab'),
+    claimed: file('claimed'),
+    started: file('started'),
+    failed: file('failed'),
+    failure: file('failure'),
+    exit: file('exit'),
+    log: file('log'),
+    root: file('root'),
+    record: file('run.json'),
+  };
+}

@@ -1,0 +1,165 @@
+import fs from 'node:fs';
+import path from 'node:path';
+
+import type { ContainerStatus, PodConfig, PodStatus } from '../runtime.ts';
+import { attemptsOf, newestRun, type RunState, readRun, writeLostExit } from './container-run.ts';
+import { namesIn, readIfThere } from './files.ts';
+import { type PodFiles, type PodRecord, runFiles } from './pod-files.ts';
+import { Sandbox, type SandboxCommand, type SandboxStart } from './sandbox.ts';
+
+/** A run that its program was started in. */
+export type StartedRun = Extract<RunState, { readonly status: unknown }>;
+
+/**
+ * A pod as its files tell it, and its sandbox while it lives. What is kept here in memory is only what was read, so
+ * that a status costs nothing.
+ */
+export class Pod {
+  readonly files: PodFiles;
+  readonly config: PodConfig;
+  readonly address: string | undefined;
+  readonly #onChange: () => void;
+  readonly #newest = new Map<string, StartedRun>();
+  readonly #waiters = new Set<() => void>();
+  #sandbox: Sandbox | undefined;
+  #startedAtMs = 0;
+
+  constructor(files: PodFiles, record: PodRecord, onChange: () => void) {
+    this.files = files;
+    this.config = record.pod;
+    this.address = record.address;
+    this.#onChange = onChange;
+    for (const name of namesIn(files.containers)) this.#look(name);
+  }
+
+  /** Takes over a sandbox that lives, or settles what one that has ended has left open. */
+  adopt(): void {
+    const sandbox = Sandbox.adopt(this.files, (name) => this.#changed(name));
+    if (sandbox === undefined) this.#settle();
+    else this.#take(sandbox);
+  }
+
+  /** Only when it is not alive. */
+  async start(command: SandboxCommand): Promise<SandboxStart> {
+    const { sandbox, started } = Sandbox.start(this.files, command, (name) => this.#changed(name));
+    this.#take(sandbox);
+    const result = await started;
+    if (result.outcome !== 'ready') await sandbox.ended;
+    this.#startedAtMs = this.#sandboxTime();
+    return result;
+  }
+
+  get alive(): boolean {
+    return this.#sandbox !== undefined;
+  }
+
+  get sandbox(): Sandbox | undefined {
+    return this.#sandbox;
+  }
+
+  status(): PodStatus {
+    const { uid, namespace, name } = this.config;
+    const containers: ContainerStatus[] = [];
+    for (const run of this.#newest.values()) containers.push(run.status);
+    return {
+      uid,
+      namespace,
+      name,
+      alive: this.alive,
+      ips: this.address === undefined ? [] : [this.address],
+      startedAtMs: this.#startedAtMs,
+      containers,
+    };
+  }
+
+  /** The newest run of the container that its program was started in. */
+  newest(container: string): StartedRun | undefined {
+    return this.#newest.get(container);
+  }
+
+  /**
+   * Resolves with what became of a run once it is no longer about to start; undefined when the sandbox ended first.
+   */
+  async begun(container: string, attempt: number): Promise<RunState | undefined> {
+    const files = runFiles(this.files, container, attempt);
+    for (;;) {
+      const run = readRun(files, container, attempt);
+      if (run.state !== 'prepared' && run.state !== 'begun') return run;
+      if (!this.alive) return undefined;
+      await new Promise<void>((resolve) => this.#waiters.add(resolve));
+    }
+  }
+
+  /** Resolves when the newest run of the container has ended. */
+  async exited(container: string): Promise<void> {
+    while (this.#newest.get(container)?.state === 'running') {
+      await new Promise<void>((resolve) => this.#waiters.add(resolve));
+    }
+  }
+
+  /** M2: ends it, and resolves when nothing of it runs. */
+  async kill(): Promise<void> {
+    await this.#sandbox?.kill();
+    this.#settle();
+  }
+
+  /** Lets go of it and leaves it running. */
+  release(): void {
+    this.#sandbox?.release();
+  }
+
+  #take(sandbox: Sandbox): void {
+    this.#sandbox = sandbox;
+    this.#startedAtMs = this.#sandboxTime();
+    void sandbox.ended.then(() => {
+      if (this.#sandbox !== sandbox) return;
+      this.#settle();
+      this.#onChange();
+    });
+  }
+
+  #sandboxTime(): number {
+    const time = fs.statSync(this.files.sandbox, { throwIfNoEntry: false })?.mtimeMs;
+    return Math.floor(time ?? fs.statSync(this.files.record).mtimeMs);
+  }
+
+  /** No process is left: what was running then has ended with the sandbox, and its exit code with it. */
+  #settle(): void {
+    this.#sandbox = undefined;
+    for (const name of namesIn(this.files.containers)) {
+      for (const attempt of attemptsOf(this.files, name)) {
+        const files = runFiles(this.files, name, attempt);
+        if (readRun(files, name, attempt).state === 'running') writeLostExit(files);
+      }
+      this.#look(name);
+    }
+    this.#wake();
+  }
+
+  #changed(container: string): void {
+    this.#look(container);
+    this.#wake();
+    this.#onChange();
+  }
+
+  #look(container: string): void {
+    const run = newestRun(this.files, container);
+    if (run !== undefined) this.#newest.set(container, run);
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters) waiter();
+    this.#waiters.clear();
+  }
+}
+
+/** The record of a pod whose files are in `directory`. */
+export function readPodRecord(files: PodFiles): PodRecord | undefined {
+  const text = readIfThere(files.record);
+  return text === undefined ? undefined : (JSON.parse(text) as PodRecord);
+}
+
+/** Where a runtime that keeps its files in `directory` has a pod's. */
+export function podDirectory(directory: string, uid: string): string {
+  return path.join(directory, 'pods', uid);
+}

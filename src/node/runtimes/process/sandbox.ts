@@ -1,0 +1,180 @@
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+
+import type { IdentityLock } from '../runtime.ts';
+import { openIfHeld, writeLine } from './fifo.ts';
+import { readIfThere } from './files.ts';
+import type { PodFiles } from './pod-files.ts';
+import { type ProcessIdentity, parseStat, signalProcess } from './process-identity.ts';
+import { TOOL_PATH } from './run.ts';
+
+/** How a sandbox is started: with these locks held (M5), this command line becomes it. */
+export interface SandboxCommand {
+  readonly locks: readonly { readonly lock: IdentityLock; readonly file: string }[];
+  readonly command: readonly string[];
+}
+
+/** A container of the sandbox that something happened to. */
+export type ContainerListener = (name: string, attempt: number) => void;
+
+export type SandboxStart =
+  | { readonly outcome: 'ready' }
+  | { readonly outcome: 'locked'; readonly lock: IdentityLock; readonly file: string }
+  | { readonly outcome: 'failed'; readonly complaint: string };
+
+/** flock's exit code for the first lock that another holds; the next one's is one more. */
+const LOCKED_EXIT_CODE = 100;
+
+/**
+ * A pod's living sandbox, own child or adopted: there is no difference. It is alive for as long as a process has the
+ * pipe `events` open for writing, which the kernel tells, so nothing here can mistake another process for it.
+ */
+export class Sandbox {
+  readonly #files: PodFiles;
+  readonly #socket: net.Socket;
+  readonly #onContainer: ContainerListener;
+  readonly #waiters = new Set<() => void>();
+  #rest = '';
+  /** Resolves when no process of it is left. */
+  readonly ended: Promise<void>;
+
+  private constructor(files: PodFiles, events: number, onContainer: ContainerListener) {
+    this.#files = files;
+    this.#onContainer = onContainer;
+    this.#socket = new net.Socket({ fd: events, readable: true, writable: false });
+    this.#socket.setEncoding('utf8');
+    this.#socket.on('data', (text: string) => this.#read(text));
+    this.ended = new Promise((resolve) => {
+      this.#socket.on('end', resolve);
+      // Reading a pipe does not fail; if it did, not knowing must not look like an end.
+      this.#socket.on('error', () => {});
+    });
+  }
+
+  /** Finds a sandbox that lives. */
+  static adopt(files: PodFiles, onContainer: ContainerListener): Sandbox | undefined {
+    const events = openIfHeld(files.events);
+    return events === undefined ? undefined : new Sandbox(files, events, onContainer);
+  }
+
+  /**
+   * Starts one, where none lives. The pipe is open for writing before the process exists and passes to it, so at no
+   * moment is it alive and looks dead.
+   */
+  static start(
+    files: PodFiles,
+    options: SandboxCommand,
+    onContainer: ContainerListener,
+  ): { readonly sandbox: Sandbox; readonly started: Promise<SandboxStart> } {
+    fs.rmSync(files.sandbox, { force: true });
+    fs.rmSync(files.ready, { force: true });
+    const { O_RDONLY, O_RDWR, O_NONBLOCK } = fs.constants;
+    const opened: number[] = [];
+    const open = (file: string, flags: number | string): number => {
+      const descriptor = fs.openSync(file, flags, 0o600);
+      opened.push(descriptor);
+      return descriptor;
+    };
+    try {
+      const complaints = open(files.complaints, 'w');
+      const events = open(files.events, O_RDWR);
+      const control = open(files.control, O_RDWR);
+      const hostNetwork = fs.existsSync('/proc/self/ns/net')
+        ? open('/proc/self/ns/net', O_RDONLY)
+        : open('/dev/null', O_RDWR);
+      const filler = open('/dev/null', O_RDWR);
+      const sandbox = new Sandbox(files, fs.openSync(files.events, O_RDONLY | O_NONBLOCK), onContainer);
+
+      const [program = '', ...args] = [
+        ...options.locks.flatMap(({ file }, index) => ['flock', '-nFE', String(LOCKED_EXIT_CODE + index), file]),
+        ...options.command,
+      ];
+      const child = spawn(program, args, {
+        detached: true, // a session of its own: what ends the agent's terminal does not reach it
+        env: { PATH: TOOL_PATH, LC_ALL: 'C' },
+        // Up to 9 all are taken: these are the ones a shell can name, and the locks' come after them.
+        stdio: ['ignore', complaints, complaints, control, events, hostNetwork, filler, filler, filler, filler],
+      });
+      const failed = new Promise<SandboxStart>((resolve) => {
+        child.once('error', (error) => resolve({ outcome: 'failed', complaint: error.message }));
+        child.once('exit', (code) => {
+          const held = code === null ? undefined : options.locks[code - LOCKED_EXIT_CODE];
+          if (held !== undefined) resolve({ outcome: 'locked', ...held });
+          else resolve({ outcome: 'failed', complaint: (readIfThere(files.complaints) ?? '').trim() });
+        });
+      });
+      const ready = sandbox.whenReady().then((): Promise<SandboxStart> | SandboxStart => {
+        if (!sandbox.ready) return failed;
+        child.unref();
+        return { outcome: 'ready' };
+      });
+      return { sandbox, started: Promise.race([ready, failed]) };
+    } finally {
+      for (const descriptor of opened) fs.closeSync(descriptor);
+    }
+  }
+
+  /** Whether it takes commands. */
+  get ready(): boolean {
+    return fs.existsSync(this.#files.ready);
+  }
+
+  /** Resolves when it takes commands, or has ended. */
+  whenReady(): Promise<void> {
+    return this.#until(() => this.ready);
+  }
+
+  /** Tells it to start a run whose files are there. Telling it again does no harm. */
+  startContainer(name: string, attempt: number): void {
+    writeLine(this.#files.control, `start ${name} ${attempt}`);
+  }
+
+  /** M2: kills all of it, and resolves when the kernel says that no process is left. */
+  async kill(): Promise<void> {
+    await Promise.race([this.#killFirst(), this.ended]);
+    await this.ended;
+  }
+
+  async #killFirst(): Promise<void> {
+    // It writes down its number first of all; before that it is about to.
+    await this.#until(() => this.first !== undefined);
+    if (this.first !== undefined) signalProcess(this.first, 'SIGKILL');
+  }
+
+  /** The sandbox writes a file first and then the event, so whoever waits for an event has not missed it. */
+  async #until(condition: () => boolean): Promise<void> {
+    let ended = false;
+    void this.ended.then(() => {
+      ended = true;
+      this.#wake();
+    });
+    while (!condition() && !ended) await new Promise<void>((resolve) => this.#waiters.add(resolve));
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters) waiter();
+    this.#waiters.clear();
+  }
+
+  /** The first process of the pod, as soon as it has said its number. */
+  get first(): ProcessIdentity | undefined {
+    const line = readIfThere(this.#files.sandbox);
+    return line?.endsWith('\n') ? parseStat(line) : undefined;
+  }
+
+  /** Stops listening and leaves it running. */
+  release(): void {
+    this.#socket.destroy();
+  }
+
+  #read(text: string): void {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const [, name, attempt] = line.split(' ');
+      if (name !== undefined) this.#onContainer(name, Number(attempt));
+    }
+    this.#wake();
+  }
+}

@@ -1,0 +1,64 @@
+# The first process of a container's PID namespace: enters the container's root and runs its program.
+# Arguments: the container's name, the number of the run. Works in the directory of the run, with these files:
+#   fstab      what is mounted
+#   arguments  the working directory, the search path, the program as its user gave it, and the command line to execute
+#   log        what the program says
+#   started    written here: the stat lines of the program and of this shell, as the host sees them
+#   failed     written here: what could not be done, instead of started
+# Descriptor 4 carries events to the agent.
+main() {
+  name=$1 attempt=$2
+  # Held open, as the root with these files is left behind. A redirection of a directory opens it, which is all it takes.
+  exec 5</proc 6>>started 7<arguments 8>>log 9>>failed
+  IFS= read -r stat </proc/self/fd/5/self/stat
+  mount --all --fstab fstab || fail mount
+  cd root/merged && pivot_root . tmp && cd / && umount -l /tmp || fail root
+
+  next && directory=$argument
+  next && path=$argument
+  next && program=$argument
+  set --
+  while next; do set -- "$@" "$argument"; done
+  exec 7<&-
+
+  cd -P -- "$directory" 2>/dev/null || { mkdir -p -- "$directory" && cd -P -- "$directory"; } || fail directory
+  executable || fail program
+  (run "$@")
+  exit $?
+}
+
+run() {
+  first=$stat
+  IFS= read -r stat </proc/self/fd/5/self/stat
+  printf '%s\n%s\n' "$stat" "$first" >&6
+  printf 'started %s %s\n' "$name" "$attempt" >&4
+  exec "$@" </dev/null >&8 2>&1 4>&- 5<&- 6>&- 8>&- 9>&-
+}
+
+fail() {
+  printf '%s\n' "$1" >&9
+  printf 'failed %s %s\n' "$name" "$attempt" >&4
+  exit 128
+}
+
+# Asked here, inside, where the container's files are what it will see.
+executable() {
+  case $program in
+    */*) [ -f "$program" ] && [ -x "$program" ] ;;
+    *) (PATH=$path && command -v -- "$program") >/dev/null ;;
+  esac
+}
+
+# An argument is a line with the number of its lines, and then these: every byte comes through as it is.
+next() {
+  IFS= read -r lines <&7 || return
+  IFS= read -r argument <&7
+  while [ "$lines" -gt 1 ]; do
+    IFS= read -r line <&7
+    argument=$argument'
+'$line
+    lines=$((lines - 1))
+  done
+}
+
+main "$@"

@@ -1,0 +1,66 @@
+# The first process of a pod. Whatever it needs to know comes as an argument or as a line of a file: nothing is evaluated.
+# Arguments: the pod's directory, the directory of these scripts, `bridge` or `host` network.
+# A file is always written before the event that tells of it.
+# Descriptors: 3 commands of the agent (a FIFO, open both ways: never at its end), 4 events for the agent, 5 the host's
+# network namespace; 10 and above hold the identity locks (M5).
+# All is in functions, so that the file is read before anything of it runs.
+main() {
+  scripts=$2
+  exec 6>&- 7>&- 8>&- 9>&-
+  cd "$1" || fail 'the directory of the pod cannot be entered'
+
+  # This /proc is the host's: the numbers are those the agent knows processes by.
+  IFS= read -r stat </proc/self/stat
+  printf '%s\n' "$stat" >sandbox
+  printf 'born\n' >&4
+
+  # M5: whoever is refused one of these locks can say by whom.
+  IFS= read -r holder <holder
+  while IFS= read -r lock; do printf '%s\n' "$holder" >"$lock"; done <locks
+
+  mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs shm &
+  mounting=$!
+  if [ "$3" = bridge ]; then
+    # The process numbers are the pod's already (1 is this shell), the network namespace is the host's once more.
+    nsenter --net=/proc/self/fd/5 ip -batch link.host || fail 'the pod cannot be connected to its bridge'
+    ip -batch link.pod || fail 'the network of the pod cannot be set up'
+  fi
+  exec 5>&-
+  IFS= read -r hostname <hostname
+  printf '%s' "$hostname" >/proc/sys/kernel/hostname || fail 'the hostname cannot be set'
+  while IFS= read -r file && IFS= read -r value; do
+    printf '%s' "$value" >"$file" || fail "$file cannot be set"
+  done <sysctls
+  wait $mounting || fail 'shared memory cannot be mounted'
+
+  printf 'ready\n' >ready
+  printf 'ready\n' >&4
+  while read -r command name attempt <&3; do
+    case $command in
+      start) start "$name" "$attempt" ;;
+    esac
+  done
+}
+
+fail() {
+  printf '%s\n' "$1"
+  exit 1
+}
+
+# This loop alone starts containers, and no run of one twice, however often it is told to.
+start() {
+  [ -e "containers/$1/$2/claimed" ] && return
+  : >"containers/$1/$2/claimed" || return
+  supervise "$1" "$2" &
+}
+
+# unshare returns when every process of the container has ended: the kernel ends a PID namespace with its first process.
+supervise() {
+  cd "containers/$1/$2" || exit
+  unshare --mount --propagation private --pid --fork sh "$scripts/container.sh" "$1" "$2" 3<&-
+  printf '%s\n' "$?" >exit
+  printf 'exited %s %s\n' "$1" "$2" >&4
+  exit
+}
+
+main "$@"

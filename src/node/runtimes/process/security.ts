@@ -1,0 +1,66 @@
+import fs from 'node:fs';
+
+import { type ContainerConfig, StartError } from '../runtime.ts';
+
+/** What a container may do when nothing is said, as Docker and containerd have it. */
+const DEFAULT_CAPABILITIES = [
+  ...['audit_write', 'chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'mknod', 'net_bind_service', 'net_raw'],
+  ...['setfcap', 'setgid', 'setpcap', 'setuid', 'sys_chroot'],
+];
+
+/** The rights a container's program starts with, as arguments of setpriv; none when it keeps all it has. */
+export function setprivArguments(security: ContainerConfig['securityContext']): string[] {
+  const user = security.runAsUser;
+  const group = security.runAsGroup ?? (user === undefined ? undefined : primaryGroup(user));
+  if (security.runAsNonRoot === true && (user ?? 0) === 0) {
+    throw new StartError(
+      'CreateContainerConfigError',
+      user === 0
+        ? "container's runAsUser breaks non-root policy"
+        : 'container has runAsNonRoot and programs of this machine run as root: set runAsUser',
+    );
+  }
+  const args: string[] = [];
+  const groups = [
+    ...new Set([...(security.supplementalGroups ?? []), ...(security.fsGroup === undefined ? [] : [security.fsGroup])]),
+  ];
+  if (user !== undefined) args.push(`--reuid=${user}`);
+  if (group !== undefined) args.push(`--regid=${group}`);
+  args.push(groups.length > 0 ? `--groups=${groups.join(',')}` : '--clear-groups');
+  if (security.privileged !== true) {
+    const names = capabilities(security.capabilities?.add ?? [], security.capabilities?.drop ?? []);
+    args.push(`--bounding-set=-all${names.map((name) => `,+${name}`).join('')}`, '--inh-caps=-all');
+  }
+  if (security.allowPrivilegeEscalation === false) args.push('--no-new-privs');
+  return args;
+}
+
+function capabilities(add: readonly string[], drop: readonly string[]): string[] {
+  const plain = (name: string): string => name.toLowerCase().replace(/^cap_/, '');
+  const added = add.map(plain);
+  const dropped = new Set(drop.map(plain));
+  if (added.includes('all')) return ALL_CAPABILITIES.filter((name) => !dropped.has(name));
+  const base = dropped.has('all') ? [] : DEFAULT_CAPABILITIES.filter((name) => !dropped.has(name));
+  const unknown = added.find((name) => !ALL_CAPABILITIES.includes(name));
+  if (unknown !== undefined) {
+    throw new StartError('CreateContainerError', `unknown capability to add: "CAP_${unknown.toUpperCase()}"`);
+  }
+  return [...new Set([...base, ...added])];
+}
+
+const ALL_CAPABILITIES = [
+  ...DEFAULT_CAPABILITIES,
+  ...['audit_control', 'audit_read', 'block_suspend', 'bpf', 'checkpoint_restore', 'dac_read_search', 'ipc_lock'],
+  ...['ipc_owner', 'lease', 'linux_immutable', 'mac_admin', 'mac_override', 'net_admin', 'net_broadcast', 'perfmon'],
+  ...['sys_admin', 'sys_boot', 'sys_module', 'sys_nice', 'sys_pacct', 'sys_ptrace', 'sys_rawio', 'sys_resource'],
+  ...['sys_time', 'sys_tty_config', 'syslog', 'wake_alarm'],
+];
+
+/** The group of the user in the machine's list, as it would be in an image's; 0 for a user that is not in it. */
+function primaryGroup(user: number): number {
+  for (const line of fs.readFileSync('/etc/passwd', 'utf8').split('\n')) {
+    const [, , uid, gid] = line.split(':');
+    if (uid !== undefined && Number(uid) === user) return Number(gid);
+  }
+  return 0;
+}
