@@ -31,14 +31,25 @@ const PATIENCE_MS = 60_000;
 export class TestBerth {
   readonly dataDir: string;
   readonly #server = new Set<ChildProcess>();
+  readonly #user: number | undefined;
 
-  constructor(name: string) {
+  /** `user` is the id of another user to run as, which only root may choose. */
+  constructor(name: string, user?: number) {
     this.dataDir = fs.mkdtempSync(path.join(os.tmpdir(), `berth-${name}-`));
+    this.#user = user;
+    if (user !== undefined) fs.chownSync(this.dataDir, user, user);
+  }
+
+  get #identity(): { readonly uid?: number; readonly gid?: number; readonly env: Readonly<Record<string, string>> } {
+    const env = { BERTH_DATA_DIR: this.dataDir };
+    return this.#user === undefined
+      ? { env }
+      : { uid: this.#user, gid: this.#user, env: { ...env, HOME: this.dataDir, XDG_RUNTIME_DIR: '' } };
   }
 
   /** Runs one command to its end. */
   run(...args: readonly string[]): Promise<Finished> {
-    return run(process.execPath, [bin, ...args], { BERTH_DATA_DIR: this.dataDir });
+    return run(process.execPath, [bin, ...args], this.#identity);
   }
 
   /** Runs one command, which must succeed. */
@@ -51,7 +62,8 @@ export class TestBerth {
   /** Starts `berth up` on free ports and resolves when the API answers. */
   async up(...args: readonly string[]): Promise<Server> {
     const child = spawn(process.execPath, [bin, 'up', '--api-port', '0', '--dns-port', '0', ...args], {
-      env: { ...process.env, BERTH_DATA_DIR: this.dataDir, NO_COLOR: '1' },
+      ...this.#identity,
+      env: { ...process.env, ...this.#identity.env, NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#server.add(child);
@@ -61,7 +73,7 @@ export class TestBerth {
   }
 
   kubectl(...args: readonly string[]): Promise<Finished> {
-    return run('kubectl', args, { KUBECONFIG: path.join(this.dataDir, 'kubeconfig') });
+    return run('kubectl', args, { env: { KUBECONFIG: path.join(this.dataDir, 'kubeconfig') } });
   }
 
   async status(): Promise<ServerStatus> {
@@ -125,16 +137,18 @@ export class Server {
   }
 }
 
-function run(command: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Finished> {
+interface RunOptions {
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function run(command: string, args: readonly string[], options: RunOptions): Promise<Finished> {
   return new Promise((resolve) => {
-    execFile(
-      command,
-      args,
-      { env: { ...process.env, NO_COLOR: '1', ...env }, maxBuffer: 64 * 1024 * 1024 },
-      (error, stdout, stderr) => {
-        resolve({ code: error ? (typeof error.code === 'number' ? error.code : null) : 0, stdout, stderr });
-      },
-    );
+    const env = { ...process.env, NO_COLOR: '1', ...options.env };
+    execFile(command, args, { ...options, env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      resolve({ code: error ? (typeof error.code === 'number' ? error.code : null) : 0, stdout, stderr });
+    });
   });
 }
 
