@@ -1,5 +1,7 @@
 import { isAlreadyExists } from '../api/errors.ts';
+import type { ObjectMeta } from '../api/generated/types.ts';
 import { Namespaces, ServiceAccounts, Services } from '../api/kinds.ts';
+import type { ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import type { RegistryCore } from './core.ts';
 import { createObject } from './create-object.ts';
@@ -34,7 +36,7 @@ export async function bootstrap(core: RegistryCore): Promise<void> {
 async function ensure(
   core: RegistryCore,
   type: ResourceType,
-  object: { readonly metadata: { readonly name: string; readonly namespace?: string } },
+  object: { readonly metadata: ObjectKey & ObjectMeta; readonly spec?: object },
 ): Promise<void> {
   // Looking first keeps a restart free of writes.
   if ((await core.store.get(storeKey(type, object.metadata))) !== undefined) return;

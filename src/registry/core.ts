@@ -4,6 +4,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
 import type { Entry, Store } from '../store/store.ts';
+import type { ServiceAddresses } from './allocation/service-addresses.ts';
 import type { KeyLocks } from './key-locks.ts';
 import type { StoredObject } from './requests.ts';
 import type { AnyObject } from './strategies/strategy.ts';
@@ -17,6 +18,8 @@ export interface RegistryCore {
   /** One writer at a time for each key of the store. */
   readonly locks: KeyLocks;
   readonly types: readonly ResourceType[];
+  /** Which addresses and node ports services have. */
+  readonly addresses: ServiceAddresses;
 }
 
 /** A version in the store as the registry shows it. */

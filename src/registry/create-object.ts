@@ -29,21 +29,16 @@ export async function createObject(
   const metadata = newMetadata(core, strategy, input.metadata, namespaceFor(type, namespace, input));
   const named: AnyObject = { ...input, metadata };
   const admitted = await admitCreate(core, type, applyDefaults(type, named), context);
-  const { status: _, ...withoutStatus } = admitted.object;
-  const own =
-    strategy.subresources.includes('status') && !strategy.keepsInitialStatus ? withoutStatus : admitted.object;
-  const prepared: AnyObject = strategy.prepareCreate?.(own, core.clock) ?? own;
-  assertValidNew(type, strategy, prepared);
-
-  const object = seal(prepared, true);
-  const generates = input.metadata.name === undefined || input.metadata.name === '';
   try {
-    return await storeNew(core, type, object, generates, context);
-  } catch (error) {
-    admitted.undo();
-    throw error;
+    const { status: _, ...withoutStatus } = admitted.object;
+    const own =
+      strategy.subresources.includes('status') && !strategy.keepsInitialStatus ? withoutStatus : admitted.object;
+    const prepared: AnyObject = strategy.prepareCreate?.(own, core.clock) ?? own;
+    assertValidNew(type, strategy, prepared);
+    const generates = input.metadata.name === undefined || input.metadata.name === '';
+    return await storeNew(core, type, seal(prepared, true), generates, context);
   } finally {
-    if (context.dryRun) admitted.undo();
+    admitted.release();
   }
 }
 

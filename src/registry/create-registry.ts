@@ -1,4 +1,4 @@
-import { apiError, notFound } from '../api/errors.ts';
+import { notFound } from '../api/errors.ts';
 import { builtInTypes } from '../api/kinds.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
@@ -6,10 +6,14 @@ import { type Clock, systemClock } from '../platform/clock.ts';
 import { type Logger, silentLogger } from '../platform/logger.ts';
 import { type Random, systemRandom } from '../platform/random.ts';
 import type { Store } from '../store/store.ts';
+import { parseRange } from './allocation/address-range.ts';
+import { ServiceAddresses } from './allocation/service-addresses.ts';
 import { bootstrap } from './bootstrap.ts';
 import { type RegistryCore, StoredEntry } from './core.ts';
 import { createObject } from './create-object.ts';
+import { deleteCollection } from './delete-collection.ts';
 import { deleteObject } from './delete-object.ts';
+import { type EventRetention, sweepEvents } from './event-retention.ts';
 import { KeyLocks } from './key-locks.ts';
 import { storeKey } from './keys.ts';
 import { listObjects } from './list-objects.ts';
@@ -25,6 +29,7 @@ import type {
   WatchRequest,
 } from './requests.ts';
 import { strategyOf } from './strategies/strategies.ts';
+import { createSubresource, getSubresource, patchSubresource, updateSubresource } from './subresources/subresources.ts';
 import { updateObject } from './update-object.ts';
 import { watchObjects } from './watch-objects.ts';
 
@@ -35,12 +40,16 @@ export interface RegistryOptions {
   /** The machine's chance when absent. */
   readonly random?: Random;
   readonly logger?: Logger;
+  /** Where cluster addresses of services come from: IPv4, `10.96.0.0/16` when absent. */
+  readonly serviceRange?: string;
 }
 
 /** A registry with what only the cluster that runs it calls. */
 export interface ClusterRegistry extends Registry {
   /** Makes the namespaces and other objects every cluster begins with, as far as they are not there. */
   bootstrap(): Promise<void>;
+  /** Removes events that are too old or too many, and says how many. To be called every few minutes. */
+  sweepEvents(retention?: EventRetention): Promise<number>;
 }
 
 /**
@@ -51,11 +60,26 @@ export interface ClusterRegistry extends Registry {
  * await registry.bootstrap();
  */
 export function createRegistry(options: RegistryOptions): ClusterRegistry {
-  const { store, clock = systemClock, random = systemRandom, logger = silentLogger } = options;
-  const core: RegistryCore = { store, clock, random, logger, locks: new KeyLocks(), types: builtInTypes };
+  const {
+    store,
+    clock = systemClock,
+    random = systemRandom,
+    logger = silentLogger,
+    serviceRange = '10.96.0.0/16',
+  } = options;
+  const core: RegistryCore = {
+    store,
+    clock,
+    random,
+    logger,
+    locks: new KeyLocks(),
+    types: builtInTypes,
+    addresses: new ServiceAddresses(store, random, parseRange(serviceRange)),
+  };
 
   const untyped = {
     bootstrap: () => bootstrap(core),
+    sweepEvents: (retention?: EventRetention) => sweepEvents(core, retention),
     types: () => core.types,
     find: (group: string, version: string, plural: string) =>
       core.types.find((type) => type.plural === plural && type.group === group && type.version === version),
@@ -73,20 +97,25 @@ export function createRegistry(options: RegistryOptions): ClusterRegistry {
       patchObject(core, type, key, patch, context),
     delete: (type: ResourceType, key: ObjectKey, request: DeleteRequest, context: RequestContext) =>
       deleteObject(core, type, key, request, context),
-    deleteCollection: notYet,
-    createSubresource: notYet,
-    getSubresource: notYet,
-    updateSubresource: notYet,
-    patchSubresource: notYet,
+    deleteCollection: (type: ResourceType, list: ListRequest, request: DeleteRequest, context: RequestContext) =>
+      deleteCollection(core, type, list, request, context),
+    createSubresource: (type: ResourceType, key: ObjectKey, name: string, body: unknown, context: RequestContext) =>
+      createSubresource(core, type, key, name, body, context),
+    getSubresource: (type: ResourceType, key: ObjectKey, name: string) => getSubresource(core, type, key, name),
+    updateSubresource: (type: ResourceType, key: ObjectKey, name: string, body: unknown, context: RequestContext) =>
+      updateSubresource(core, type, key, name, body, context),
+    patchSubresource: (
+      type: ResourceType,
+      key: ObjectKey,
+      name: string,
+      patch: PatchRequest,
+      context: RequestContext,
+    ) => patchSubresource(core, type, key, name, patch, context),
     watch: (type: ResourceType, request: WatchRequest, handler: StoredWatchHandler) =>
       watchObjects(core, type, request, handler),
   };
   // What is stored below the keys of a resource is of its type: only this registry writes there.
   return untyped as ClusterRegistry;
-}
-
-async function notYet(): Promise<never> {
-  throw apiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
 }
 
 async function getObject(core: RegistryCore, type: ResourceType, key: ObjectKey): Promise<StoredObject> {

@@ -3,6 +3,7 @@ import type { Status } from '../api/generated/types.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import type { Entry } from '../store/store.ts';
+import { admitDelete } from './admission/admission.ts';
 import { commitDelete, commitPut, withCurrent } from './commits.ts';
 import { objectOf, type RegistryCore, StoredEntry, UnstoredObject } from './core.ts';
 import { type DeletionStep, planDeletion } from './deletion.ts';
@@ -41,6 +42,7 @@ export async function deleteCurrent(
 ): Promise<StoredObject | Status> {
   const object = objectOf(current);
   assertPreconditions(type, object, request);
+  admitDelete(type, object);
   const step = planDeletion(strategyOf(type), object, request, core.clock.now());
   const wanted = outcome(step, object);
   if (context.dryRun) return step.type === 'remove' ? success(type, object) : new UnstoredObject(wanted);

@@ -32,7 +32,8 @@ export function planDeletion(
     const endMs = Date.parse(deletionTimestamp) + (graceSeconds - deletionGracePeriodSeconds) * 1000;
     return ended(withDeletion(object, endMs, graceSeconds));
   }
-  const collected = withPropagation(strategy, object, request);
+  const ending: AnyObject = strategy.prepareDelete?.(object) ?? object;
+  const collected = withPropagation(strategy, ending, request);
   const graceSeconds = strategy.graceful ? podGrace(object, request) : 0;
   const marked = withDeletion(collected, nowMs + graceSeconds * 1000, graceSeconds);
   return ended(risen(marked));

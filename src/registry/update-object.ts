@@ -2,6 +2,8 @@ import { apiError, type FieldError, invalid, notFound } from '../api/errors.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import type { Entry } from '../store/store.ts';
+import { admitUpdate } from './admission/admission.ts';
+import { admittedAs } from './admission/admitted.ts';
 import { commitDelete, commitPut, withCurrent } from './commits.ts';
 import { objectOf, type RegistryCore, StoredEntry, UnstoredObject } from './core.ts';
 import { createObject } from './create-object.ts';
@@ -66,35 +68,45 @@ export async function storeChange(
   const old = objectOf(current);
   assertCurrent(type, object, old);
   const changed = changedObject(core, type, strategy, object, old, context);
-  assertValidChange(type, strategy, changed, old, context.subresource);
-  if (sameValue(changed, old)) return new StoredEntry(current);
+  const admitted =
+    context.subresource === undefined ? await admitUpdate(core, type, changed, old) : admittedAs(changed);
+  try {
+    assertValidChange(type, strategy, admitted.object, old, context.subresource);
+    if (sameValue(admitted.object, old)) return new StoredEntry(current);
 
-  const sealed = seal(changed, true);
-  if (context.dryRun) return new UnstoredObject(sealed);
-  if (isOver(sealed)) return commitDelete(core, path, sealed, current.revision);
-  return commitPut(core, path, sealed, current.revision);
+    const sealed = seal(admitted.object, true);
+    if (context.dryRun) return new UnstoredObject(sealed);
+    if (isOver(sealed)) return await commitDelete(core, path, sealed, current.revision);
+    return await commitPut(core, path, sealed, current.revision);
+  } finally {
+    admitted.release();
+  }
 }
 
-/** What is stored when `object` is written through the route. */
+/** What is stored when `object` is written through the route. Throws `NotFound` for a route that does not exist. */
 function changedObject(
   core: RegistryCore,
   type: ResourceType,
   strategy: Strategy,
   object: AnyObject,
   old: AnyObject,
-  context: RequestContext,
+  { subresource }: RequestContext,
 ): AnyObject {
   const metadata = changedMetadata(object, old);
   const hasStatus = strategy.subresources.includes('status');
-  if (context.subresource === 'status') {
-    if (!hasStatus) throw apiError('NotFound', 'the server could not find the requested resource');
+  if (subresource === 'status' && hasStatus) {
     const { status: _, ...rest } = old;
     const withStatus = { ...rest, metadata, ...(object.status !== undefined && { status: object.status }) };
     return strategy.prepareStatus?.(withStatus, old, core.clock) ?? withStatus;
   }
+  if (subresource !== undefined) {
+    const changed: AnyObject | undefined = strategy.throughRoute?.(subresource, object, old);
+    if (changed === undefined) throw apiError('NotFound', 'the server could not find the requested resource', { type });
+    return { ...changed, metadata };
+  }
   const defaulted: AnyObject = applyDefaults(type, { ...object, metadata });
   const { status: _, ...rest } = defaulted;
-  const kept = hasStatus ? old.status : object.status;
+  const kept = hasStatus ? old.status : defaulted.status;
   const whole: AnyObject = { ...rest, ...(kept !== undefined && { status: kept }) };
   const prepared: AnyObject = strategy.prepareUpdate?.(whole, old, core.clock) ?? whole;
   if (!strategy.generation || !specChanged(prepared, old)) return prepared;

@@ -1,25 +1,33 @@
-import type { ResourceType } from '../../api/resource-type.ts';
+import { qualifiedName, type ResourceType } from '../../api/resource-type.ts';
 import type { RegistryCore } from '../core.ts';
 import type { RequestContext } from '../requests.ts';
 import type { AnyObject } from '../strategies/strategy.ts';
-import { admitNamespace } from './namespace-lifecycle.ts';
-
-/** A new object as the cluster takes it in. */
-export interface Admitted {
-  readonly object: AnyObject;
-  /** Gives back what was set aside for the object (addresses, ports): it was not stored. */
-  undo(): void;
-}
-
-const nothing = (): void => {};
+import { type Admitted, admittedAs } from './admitted.ts';
+import { admitters } from './admitters.ts';
+import { admitNamespace, assertNamespaceDeletable } from './namespace-lifecycle.ts';
 
 /** What the cluster, beyond the kind itself, decides about a new object. Throws `ApiError` when it is refused. */
 export async function admitCreate(
   core: RegistryCore,
   type: ResourceType,
   object: AnyObject,
-  _context: RequestContext,
+  context: RequestContext,
 ): Promise<Admitted> {
   await admitNamespace(core, type, object);
-  return { object, undo: nothing };
+  return admitters.get(qualifiedName(type))?.create?.(core, object, context) ?? admittedAs(object);
+}
+
+/** The same for a changed object; `old` is what is stored. */
+export async function admitUpdate(
+  core: RegistryCore,
+  type: ResourceType,
+  object: AnyObject,
+  old: AnyObject,
+): Promise<Admitted> {
+  return admitters.get(qualifiedName(type))?.update?.(core, object, old) ?? admittedAs(object);
+}
+
+/** Throws `Forbidden` for what the cluster cannot do without. */
+export function admitDelete(type: ResourceType, object: AnyObject): void {
+  assertNamespaceDeletable(type, object);
 }

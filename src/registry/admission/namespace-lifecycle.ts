@@ -30,3 +30,14 @@ export async function admitNamespace(core: RegistryCore, type: ResourceType, obj
     },
   );
 }
+
+const PROTECTED: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
+
+/** Throws `Forbidden` for a namespace that every cluster has. */
+export function assertNamespaceDeletable(type: ResourceType, { metadata: { name } }: AnyObject): void {
+  if (type.kind !== 'Namespace' || type.group !== '' || !PROTECTED.has(name)) return;
+  throw apiError('Forbidden', `namespaces ${JSON.stringify(name)} is forbidden: this namespace may not be deleted`, {
+    type,
+    name,
+  });
+}

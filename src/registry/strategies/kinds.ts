@@ -29,6 +29,9 @@ export const namespaces = strategy<Namespace>({
   }),
   // Only the finalize route takes a finalizer off.
   prepareUpdate: (namespace, old) => ({ ...namespace, ...(old.spec && { spec: old.spec }) }),
+  prepareDelete: (namespace) => ({ ...namespace, status: { ...namespace.status, phase: 'Terminating' } }),
+  throughRoute: (subresource, given, old) =>
+    subresource === 'finalize' ? { ...old, ...(given.spec && { spec: given.spec }) } : undefined,
 });
 
 export const services = strategy<Service>({

@@ -27,7 +27,7 @@ function isSet(quantity: string | undefined): boolean {
 }
 
 export const pods = strategy<Pod>({
-  subresources: ['status', 'binding', 'eviction', 'ephemeralcontainers', 'resize'],
+  subresources: ['status', 'binding', 'eviction'],
   generation: true,
   graceful: true,
   fields: {

@@ -38,6 +38,13 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   prepareUpdate?(object: T, old: T, clock: Clock): T;
   /** The same for a changed status. */
   prepareStatus?(object: T, old: T, clock: Clock): T;
+  /**
+   * What a route besides the main one and `status` makes of the object when the caller sends `given`; undefined when
+   * there is no such route.
+   */
+  throughRoute?(subresource: string, given: T, old: T): T | undefined;
+  /** What changes in an object when it begins to end. */
+  prepareDelete?(object: T): T;
 }
 
 /** A strategy with `particular` in place of what holds for most kinds. */

@@ -1,0 +1,31 @@
+import type { PersistentVolume, PersistentVolumeClaim, Pod, Service } from '../../api/generated/types.ts';
+import { PersistentVolumeClaims, PersistentVolumes, Pods, Services } from '../../api/kinds.ts';
+import type { KubernetesObject } from '../../api/meta.ts';
+import { qualifiedName } from '../../api/resource-type.ts';
+import type { RegistryCore } from '../core.ts';
+import type { RequestContext } from '../requests.ts';
+import { type Admitted, admittedAs } from './admitted.ts';
+import { admitPod } from './pods.ts';
+import { admitChangedService, admitNewService } from './services.ts';
+import { admitClaim, admitVolume } from './storage.ts';
+
+/** What the cluster decides about the objects of one kind. */
+interface Admitter<T extends KubernetesObject = KubernetesObject> {
+  create?(core: RegistryCore, object: T, context: RequestContext): Promise<Admitted>;
+  update?(core: RegistryCore, object: T, old: T): Promise<Admitted>;
+}
+
+const pods: Admitter<Pod> = { create: async (core, pod) => admittedAs(await admitPod(core, pod)) };
+const claims: Admitter<PersistentVolumeClaim> = {
+  create: async (core, claim) => admittedAs(await admitClaim(core, claim)),
+};
+const volumes: Admitter<PersistentVolume> = { create: async (_core, volume) => admittedAs(admitVolume(volume)) };
+const services: Admitter<Service> = { create: admitNewService, update: admitChangedService };
+
+/** The kinds the cluster has a say in. */
+export const admitters: ReadonlyMap<string, Admitter> = new Map<string, Admitter>([
+  [qualifiedName(Pods), pods],
+  [qualifiedName(PersistentVolumeClaims), claims],
+  [qualifiedName(PersistentVolumes), volumes],
+  [qualifiedName(Services), services],
+]);
