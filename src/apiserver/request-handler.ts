@@ -1,4 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 import { apiError } from '../api/errors.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -6,12 +8,13 @@ import type { Registry, UserInfo } from '../registry/requests.ts';
 import { sendBytes, sendError, sendJson, sendText } from './answers.ts';
 import { type Authenticator, unauthorized } from './authentication/authenticator.ts';
 import type { Attributes, Authorizer } from './authorization/authorizer.ts';
-import { type Discovery, entityTag } from './discovery.ts';
+import { type Discovery, entityTag, POD_STREAMS } from './discovery.ts';
 import { negotiate } from './media-types.ts';
 import type { ServerMetrics } from './metrics.ts';
 import { isWatch } from './request-options.ts';
 import { parseTarget, type RequestTarget, type ResourceTarget } from './request-target.ts';
 import { methodNotAllowed, type ResourceHandler, unknownResource } from './resource-handler.ts';
+import type { PodStreamHandler } from './streams/pod-stream-handler.ts';
 import type { VersionInfo } from './version.ts';
 
 export interface RequestHandlerOptions {
@@ -20,6 +23,7 @@ export interface RequestHandlerOptions {
   readonly authenticate: Authenticator;
   readonly authorize: Authorizer;
   readonly resources: ResourceHandler;
+  readonly pods: PodStreamHandler;
   readonly discovery: Discovery;
   readonly metrics: ServerMetrics;
   readonly version: VersionInfo;
@@ -69,13 +73,41 @@ export class RequestHandler {
     }
   }
 
+  /** Takes over a connection that wants to become something else; answers in any case. */
+  async handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { pods, authenticate, logger, metrics } = this.#options;
+    // Whoever takes the connection over listens too; before that a client that goes away is nobody's concern.
+    socket.on('error', () => {});
+    const target = parseTarget(request.url ?? '/');
+    let code = 101;
+    try {
+      const resource = target?.resource;
+      if (target === undefined || resource === undefined || !isPodStream(resource)) {
+        throw apiError('BadRequest', 'this path is not served over an upgraded connection');
+      }
+      const user = await authenticate(request);
+      if (user === undefined) throw unauthorized();
+      await this.#authorize(user, attributesOf(request, target, resource));
+      await pods.upgrade(request, socket, head, target, resource, user);
+    } catch (error) {
+      const response = new ServerResponse(request);
+      response.shouldKeepAlive = false;
+      if (socket instanceof Socket) response.assignSocket(socket);
+      response.on('finish', () => socket.end());
+      sendError(response, error, logger);
+      code = response.statusCode;
+    }
+    metrics.count('CONNECT', target?.resource?.plural ?? '', code);
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
-    const { authenticate, registry, resources } = this.#options;
+    const { authenticate, registry, resources, pods } = this.#options;
     const user = (await authenticate(request)) ?? ANONYMOUS;
     const { resource } = target;
     if (resource === undefined) return this.#servePath(request, response, target, user);
     if (user === ANONYMOUS) throw unauthorized();
     await this.#authorize(user, attributesOf(request, target, resource));
+    if (isPodStream(resource)) return pods.serve(request, response, target, resource, user);
     const type = registry.find(resource.group, resource.version, resource.plural);
     if (type === undefined) throw unknownResource();
     return resources.serve({ request, response, target, resource, user }, type);
@@ -170,10 +202,12 @@ export function sendCacheable(
   sendBytes(response, 200, body, contentType);
 }
 
-const STREAMS: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
+function isPodStream({ group, plural, subresource }: ResourceTarget): boolean {
+  return subresource !== undefined && plural === 'pods' && group === '' && POD_STREAMS.includes(subresource);
+}
 
 function isLongRunning(resource: ResourceTarget, query: URLSearchParams): boolean {
-  return isWatch(query) || (resource.subresource !== undefined && STREAMS.has(resource.subresource));
+  return isWatch(query) || isPodStream(resource);
 }
 
 const VERBS: ReadonlyMap<string, string> = new Map([

@@ -1,4 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import type { Duplex } from 'node:stream';
 
 import type { ResourceType } from '../api/resource-type.ts';
 import type { PodStreams } from '../client/pod-streams.ts';
@@ -13,6 +15,7 @@ import { ServerMetrics } from './metrics.ts';
 import type { Pki } from './pki/pki.ts';
 import { RequestHandler } from './request-handler.ts';
 import { ResourceHandler } from './resource-handler.ts';
+import { PodStreamHandler } from './streams/pod-stream-handler.ts';
 import { nameAndAge } from './table-layouts.ts';
 import type { TableLayout } from './tables.ts';
 import { servedVersion } from './version.ts';
@@ -94,6 +97,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     authenticate: options.authenticate ?? authenticator([staticTokens(new Map([[pki.adminToken, ADMIN]]))]),
     authorize: options.authorize ?? mastersOnly,
     resources,
+    pods: new PodStreamHandler({ registry, clock, logger, streamsOf: options.streams ?? (() => undefined) }),
     discovery: new Discovery(registry),
     metrics: new ServerMetrics(),
     version: servedVersion,
@@ -121,6 +125,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
     (request, response) => void handler.handle(request, response),
   );
+  const upgraded = new Set<Duplex>();
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
+    void handler.handleUpgrade(request, socket, head);
+  });
   const port = await listen(server, host, options.port ?? 0);
   server.on('error', (error) => logger.error('the API server has a problem with its socket', { error: error.message }));
   address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -133,6 +143,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       resources.close();
       server.closeIdleConnections();
       // What is still being answered gets a moment; what hangs does not keep the server.
+      for (const socket of upgraded) socket.destroy();
       const timer = clock.after(2_000, () => server.closeAllConnections());
       await closed;
       timer.cancel();

@@ -1,0 +1,58 @@
+import type { ServerResponse } from 'node:http';
+
+import { apiError } from '../../api/errors.ts';
+import type { LogOptions } from '../../client/pod-streams.ts';
+import { chooseContainer, type PodTarget } from './pod-target.ts';
+
+/** GET of a pod's `log`: what a container has written, as it wrote it. */
+export async function serveLog(
+  { pod, streams }: PodTarget,
+  query: URLSearchParams,
+  response: ServerResponse,
+  nowMs: number,
+): Promise<void> {
+  const options = logOptions(query, chooseContainer(pod, query.get('container')), nowMs);
+  const log = await streams.logs(pod, options);
+  if (response.destroyed) {
+    log.destroy();
+    return;
+  }
+  response.writeHead(200, { 'Content-Type': 'text/plain', 'Cache-Control': 'no-cache, private' });
+  response.flushHeaders();
+  response.on('close', () => log.destroy());
+  log.on('error', () => response.destroy());
+  log.pipe(response);
+}
+
+function logOptions(query: URLSearchParams, container: string, nowMs: number): LogOptions {
+  const tailLines = count(query, 'tailLines', 0);
+  const limitBytes = count(query, 'limitBytes', 1);
+  const sinceSeconds = count(query, 'sinceSeconds', 1);
+  const sinceTime = query.get('sinceTime');
+  if (sinceSeconds !== undefined && sinceTime !== null) {
+    throw apiError('BadRequest', 'at most one of `sinceTime` or `sinceSeconds` may be specified');
+  }
+  const sinceMs = sinceTime === null ? sinceSeconds && nowMs - sinceSeconds * 1000 : Date.parse(sinceTime);
+  if (Number.isNaN(sinceMs)) throw apiError('BadRequest', `sinceTime: Invalid value: ${JSON.stringify(sinceTime)}`);
+  return {
+    container,
+    follow: isTrue(query.get('follow')),
+    previous: isTrue(query.get('previous')),
+    timestamps: isTrue(query.get('timestamps')),
+    ...(tailLines !== undefined && { tailLines }),
+    ...(limitBytes !== undefined && { limitBytes }),
+    ...(sinceMs !== undefined && { sinceMs }),
+  };
+}
+
+const isTrue = (value: string | null): boolean => value === 'true' || value === '1';
+
+function count(query: URLSearchParams, name: string, minimum: number): number | undefined {
+  const value = query.get(name);
+  if (value === null || value === '') return undefined;
+  if (/^\d{1,15}$/.test(value) && Number(value) >= minimum) return Number(value);
+  const message = `Invalid value: ${JSON.stringify(value)}: must be greater than or equal to ${minimum}`;
+  throw apiError('Invalid', `PodLogOptions "" is invalid: ${name}: ${message}`, {
+    causes: [{ reason: 'FieldValueInvalid', message, field: name }],
+  });
+}

@@ -1,0 +1,78 @@
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+
+import type { Logger } from '../../platform/logger.ts';
+import type { PodTarget } from './pod-target.ts';
+import { SpdySession, type SpdyStream } from './spdy/spdy-session.ts';
+import { WebSocketChannels } from './websocket-channels.ts';
+
+/**
+ * Connections to a pod's ports over SPDY: for each the client opens an `error` and a `data` stream, which name the port
+ * and share a request id. The session is the client's to end.
+ */
+export function forwardOverSpdy(carrier: Duplex, target: PodTarget, logger: Logger): void {
+  const errors = new Map<string, SpdyStream>();
+  new SpdySession(carrier, (stream) => {
+    const requestId = stream.headers.get('requestid') ?? stream.headers.get('port') ?? '';
+    if (stream.headers.get('streamtype') === 'error') {
+      stream.resume();
+      errors.set(requestId, stream);
+      stream.on('close', () => errors.delete(requestId));
+      return;
+    }
+    const port = Number(stream.headers.get('port'));
+    const tell = (error: unknown): void => {
+      const errorStream = errors.get(requestId);
+      if (errorStream?.writable) errorStream.end(`error forwarding port ${port}: ${messageOf(error)}`);
+      stream.destroy();
+    };
+    joinPort(target, port, stream).then(() => errors.get(requestId)?.end(), tell);
+    stream.on('close', () => logger.debug('a forwarded connection was closed', { port }));
+  });
+}
+
+/**
+ * The older way over a WebSocket (`v4.channel.k8s.io`): the ports are known beforehand, and each has two channels, for its
+ * data and its error. Both begin with the number of the port.
+ */
+export function forwardOverChannels(socket: WebSocket, target: PodTarget, ports: readonly number[]): void {
+  const channels = new WebSocketChannels(socket);
+  ports.forEach((port, index) => {
+    const input = channels.input(2 * index);
+    const data = channels.output(2 * index);
+    const errors = channels.output(2 * index + 1);
+    const number = Buffer.alloc(2);
+    number.writeUInt16LE(port);
+    data.write(number);
+    errors.write(number);
+    target.streams.portForward(target.pod, port).then(
+      (connection) => {
+        socket.once('close', () => connection.destroy());
+        connection.on('error', (error) => errors.write(messageOf(error)));
+        input.pipe(connection);
+        connection.pipe(data, { end: false });
+        connection.on('close', () => {
+          if (ports.length === 1) socket.close(1000);
+        });
+      },
+      (error: unknown) => errors.write(messageOf(error)),
+    );
+  });
+}
+
+/** Resolves when the connection to the port has come to its end. */
+async function joinPort({ pod, streams }: PodTarget, port: number, stream: Duplex): Promise<void> {
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new RangeError('no such port');
+  const connection = await streams.portForward(pod, port);
+  return new Promise((resolve, reject) => {
+    connection.on('error', reject);
+    connection.on('close', resolve);
+    stream.on('close', () => connection.destroy());
+    stream.pipe(connection);
+    connection.pipe(stream);
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,142 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { WebSocket, WebSocketServer } from 'ws';
+
+import { apiError } from '../../api/errors.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Logger } from '../../platform/logger.ts';
+import { spdyEnd, type WantedStreams, webSocketEnd } from './exec-ends.ts';
+import { chooseContainer, type PodTarget } from './pod-target.ts';
+import { forwardOverChannels, forwardOverSpdy } from './port-forward.ts';
+import { runSession } from './remote-end.ts';
+import { SpdySession } from './spdy/spdy-session.ts';
+
+/** A connection that wants to become something else than HTTP, and what it is about. */
+export interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly query: URLSearchParams;
+  readonly target: PodTarget;
+}
+
+const CHANNEL_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+const EXEC_PROTOCOLS = ['v4.remotecommand.k8s.io', 'v3.remotecommand.k8s.io', 'v2.remotecommand.k8s.io'];
+const TUNNEL_PROTOCOL = 'SPDY/3.1+portforward.k8s.io';
+const FORWARD_PROTOCOL = 'portforward.k8s.io';
+/** One message from a client, as the largest that is useful. */
+const MAXIMUM_MESSAGE_BYTES = 4 * 1024 * 1024;
+
+/** Takes over connections for exec, attach and port-forward. Refusals are thrown as `ApiError`s before anything is written. */
+export class UpgradeHandler {
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  #server: Promise<{ readonly server: WebSocketServer; readonly asStream: (socket: WebSocket) => Duplex }> | undefined;
+
+  constructor(logger: Logger, clock: Clock) {
+    this.#logger = logger;
+    this.#clock = clock;
+  }
+
+  async serve(upgrade: Upgrade, subresource: string): Promise<void> {
+    if (subresource === 'portforward') return this.#portForward(upgrade);
+    return this.#exec(upgrade, subresource);
+  }
+
+  async #exec(upgrade: Upgrade, subresource: string): Promise<void> {
+    const { query, target } = upgrade;
+    const { pod, streams } = target;
+    const wanted = wantedStreams(query);
+    const options = { container: chooseContainer(pod, query.get('container')), stdin: wanted.stdin, tty: wanted.tty };
+    const command = query.getAll('command');
+    if (subresource === 'exec' && command.length === 0) {
+      throw apiError('BadRequest', 'you must specify at least one command for the container');
+    }
+    const start = () =>
+      subresource === 'exec' ? streams.exec(pod, { ...options, command }) : streams.attach(pod, options);
+    if (wants(upgrade.request, 'websocket')) {
+      const socket = await this.#acceptWebSocket(upgrade, CHANNEL_PROTOCOLS);
+      return runSession(start, webSocketEnd(socket, wanted));
+    }
+    const { take, end } = spdyEnd(() => session, wanted, this.#clock);
+    const session = new SpdySession(acceptSpdy(upgrade, EXEC_PROTOCOLS), take);
+    return runSession(start, await end);
+  }
+
+  async #portForward(upgrade: Upgrade): Promise<void> {
+    const { request, query, target } = upgrade;
+    if (!wants(request, 'websocket')) {
+      forwardOverSpdy(acceptSpdy(upgrade, [FORWARD_PROTOCOL]), target, this.#logger);
+      return;
+    }
+    const ports = query.getAll('ports').flatMap((list) => list.split(',').map(Number));
+    const tunnelled = protocolsOf(request.headers['sec-websocket-protocol']).includes(TUNNEL_PROTOCOL);
+    if (!tunnelled && (ports.length === 0 || !ports.every((port) => port >= 1 && port <= 65_535))) {
+      throw apiError('BadRequest', 'query parameter "ports" is required and must name ports from 1 to 65535');
+    }
+    const socket = await this.#acceptWebSocket(upgrade, [TUNNEL_PROTOCOL, 'v4.channel.k8s.io']);
+    if (socket.protocol === TUNNEL_PROTOCOL) {
+      const { asStream } = await this.#webSockets();
+      forwardOverSpdy(asStream(socket), target, this.#logger);
+    } else {
+      forwardOverChannels(socket, target, ports);
+    }
+  }
+
+  async #acceptWebSocket({ request, socket, head }: Upgrade, supported: readonly string[]): Promise<WebSocket> {
+    const offered = protocolsOf(request.headers['sec-websocket-protocol']);
+    if (!supported.some((protocol) => offered.includes(protocol))) {
+      throw apiError('BadRequest', `unable to upgrade: the subprotocols supported are ${supported.join(', ')}`);
+    }
+    const { server } = await this.#webSockets();
+    return new Promise((resolve) => server.handleUpgrade(request, socket, head, resolve));
+  }
+
+  /** The library is loaded when the first client asks for it. */
+  #webSockets() {
+    this.#server ??= import('ws').then(({ createWebSocketStream, WebSocketServer }) => ({
+      server: new WebSocketServer({
+        noServer: true,
+        maxPayload: MAXIMUM_MESSAGE_BYTES,
+        handleProtocols: (offered) =>
+          [TUNNEL_PROTOCOL, ...CHANNEL_PROTOCOLS].find((protocol) => offered.has(protocol)) ?? false,
+      }),
+      asStream: (socket: WebSocket) => createWebSocketStream(socket),
+    }));
+    return this.#server;
+  }
+}
+
+function wantedStreams(query: URLSearchParams): WantedStreams {
+  const isTrue = (name: string): boolean => ['true', '1'].includes(query.get(name) ?? '');
+  const tty = isTrue('tty');
+  const wanted = { stdin: isTrue('stdin'), stdout: isTrue('stdout'), stderr: isTrue('stderr') && !tty, tty };
+  if (!wanted.stdin && !wanted.stdout && !wanted.stderr) {
+    throw apiError('BadRequest', 'you must specify at least 1 of stdin, stdout, stderr');
+  }
+  return wanted;
+}
+
+function wants(request: IncomingMessage, protocol: string): boolean {
+  return (request.headers.upgrade ?? '').toLowerCase() === protocol;
+}
+
+function protocolsOf(header: string | string[] | undefined): readonly string[] {
+  return [header ?? []].flat().flatMap((value) => value.split(',').map((protocol) => protocol.trim()));
+}
+
+/** Answers that SPDY is spoken from here on. */
+function acceptSpdy({ request, socket, head }: Upgrade, supported: readonly string[]): Duplex {
+  if (!wants(request, 'spdy/3.1'))
+    throw apiError('BadRequest', 'unable to upgrade: missing upgrade headers in request');
+  const offered = protocolsOf(request.headers['x-stream-protocol-version']);
+  const protocol = supported.find((each) => offered.includes(each));
+  if (protocol === undefined) {
+    throw apiError('Forbidden', `unable to upgrade: the protocols supported are ${supported.join(', ')}`);
+  }
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
+  );
+  if (head.length > 0) socket.unshift(head);
+  return socket;
+}
