@@ -1,0 +1,374 @@
+import { ApiError, isNotFound } from '../api/errors.ts';
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../api/generated/types.ts';
+import { Namespaces, Nodes, PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses } from '../api/kinds.ts';
+import { formatKey, keyOf, parseKey } from '../api/meta.ts';
+import { nodeReadiness } from '../api/taints.ts';
+import type { Client } from '../client/client.ts';
+import type { EventRecorder } from '../client/event-recorder.ts';
+import type { Change, Informer, InformerSet } from '../client/informer.ts';
+import { WorkQueue } from '../client/work-queue.ts';
+import { type Clock, type Timer, timestamp } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
+import { type PendingPod, PendingPods } from './pending-pods.ts';
+import { schedule } from './schedule.ts';
+import { ClusterSnapshot } from './snapshot.ts';
+import { isFullyBound, SELECTED_NODE_ANNOTATION, type VolumeLookup } from './volume-filters.ts';
+
+export interface SchedulerOptions {
+  readonly client: Client;
+  readonly informers: InformerSet;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly recorder: EventRecorder;
+  /** Pods that ask for another scheduler are left alone. Default `default-scheduler`. */
+  readonly schedulerName?: string;
+}
+
+export interface Scheduler {
+  /** Resolves when no write is under way any more. */
+  stop(): Promise<void>;
+}
+
+/** Pods decided on in one go before other work gets a turn. */
+const PODS_PER_PASS = 256;
+/** Bindings and annotations under way at once. */
+const WRITES_AT_ONCE = 64;
+/** How long the claims of a pod may take to be bound before another node is tried, as in Kubernetes. */
+const CLAIM_TIMEOUT_MS = 600_000;
+/** Pods that nothing has helped are tried again this often, in case an event did not say enough. */
+const FLUSH_MS = 60_000;
+
+/**
+ * Starts the scheduler: it gives every pod without a node the best one, and says why when there is none.
+ *
+ * @example
+ * const scheduler = startScheduler({ client, informers, clock, logger, recorder });
+ * await scheduler.stop();
+ */
+export function startScheduler(options: SchedulerOptions): Scheduler {
+  return new RunningScheduler(options);
+}
+
+class RunningScheduler implements Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #schedulerName: string;
+  readonly #logger: Logger;
+  readonly #snapshot = new ClusterSnapshot();
+  readonly #pending: PendingPods;
+  readonly #pods: Informer<Pod>;
+  readonly #claims: Informer<PersistentVolumeClaim>;
+  readonly #volumes: VolumeLookup;
+  /** Nodes chosen for claims, until the claims say so themselves. */
+  readonly #chosenNodes = new Map<string, string>();
+  /** Does what was decided, by pod uid. */
+  readonly #binder: WorkQueue;
+  /** Tells why a pod waits, by pod uid. */
+  readonly #teller: WorkQueue;
+  readonly #unsubscribe: (() => void)[] = [];
+  #flush: Timer | undefined;
+  #pumping = false;
+  #synced = false;
+  #stopped = false;
+
+  constructor(options: SchedulerOptions) {
+    const { informers, clock, logger, schedulerName = 'default-scheduler' } = options;
+    this.#options = options;
+    this.#schedulerName = schedulerName;
+    this.#logger = logger.child({ component: 'scheduler' });
+    this.#pending = new PendingPods(clock, () => this.#pump());
+    const queue = { clock, concurrency: WRITES_AT_ONCE, onFailure: this.#onFailure };
+    this.#binder = new WorkQueue({ ...queue, handle: (uid) => this.#carryOut(uid) });
+    this.#teller = new WorkQueue({ ...queue, handle: (uid) => this.#tell(uid) });
+
+    const pods = informers.get(Pods);
+    const claims = informers.get(PersistentVolumeClaims);
+    const volumes = informers.get(PersistentVolumes);
+    const storageClasses = informers.get(StorageClasses);
+    const nodes = informers.get(Nodes);
+    const namespaces = informers.get(Namespaces);
+    this.#pods = pods;
+    this.#claims = claims;
+    const freeVolumes = volumes.index(freeVolumeClass);
+    this.#volumes = {
+      claim: (namespace, name) => claims.get({ namespace, name }),
+      volume: (name) => volumes.get({ name }),
+      storageClass: (name) => storageClasses.get({ name }),
+      freeVolumes: (storageClass) => freeVolumes.get(storageClass),
+      selectedNode: (claim) =>
+        claim.metadata.annotations?.[SELECTED_NODE_ANNOTATION] ?? this.#chosenNodes.get(formatKey(keyOf(claim))),
+    };
+
+    this.#unsubscribe.push(
+      namespaces.subscribe((changes) => {
+        for (const { type, object } of changes) {
+          if (type === 'deleted') this.#snapshot.removeNamespace(object.metadata.name);
+          else this.#snapshot.setNamespace(object.metadata.name, object.metadata.labels);
+        }
+      }),
+      nodes.subscribe((changes) => {
+        for (const change of changes) this.#nodeChanged(change);
+      }),
+      claims.subscribe((changes) => {
+        for (const { object } of changes) this.#claimChanged(object);
+      }),
+      volumes.subscribe((changes) => {
+        if (changes.some(({ type }) => type !== 'updated')) this.#pending.wake('volume');
+      }),
+      storageClasses.subscribe(() => this.#pending.wake('volume')),
+      pods.subscribe((changes) => {
+        for (const change of changes) this.#podChanged(change);
+      }),
+    );
+    const needed = [pods, claims, volumes, storageClasses, nodes, namespaces];
+    void Promise.all(needed.map((informer) => informer.synced)).then(() => {
+      this.#synced = true;
+      this.#pump();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#flush?.cancel();
+    this.#pending.clear();
+    await Promise.all([this.#binder.close(), this.#teller.close()]);
+  }
+
+  readonly #onFailure = (uid: string, error: unknown, failures: number): void => {
+    const level = failures < 5 ? 'debug' : 'warn';
+    this.#logger[level]('a write of the scheduler failed, trying again', { uid, failures, error: String(error) });
+  };
+
+  #nodeChanged(change: Change<Node>): void {
+    const { type, object: node } = change;
+    if (type === 'deleted') {
+      this.#snapshot.removeNode(node.metadata.name);
+      return;
+    }
+    if (type === 'updated' && schedulingFacts(change.previous) === schedulingFacts(node)) return;
+    this.#snapshot.setNode(node);
+    this.#pending.wake('node');
+    this.#pending.wake('pod');
+  }
+
+  #claimChanged(claim: PersistentVolumeClaim): void {
+    const key = formatKey(keyOf(claim));
+    if (claim.metadata.annotations?.[SELECTED_NODE_ANNOTATION] !== undefined) this.#chosenNodes.delete(key);
+    for (const pending of this.#pending.usersOf(key)) {
+      if (pending.state.type === 'placed') this.#binder.add(pending.pod.metadata.uid);
+      else if (pending.state.type === 'unschedulable') this.#pending.retry(pending);
+    }
+  }
+
+  #podChanged(change: Change<Pod>): void {
+    const pod = change.object;
+    const { uid } = pod.metadata;
+    const pending = this.#pending.get(uid);
+    const isOver = change.type === 'deleted' || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+    if (isOver) {
+      if (pending !== undefined) this.#forget(pending);
+      if (this.#snapshot.placeOf(uid) === undefined) return;
+      this.#snapshot.remove(uid);
+      this.#pending.wake('pod');
+      return;
+    }
+    if (pod.spec.nodeName) {
+      if (pending !== undefined) this.#pending.remove(pending);
+      const isKnown = this.#snapshot.placeOf(uid) === pod.spec.nodeName;
+      if (isKnown && change.type === 'updated' && hasSameNeeds(change.previous, pod)) return;
+      this.#snapshot.place(pod, pod.spec.nodeName);
+      // What is there now may be what a pod wants to be near to.
+      this.#pending.wake('pod', (waiting) => waiting.spec.affinity !== undefined || hasSpread(waiting));
+      return;
+    }
+    if (pending !== undefined) {
+      const changed = change.type === 'updated' && !hasSameNeeds(change.previous, pod);
+      pending.pod = pod;
+      if (!this.#isOurs(pod)) this.#forget(pending);
+      else if (changed && pending.state.type === 'unschedulable') this.#pending.retry(pending);
+    } else if (this.#isOurs(pod)) this.#pending.add(pod);
+  }
+
+  #isOurs({ spec, metadata }: Pod): boolean {
+    return (
+      (spec.schedulerName ?? 'default-scheduler') === this.#schedulerName &&
+      metadata.deletionTimestamp === undefined &&
+      !spec.schedulingGates?.length
+    );
+  }
+
+  #forget(pending: PendingPod): void {
+    this.#unplace(pending);
+    this.#pending.remove(pending);
+  }
+
+  /** In a microtask, so that all that one batch of events brings is decided together. */
+  #pump(): void {
+    if (this.#pumping || !this.#synced || this.#stopped) return;
+    this.#pumping = true;
+    queueMicrotask(() => this.#pass());
+  }
+
+  #pass(): void {
+    this.#pumping = false;
+    if (this.#stopped) return;
+    for (const pending of this.#pending.take(PODS_PER_PASS)) this.#attempt(pending);
+    if (this.#pending.hasQueued) {
+      this.#pumping = true;
+      this.#options.clock.after(0, () => this.#pass());
+    }
+    if (this.#pending.hasUnschedulable && this.#flush === undefined) {
+      this.#flush = this.#options.clock.after(FLUSH_MS, () => {
+        this.#flush = undefined;
+        this.#pending.wakeAll();
+      });
+    }
+  }
+
+  #attempt(pending: PendingPod): void {
+    const { pod } = pending;
+    pending.attempts++;
+    const decision = schedule(pod, this.#snapshot, this.#volumes);
+    if (decision.type === 'unschedulable') {
+      this.#pending.setState(pending, { type: 'unschedulable', helpedBy: decision.helpedBy });
+      if (pending.toldMessage === decision.message) return;
+      pending.toldMessage = decision.message;
+      this.#teller.add(pod.metadata.uid);
+      return;
+    }
+    const { nodeName } = decision;
+    for (const claim of decision.unboundClaims) this.#chosenNodes.set(formatKey(keyOf(claim)), nodeName);
+    this.#snapshot.place(pod, nodeName);
+    const untilMs = this.#options.clock.now() + CLAIM_TIMEOUT_MS;
+    this.#pending.setState(pending, { type: 'placed', nodeName, untilMs });
+    this.#binder.add(pod.metadata.uid);
+  }
+
+  /** The next step of a pod whose node is chosen: its claims, then the binding. */
+  async #carryOut(uid: string): Promise<void> {
+    const pending = this.#pending.get(uid);
+    if (pending?.state.type !== 'placed') return;
+    const { nodeName, untilMs } = pending.state;
+    try {
+      if ((await this.#claimStep(pending, nodeName)) === 'waiting') {
+        const leftMs = untilMs - this.#options.clock.now();
+        if (leftMs <= 0) this.#giveUp(pending, 'its claims were not bound in time');
+        else this.#binder.after(uid, leftMs);
+        return;
+      }
+      await this.#bind(pending, nodeName);
+    } catch (error) {
+      // The API may be busy or away: the same again. Anything it refuses is decided anew.
+      if (!(error instanceof ApiError) || error.code >= 500 || error.code === 429) throw error;
+      if (isNotFound(error) && this.#pods.get(keyOf(pending.pod)) === undefined) this.#forget(pending);
+      else this.#giveUp(pending, error.message);
+    }
+  }
+
+  async #claimStep(pending: PendingPod, nodeName: string): Promise<'ready' | 'waiting'> {
+    let step: 'ready' | 'waiting' = 'ready';
+    for (const key of pending.claims) {
+      const claim = this.#claims.getByKey(key);
+      if (claim !== undefined && isFullyBound(claim)) {
+        this.#chosenNodes.delete(key);
+        continue;
+      }
+      step = 'waiting';
+      if (claim === undefined) {
+        this.#giveUp(pending, `claim ${key} is gone`);
+        return step;
+      }
+      const selected = claim.metadata.annotations?.[SELECTED_NODE_ANNOTATION];
+      if (selected === undefined && this.#chosenNodes.get(key) === undefined) {
+        // Whoever makes volumes there took the node's name away again: it cannot.
+        this.#giveUp(pending, `no volume can be made for claim ${key} on ${nodeName}`);
+        return step;
+      }
+      if (selected !== undefined && selected !== nodeName) {
+        this.#giveUp(pending, `claim ${key} gets its volume on ${selected}`);
+        return step;
+      }
+      if (selected === undefined) {
+        await this.#options.client.patch(PersistentVolumeClaims, parseKey(key), {
+          type: 'merge',
+          body: {
+            metadata: { uid: claim.metadata.uid, annotations: { [SELECTED_NODE_ANNOTATION]: nodeName } },
+          },
+        });
+      }
+    }
+    return step;
+  }
+
+  async #bind(pending: PendingPod, nodeName: string): Promise<void> {
+    const { name, namespace, uid } = pending.pod.metadata;
+    await this.#options.client.createSubresource(Pods, keyOf(pending.pod), 'binding', {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      // The uid: a pod made again under the same name in the meantime is another one.
+      metadata: { name, namespace, uid },
+      target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
+    });
+    // The cache may have shown the binding already.
+    if (this.#pending.get(uid) === pending) this.#pending.setState(pending, { type: 'bound' });
+  }
+
+  #giveUp(pending: PendingPod, why: string): void {
+    this.#logger.debug('the chosen node is given up', { pod: formatKey(keyOf(pending.pod)), why });
+    this.#unplace(pending);
+    pending.attempts++;
+    this.#pending.retry(pending);
+  }
+
+  #unplace(pending: PendingPod): void {
+    if (pending.state.type !== 'placed') return;
+    this.#snapshot.remove(pending.pod.metadata.uid);
+    for (const claim of pending.claims) this.#chosenNodes.delete(claim);
+    this.#pending.setState(pending, { type: 'unschedulable', helpedBy: new Set(['node', 'pod', 'volume']) });
+  }
+
+  /** Says on the pod, and in an event, why it has no node; only when that is news. */
+  async #tell(uid: string): Promise<void> {
+    const pending = this.#pending.get(uid);
+    const message = pending?.toldMessage;
+    if (pending === undefined || pending.state.type !== 'unschedulable' || message === undefined) return;
+    const { pod } = pending;
+    const before = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
+    if (before?.status === 'False' && before.message === message) return;
+    const { client, clock, recorder } = this.#options;
+    recorder.record({ about: pod, type: 'Warning', reason: 'FailedScheduling', message });
+    const lastTransitionTime = before?.status === 'False' ? before.lastTransitionTime : timestamp(clock.now());
+    const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastTransitionTime };
+    const body = { metadata: { uid }, status: { conditions: [condition] } };
+    try {
+      await client.patch(Pods, keyOf(pod), { type: 'strategic', body }, { subresource: 'status' });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+}
+
+function freeVolumeClass({ spec, status }: PersistentVolume): string | undefined {
+  if (spec.claimRef !== undefined || (status?.phase !== undefined && status.phase !== 'Available')) return undefined;
+  return spec.storageClassName ?? '';
+}
+
+/** All of a node that a decision depends on: a heartbeat changes none of it. */
+function schedulingFacts(node: Node): string {
+  const { labels } = node.metadata;
+  const { taints, unschedulable } = node.spec;
+  const { allocatable, capacity } = node.status ?? {};
+  return JSON.stringify([labels, taints, unschedulable, allocatable, capacity, nodeReadiness(node)]);
+}
+
+/** Whether a pod asks for the same, and is as much or as little on its way out. */
+function hasSameNeeds(a: Pod, b: Pod): boolean {
+  if ((a.metadata.deletionTimestamp === undefined) !== (b.metadata.deletionTimestamp === undefined)) return false;
+  const isSame = (one: object | undefined, other: object | undefined): boolean =>
+    one === other || JSON.stringify(one) === JSON.stringify(other);
+  return isSame(a.metadata.labels, b.metadata.labels) && isSame(a.spec, b.spec);
+}
+
+function hasSpread(pod: Pod): boolean {
+  return pod.spec.topologySpreadConstraints !== undefined;
+}
