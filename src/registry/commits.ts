@@ -7,7 +7,7 @@ import { seal } from './values.ts';
 
 /** The object as the version that `revision` makes. */
 function versioned(object: KubernetesObject, revision: number): KubernetesObject {
-  return seal({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } }, true);
+  return seal({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } });
 }
 
 /** Writes the next version of `key`, whose current one is `replaces` (0: there is none). */

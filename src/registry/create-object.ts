@@ -36,7 +36,7 @@ export async function createObject(
     const prepared: AnyObject = strategy.prepareCreate?.(own, core.clock) ?? own;
     assertValidNew(type, strategy, prepared);
     const generates = input.metadata.name === undefined || input.metadata.name === '';
-    return await storeNew(core, type, seal(prepared, true), generates, context);
+    return await storeNew(core, type, seal(prepared), generates, context);
   } finally {
     admitted.release();
   }
@@ -56,7 +56,7 @@ async function storeNew(
     } catch (error) {
       if (!generates || !isAlreadyExists(error) || attempt === NAME_ATTEMPTS) throw error;
       const name = generatedName(core, object.metadata.generateName ?? '');
-      candidate = seal({ ...object, metadata: { ...object.metadata, name } }, true);
+      candidate = seal({ ...object, metadata: { ...object.metadata, name } });
     }
   }
 }

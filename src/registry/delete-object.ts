@@ -58,7 +58,7 @@ export async function deleteCurrent(
 }
 
 function outcome(step: DeletionStep, object: AnyObject): AnyObject {
-  return step.type === 'wait' ? object : seal(step.object, true);
+  return step.type === 'wait' ? object : seal(step.object);
 }
 
 function assertPreconditions(type: ResourceType, { metadata }: AnyObject, { preconditions }: DeleteRequest): void {

@@ -1,46 +1,103 @@
 import { apiError } from '../api/errors.ts';
+import { schema } from '../api/generated/schema.ts';
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts';
+import { decode, decodeObject, StructureError, strictError, unknownFieldProblem } from '../api/schema-check.ts';
+import { objectType } from '../api/schema-types.ts';
 import type { RequestContext } from './requests.ts';
 import type { AnyObject } from './strategies/strategy.ts';
 import { isJsonObject, type JsonObject, NotJsonError, seal } from './values.ts';
 
-/** A body from outside: a JSON object, frozen. Throws `BadRequest`. */
-export function readBody(body: unknown, what: string, keepNulls = false): JsonObject {
-  if (!isJsonObject(body)) throw apiError('BadRequest', `the body is not ${what}: a JSON object is expected`);
-  try {
-    return seal(body, keepNulls);
-  } catch (error) {
-    if (error instanceof NotJsonError) throw apiError('BadRequest', `the body is not ${what}: ${error.message}`);
-    throw error;
-  }
-}
-
 /**
  * An object of `type` from outside, with the right structure: frozen, without nulls, with version, kind and metadata.
- * Throws `BadRequest` when it is something else.
+ * What it shares with `old`, the stored version, is known to be right and not looked at again.
+ *
+ * Throws `BadRequest` when it is something else, or has unknown fields and the request is strict.
  */
-export function readObject(type: ResourceType, body: unknown, _context: RequestContext): AnyObject {
-  const object = readBody(body, `a ${type.kind}`);
-  const apiVersion = apiVersionOf(type);
-  const { apiVersion: givenVersion = apiVersion, kind: givenKind = type.kind, metadata = {} } = object;
-  if (givenVersion !== apiVersion) {
-    throw apiError(
-      'BadRequest',
-      `the API version in the data (${String(givenVersion)}) does not match the expected API version (${apiVersion})`,
-    );
+export function readObject(type: ResourceType, body: unknown, context: RequestContext, old?: AnyObject): AnyObject {
+  if (!isJsonObject(body)) {
+    throw apiError('BadRequest', `the body is not a ${type.kind}: a JSON object is expected`);
   }
-  if (givenKind !== type.kind) {
-    throw apiError(
-      'BadRequest',
-      `${String(givenKind)} in version "${type.version}" cannot be handled as a ${type.kind}: the kind does not match`,
-    );
-  }
+  assertKind(type, body);
+  const known = Object.hasOwn(schema, type.schema);
+  const object = sealed(type, known ? decoded(type, body, context, old) : body);
+  const { metadata = {} } = object;
   if (!isJsonObject(metadata)) {
     throw apiError(
       'BadRequest',
       `${type.kind} in version "${type.version}" cannot be handled: metadata is not an object`,
     );
   }
-  // Checked: this is the border where JSON becomes an object of a kind. What the server sets is not there yet.
-  return Object.freeze({ ...object, apiVersion, kind: type.kind, metadata }) as unknown as AnyObject;
+  const whole = { ...object, apiVersion: apiVersionOf(type), kind: type.kind, metadata };
+  // This is the border where JSON becomes an object of a kind. What the server sets may not be there yet.
+  return Object.freeze(whole) as unknown as AnyObject;
+}
+
+/** Version and kind may be left out; the request says them too. */
+function assertKind(type: ResourceType, body: JsonObject): void {
+  const apiVersion = apiVersionOf(type);
+  const { apiVersion: givenVersion = apiVersion, kind = type.kind } = body;
+  if (kind !== type.kind && kind !== '') {
+    throw apiError(
+      'BadRequest',
+      `${String(kind)} in version "${type.version}" cannot be handled as a ${type.kind}: the kind is another one`,
+    );
+  }
+  if (givenVersion !== apiVersion && givenVersion !== '') {
+    throw apiError(
+      'BadRequest',
+      `the API version in the data (${String(givenVersion)}) does not match the expected API version (${apiVersion})`,
+    );
+  }
+}
+
+function decoded(type: ResourceType, body: JsonObject, context: RequestContext, old: AnyObject | undefined): object {
+  const quick = old === undefined ? undefined : decodedChange(type, body, old);
+  if (quick !== undefined) return quick;
+  const { object, unknownFields } = decodeObject(type, body);
+  if (unknownFields.length > 0) {
+    const problems = unknownFields.map(unknownFieldProblem);
+    switch (context.fieldValidation ?? 'Warn') {
+      case 'Strict':
+        throw strictError(type, problems);
+      case 'Warn':
+        for (const problem of problems) context.warn?.(problem);
+        break;
+      case 'Ignore':
+        break;
+    }
+  }
+  return object;
+}
+
+/** The body, with only what differs from `old` decoded; undefined when that finds anything to say. */
+function decodedChange(type: ResourceType, body: JsonObject, old: AnyObject): object | undefined {
+  const { fields } = objectType(type.schema);
+  const before: JsonObject = { ...old };
+  const result: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(body)) {
+    if (value === before[key]) {
+      result[key] = value;
+      continue;
+    }
+    const field = fields.get(key);
+    if (field?.type.is !== 'object') return undefined;
+    try {
+      const { object, unknownFields } = decode(field.type, value);
+      if (unknownFields.length > 0) return undefined;
+      result[key] = object;
+    } catch (error) {
+      if (error instanceof StructureError) return undefined;
+      throw error;
+    }
+  }
+  return result;
+}
+
+function sealed(type: ResourceType, object: object): JsonObject {
+  try {
+    return seal<JsonObject>({ ...object });
+  } catch (error) {
+    if (error instanceof NotJsonError) throw apiError('BadRequest', `the body is not a ${type.kind}: ${error.message}`);
+    throw error;
+  }
 }

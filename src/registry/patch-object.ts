@@ -11,7 +11,6 @@ import { applyPatch } from './patch/patch.ts';
 import type { PatchRequest, RequestContext, StoredObject } from './requests.ts';
 import type { AnyObject } from './strategies/strategy.ts';
 import { storeChange } from './update-object.ts';
-import { isJsonObject } from './values.ts';
 
 /**
  * PATCH of an object, or of its `status`. The patch is applied to the version that is there when its turn comes, so it
@@ -28,7 +27,7 @@ export function patchObject(
   return withCurrent(core, path, async (current) => {
     if (current === undefined) throw notFound(type, key.name);
     const old = objectOf(current);
-    const object = readObject(type, patchedBody(type, old, patch), context);
+    const object = readObject(type, patchedBody(type, old, patch), context, old);
     assertIdentityKept(type, key, object, old);
     return storeChange(core, type, path, current, object, context);
   });
@@ -58,7 +57,7 @@ function assertIdentityKept(type: ResourceType, key: ObjectKey, object: AnyObjec
       `the namespace of the object (${namespace ?? ''}) does not match the namespace on the request (${key.namespace ?? ''})`,
     );
   }
-  if (isJsonObject(object.metadata) && object.metadata.uid !== old.metadata.uid && object.metadata.uid !== undefined) {
+  if (object.metadata.uid !== old.metadata.uid && object.metadata.uid !== undefined) {
     throw conflict(
       type,
       key.name,

@@ -26,16 +26,17 @@ export async function updateObject(
   body: unknown,
   context: RequestContext,
 ): Promise<StoredObject> {
-  const object = readObject(type, body, context);
-  assertSameObject(type, key, object);
   const strategy = strategyOf(type);
-  assertVersionGiven(type, strategy, object);
   const path = storeKey(type, key);
   const updated = await withCurrent(core, path, async (current) => {
+    const old = current === undefined ? undefined : objectOf(current);
+    const object = readObject(type, body, context, old);
+    assertSameObject(type, key, object);
     if (current === undefined) {
       if (strategy.createOnUpdate && context.subresource === undefined) return undefined;
       throw notFound(type, key.name);
     }
+    assertVersionGiven(type, strategy, object);
     return storeChange(core, type, path, current, object, context);
   });
   return updated ?? createObject(core, type, key.namespace, body, context);
@@ -74,7 +75,7 @@ export async function storeChange(
     assertValidChange(type, strategy, admitted.object, old, context.subresource);
     if (sameValue(admitted.object, old)) return new StoredEntry(current);
 
-    const sealed = seal(admitted.object, true);
+    const sealed = seal(admitted.object);
     if (context.dryRun) return new UnstoredObject(sealed);
     if (isOver(sealed)) return await commitDelete(core, path, sealed, current.revision);
     return await commitPut(core, path, sealed, current.revision);

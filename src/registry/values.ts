@@ -17,14 +17,13 @@ export class NotJsonError extends Error {
  * The same value, deeply frozen, for everybody to share. What is frozen already is taken as it is, so that of a
  * changed object only the changed part is walked; the rest is copied, so that a caller keeps what it handed in.
  *
- * Members that are `undefined` are left out, and so are those that are `null` unless `keepNulls`: for the built-in
- * kinds a null is a field that is not there. Throws {@link NotJsonError}.
+ * Members that are `undefined` are left out. Throws {@link NotJsonError}.
  */
-export function seal<T>(value: T, keepNulls = false): T {
-  return sealed(value, keepNulls, 0) as T;
+export function seal<T>(value: T): T {
+  return sealed(value, 0) as T;
 }
 
-function sealed(value: unknown, keepNulls: boolean, depth: number): unknown {
+function sealed(value: unknown, depth: number): unknown {
   if (typeof value !== 'object') {
     if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
       throw new NotJsonError(`a ${typeof value} is not JSON`);
@@ -33,12 +32,12 @@ function sealed(value: unknown, keepNulls: boolean, depth: number): unknown {
   }
   if (value === null || Object.isFrozen(value)) return value;
   if (depth > DEEPEST) throw new NotJsonError(`more than ${DEEPEST} levels deep`);
-  if (Array.isArray(value)) return Object.freeze(value.map((item) => sealed(item, keepNulls, depth + 1)));
+  if (Array.isArray(value)) return Object.freeze(value.map((item) => sealed(item, depth + 1)));
   const copy: Record<string, unknown> = {};
   for (const key of Object.keys(value)) {
     const member = (value as JsonObject)[key];
-    if (member === undefined || (member === null && !keepNulls)) continue;
-    const kept = sealed(member, keepNulls, depth + 1);
+    if (member === undefined) continue;
+    const kept = sealed(member, depth + 1);
     if (key === '__proto__') define(copy, key, kept);
     else copy[key] = kept;
   }

@@ -26,7 +26,8 @@ async function allocated(core: RegistryCore, service: Service): Promise<Admitted
   const hold = core.addresses.hold(storeKey(Services, service.metadata));
   try {
     const spec = withNodePorts(service, withAddress(service, service.spec, hold), hold);
-    return admittedAs({ ...service, spec }, () => hold.release());
+    const reachable: Service = { ...service, spec };
+    return admittedAs(reachable, () => hold.release());
   } catch (error) {
     hold.release();
     throw error;

@@ -36,7 +36,7 @@ export function bindPod(core: RegistryCore, key: ObjectKey, body: unknown, conte
     if (current === undefined) throw notFound(Pods, key.name);
     const pod = objectOf<Pod>(current);
     assertBindable(pod, binding);
-    const bound = seal(boundPod(pod, binding, nodeName, timestamp(core.clock.now())), true);
+    const bound = seal(boundPod(pod, binding, nodeName, timestamp(core.clock.now())));
     if (!context.dryRun) await commitPut(core, path, bound, current.revision);
     return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
   });
