@@ -48,6 +48,8 @@ export interface Mount {
 /** A container with everything resolved: no reference to any other object is left in it. */
 export interface ContainerConfig {
   readonly name: string;
+  /** `init` runs to its end before the others, `sidecar` is started with those and stays. */
+  readonly kind: 'init' | 'sidecar' | 'main' | 'ephemeral';
   /** 0 for the first run, one more for each restart. */
   readonly attempt: number;
   readonly image: string;
@@ -72,7 +74,14 @@ export interface ContainerConfig {
 }
 
 export type ContainerStatus =
-  | { readonly state: 'running'; readonly name: string; readonly attempt: number; readonly startedAtMs: number }
+  | {
+      readonly state: 'running';
+      readonly name: string;
+      readonly attempt: number;
+      readonly startedAtMs: number;
+      /** Only from a runtime without real processes: what the probes would find. The agent then runs none. */
+      readonly health?: { readonly started: boolean; readonly ready: boolean; readonly live: boolean };
+    }
   | {
       readonly state: 'exited';
       readonly name: string;
@@ -112,6 +121,8 @@ export interface Limitation {
 export interface Runtime {
   readonly name: string;
   readonly limitations: readonly Limitation[];
+  /** It runs no processes: nobody reads the files and directories that pods' volumes are, and none are made. */
+  readonly simulated?: boolean;
   /** Makes ready and finds what runs. */
   start(listener: PodListener): Promise<void>;
   list(): Promise<readonly PodStatus[]>;

@@ -1,0 +1,159 @@
+import path from 'node:path';
+
+import type { Node, NodeAddress } from '../api/generated/types.ts';
+import { Nodes, Pods, Services } from '../api/kinds.ts';
+import type { Client } from '../client/client.ts';
+import { ApiEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
+import { InformerSet } from '../client/informer.ts';
+import type { PodStreams } from '../client/pod-streams.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
+import { type Logger, silentLogger } from '../platform/logger.ts';
+import { type Random, systemRandom } from '../platform/random.ts';
+import { admitPod } from './admission.ts';
+import { apiReferences } from './config/api-references.ts';
+import { hostDns, NodeResources } from './config/node-resources.ts';
+import { NodeRegistration } from './node-registration.ts';
+import { type BackOffPolicy, defaultBackOff } from './pod/observed.ts';
+import { PodEvents } from './pod/pod-events.ts';
+import { PodManager } from './pod/pod-manager.ts';
+import { podStreams } from './pod/pod-streams.ts';
+import { noProber } from './probes/no-prober.ts';
+import type { Runtime } from './runtimes/runtime.ts';
+import { shutdownOrder } from './shutdown-order.ts';
+import { machineDisk, noDisk } from './volumes/disk.ts';
+import { PodVolumes } from './volumes/pod-volumes.ts';
+
+export interface NodeAgentOptions {
+  readonly name: string;
+  readonly client: Client;
+  /** Outlives the agent: it is not closed. */
+  readonly runtime: Runtime;
+  /** `<data>/nodes/<name>`: volumes are kept below it. */
+  readonly directory: string;
+  /** The node's own, the first of them pods' `hostIP`. */
+  readonly addresses: readonly NodeAddress[];
+  readonly dns: {
+    /** Default `cluster.local`. */
+    readonly zone?: string;
+    /** The cluster's DNS server as pods reach it (port 53). */
+    readonly nameservers: readonly string[];
+  };
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+  /** Labels beside the standard ones: a zone, a kind of disk. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** The range pods get their addresses from. */
+  readonly podCIDR?: string;
+  /** Instead of what the machine has: `{ cpu: '4', memory: '8Gi', pods: '500' }`. */
+  readonly capacity?: Readonly<Record<string, string>>;
+  /** P3: the back-off of restarts (default 10 s doubling to 5 minutes, reset after 10 minutes). */
+  readonly backOff?: BackOffPolicy;
+  /** Shared with others of this process; the agent's own when absent. */
+  readonly informers?: InformerSet;
+  readonly recorder?: EventRecorder;
+}
+
+/** The agent of one node. */
+export interface NodeAgent {
+  readonly name: string;
+  /** The byte streams of this node's pods. */
+  readonly streams: PodStreams;
+  /** Lets go: everything the agent does ends, the pods run on. */
+  stop(): Promise<void>;
+  /**
+   * Ends the processes of all pods in order, leaves their objects and lets go: the next agent of this node starts the
+   * same pods again. Of each StatefulSet the highest ordinal goes first, one at a time.
+   */
+  shutdown(): Promise<void>;
+}
+
+/**
+ * Registers a node and runs the pods that are bound to it, until it is stopped. What ran before, under an agent that was
+ * stopped or killed, is taken over (M3). Resolves when the node is ready.
+ *
+ * @example
+ * const agent = await startNodeAgent({ name: 'node-0', client, runtime, directory, addresses, dns: { nameservers } });
+ */
+export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
+  const { name, client, runtime, clock = systemClock, random = systemRandom, backOff = defaultBackOff } = options;
+  const logger = (options.logger ?? silentLogger).child({ node: name });
+  const informers = options.informers ?? new InformerSet({ client, clock, logger });
+  const ownRecorder = options.recorder
+    ? undefined
+    : new ApiEventRecorder({ client, clock, random, logger, component: 'kubelet', host: name });
+  const recorder = options.recorder ?? ownRecorder;
+  const hostIPs = options.addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
+
+  let manager: PodManager | undefined;
+  await runtime.start((uid) => manager?.runtimeChanged(uid));
+  const description = {
+    name,
+    addresses: options.addresses,
+    labels: options.labels ?? {},
+    capacity: options.capacity ?? {},
+    runtime,
+    ...(options.podCIDR !== undefined && { podCIDR: options.podCIDR }),
+  };
+  const registration = new NodeRegistration({ client, clock, logger, description });
+  const pods = informers.get(Pods, { fieldSelector: `spec.nodeName=${name}` });
+  const nodes = informers.get(Nodes);
+  const services = informers.get(Services);
+  const [registered] = await Promise.all([registration.start(), pods.synced, nodes.synced, services.synced]);
+  const node = (): Node => nodes.get({ name }) ?? registered;
+
+  const references = apiReferences(client, informers);
+  const volumes = new PodVolumes({
+    directory: path.join(options.directory, 'pod-volumes'),
+    disk: runtime.simulated ? noDisk : machineDisk,
+    references,
+    node,
+  });
+  const resources = new NodeResources({
+    dns: { zone: options.dns.zone ?? 'cluster.local', nameservers: options.dns.nameservers, host: await hostDns() },
+    volumes,
+    references,
+    services: () => services.list(),
+    hostIPs,
+    allocatable: () => node().status?.allocatable ?? {},
+  });
+  manager = new PodManager({
+    client,
+    runtime,
+    clock,
+    logger,
+    events: new PodEvents(recorder ?? { record() {} }),
+    resources,
+    prober: noProber,
+    backOff,
+    hostIPs,
+    admit: (pod, others) => admitPod(pod, others, node()),
+  });
+  // M3: what really runs is known before the first decision is made.
+  manager.begin(await runtime.list(), pods.list());
+  const unsubscribe = pods.subscribe((changes) => manager.podsChanged(changes));
+
+  const stop = async (): Promise<void> => {
+    unsubscribe();
+    registration.stop();
+    await manager.close();
+    ownRecorder?.stop();
+    if (!options.informers) informers.stop();
+  };
+  return {
+    name,
+    streams: podStreams(runtime, manager),
+    stop,
+    async shutdown() {
+      await registration
+        .leave()
+        .catch((error) => logger.warn('cannot say that the node leaves', { error: String(error) }));
+      await Promise.all(
+        shutdownOrder(manager.pods()).map(async (sequence) => {
+          for (const pod of sequence) await manager.endForShutdown(pod.metadata.uid);
+        }),
+      );
+      await stop();
+    },
+  };
+}

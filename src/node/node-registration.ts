@@ -1,0 +1,147 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import { isAlreadyExists, isConflict, isNotFound } from '../api/errors.ts';
+import type { Lease, Node } from '../api/generated/types.ts';
+import { Leases, Nodes } from '../api/kinds.ts';
+import { ownerReference } from '../api/owner-references.ts';
+import type { Client } from '../client/client.ts';
+import { type Clock, microTimestamp, type Timer } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
+import { type NodeDescription, newNode, nodeLabels, nodeStatus } from './node-object.ts';
+
+const LEASE_NAMESPACE = 'kube-node-lease';
+const LEASE_SECONDS = 40;
+const RENEW_MS = 10_000;
+/** The status is written at least this often, so that its heartbeat says something. */
+const STATUS_MS = 300_000;
+const MAX_CONFLICTS = 5;
+
+const READY = { ready: true, reason: 'KubeletReady', message: 'the node agent is posting ready status' };
+
+/** Tells the API that the node is there, and goes on telling: the node object, its status, its lease. */
+export class NodeRegistration {
+  readonly #client: Client;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #description: NodeDescription;
+  #lease: Lease | undefined;
+  #node: Node | undefined;
+  #timer: Timer | undefined;
+  #statusAtMs = 0;
+  #stopped = false;
+
+  constructor(options: {
+    readonly client: Client;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly description: NodeDescription;
+  }) {
+    this.#client = options.client;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#description = options.description;
+  }
+
+  /** Registers the node and says that it is ready. */
+  async start(): Promise<Node> {
+    const node = await this.#register();
+    const [ready] = await Promise.all([this.#writeStatus(node, READY), this.#renew()]);
+    this.#node = ready;
+    this.#schedule();
+    return ready;
+  }
+
+  /** Says that the node is on its way out: nothing new is to come here. */
+  async leave(): Promise<void> {
+    this.stop();
+    if (!this.#node) return;
+    const reason = { ready: false, reason: 'NodeShutdown', message: 'the node is shutting down' };
+    this.#node = await this.#writeStatus(this.#node, reason);
+  }
+
+  /** Says nothing more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  async #register(): Promise<Node> {
+    const { name } = this.#description;
+    for (let conflicts = 0; ; conflicts++) {
+      try {
+        const known = await this.#client.get(Nodes, { name });
+        const labels = { ...known.metadata.labels, ...nodeLabels(this.#description) };
+        const { podCIDR } = this.#description;
+        const spec = podCIDR === undefined ? known.spec : { ...known.spec, podCIDR, podCIDRs: [podCIDR] };
+        const node = { ...known, metadata: { ...known.metadata, labels }, spec };
+        return isDeepStrictEqual(node, known) ? known : await this.#client.update(Nodes, node);
+      } catch (error) {
+        if (isConflict(error) && conflicts < MAX_CONFLICTS) continue;
+        if (!isNotFound(error)) throw error;
+      }
+      try {
+        return await this.#client.create(Nodes, newNode(this.#description));
+      } catch (error) {
+        if (!isAlreadyExists(error) || conflicts >= MAX_CONFLICTS) throw error;
+      }
+    }
+  }
+
+  async #writeStatus(node: Node, readiness: typeof READY): Promise<Node> {
+    let newest = node;
+    for (let conflicts = 0; ; conflicts++) {
+      const nowMs = this.#clock.now();
+      const status = nodeStatus(this.#description, newest.status, readiness, nowMs);
+      try {
+        const written = await this.#client.update(Nodes, { ...newest, status }, { subresource: 'status' });
+        this.#statusAtMs = nowMs;
+        return written;
+      } catch (error) {
+        if (!isConflict(error) || conflicts >= MAX_CONFLICTS) throw error;
+      }
+      newest = await this.#client.get(Nodes, { name: node.metadata.name });
+    }
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#timer = this.#clock.after(RENEW_MS, () => {
+      void this.#beat().then(() => this.#schedule());
+    });
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      await this.#renew();
+      if (this.#node && this.#clock.now() - this.#statusAtMs >= STATUS_MS) {
+        this.#node = await this.#writeStatus(this.#node, READY);
+      }
+    } catch (error) {
+      // The next beat is soon; until then the lease says when this node was last heard of.
+      this.#logger.warn('the node cannot be kept up to date', { error: String(error) });
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { name } = this.#description;
+    const key = { namespace: LEASE_NAMESPACE, name };
+    const spec = {
+      holderIdentity: name,
+      leaseDurationSeconds: LEASE_SECONDS,
+      renewTime: microTimestamp(this.#clock.now()),
+    };
+    try {
+      const lease = this.#lease ?? (await this.#client.get(Leases, key));
+      this.#lease = await this.#client.update(Leases, { ...lease, spec: { ...lease.spec, ...spec } });
+      return;
+    } catch (error) {
+      this.#lease = undefined;
+      if (!isNotFound(error)) throw error;
+    }
+    const owner = this.#node ?? (await this.#client.get(Nodes, { name }));
+    this.#lease = await this.#client.create(Leases, {
+      metadata: { ...key, ownerReferences: [ownerReference(Nodes, owner)] },
+      spec,
+    });
+  }
+}

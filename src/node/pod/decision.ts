@@ -1,0 +1,33 @@
+import type { Explanation, PodAction } from './observed.ts';
+
+/** Why a pod is being ended, or has ended. */
+export type Ending =
+  /** Its object is marked: confirm when nothing is left (M1). */
+  | { readonly why: 'deleted' }
+  /** Its object is no longer there, or no longer this node's: forget it when nothing is left. */
+  | { readonly why: 'gone' }
+  /** The node is shut down in order: the object stays, and the pod starts again with the node. */
+  | { readonly why: 'nodeStops' }
+  /** It has come to an end, or may not run: its object stays with a final phase. */
+  | ({ readonly why: 'over'; readonly phase: 'Succeeded' | 'Failed' } & Explanation);
+
+/** A plan without the status that goes with it. */
+export interface Decision {
+  readonly actions: readonly PodAction[];
+  readonly waiting: Explanation | undefined;
+  readonly wakeAtMs: number | undefined;
+}
+
+/** Nothing to do until something happens, or `wakeAtMs`. */
+export function idle(waiting?: Explanation, wakeAtMs?: number): Decision {
+  return { actions: [], waiting, wakeAtMs };
+}
+
+export function act(...actions: readonly PodAction[]): Decision {
+  return { actions, waiting: undefined, wakeAtMs: undefined };
+}
+
+/** The earlier of two times, either of which may be missing. */
+export function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}

@@ -1,0 +1,286 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import type { Pod } from '../../api/generated/types.ts';
+import type { Client } from '../../client/client.ts';
+import type { Change } from '../../client/informer.ts';
+import { WorkQueue } from '../../client/work-queue.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Logger } from '../../platform/logger.ts';
+import type { PodProber } from '../probes/pod-prober.ts';
+import type { Runtime, PodStatus as RuntimePod } from '../runtimes/runtime.ts';
+import { ContainerStopper } from './container-stopper.ts';
+import { viewContainers } from './container-view.ts';
+import { LifecycleHooks } from './lifecycle-hooks.ts';
+import type { BackOffPolicy, Explanation, PodPlan } from './observed.ts';
+import { planPod } from './plan-pod.ts';
+import type { PodEvents } from './pod-events.ts';
+import { PodExecutor } from './pod-executor.ts';
+import { type NodeView, PodRecord } from './pod-record.ts';
+import type { PodResources } from './pod-resources.ts';
+import { statusDueMs } from './status-timing.ts';
+import { writeStatus } from './status-writer.ts';
+
+/** More steps without a rest than any pod needs; past it, something is wrong and the queue's back-off takes over. */
+const MAX_STEPS = 200;
+
+export interface PodManagerOptions {
+  readonly client: Client;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: PodEvents;
+  readonly resources: PodResources;
+  readonly prober: PodProber;
+  readonly backOff: BackOffPolicy;
+  readonly hostIPs: readonly string[];
+  /** P10: why the node does not take a pod that is new to it, beside the ones it has. */
+  readonly admit: (pod: Pod, others: () => readonly Pod[]) => Explanation | undefined;
+  /** How many pods are worked on at once (default 64). */
+  readonly concurrency?: number;
+}
+
+/** All pods of the node: one record for each, worked on by one pass at a time. */
+export class PodManager {
+  readonly #options: PodManagerOptions;
+  readonly #records = new Map<string, PodRecord>();
+  /** M7: pods by name; more than one when the one before has not yet ended. */
+  readonly #byName = new Map<string, Set<PodRecord>>();
+  readonly #executor: PodExecutor;
+  readonly #queue: WorkQueue;
+  readonly #waiters = new Set<{ readonly record: PodRecord; readonly resolve: () => void }>();
+  #nodeStops = new Set<string>();
+  #waitingForOthers = new Set<string>();
+
+  constructor(options: PodManagerOptions) {
+    const { client, runtime, clock, logger, events, resources, backOff } = options;
+    this.#options = options;
+    const hooks = new LifecycleHooks({ runtime, clock });
+    const changed = (record: PodRecord): void => this.#queue.add(record.uid);
+    const stopper = new ContainerStopper({ runtime, clock, logger, events, hooks, changed });
+    const freed = (): void => this.#wakeWaiting();
+    this.#executor = new PodExecutor({
+      client,
+      runtime,
+      clock,
+      events,
+      resources,
+      hooks,
+      stopper,
+      backOff,
+      changed,
+      freed,
+    });
+    this.#queue = new WorkQueue({
+      clock,
+      concurrency: options.concurrency ?? 64,
+      initialBackoffMs: 50,
+      maxBackoffMs: 10_000,
+      handle: (uid) => this.#reconcile(uid),
+      onFailure: (uid, error, failures, retryInMs) => {
+        const record = this.#records.get(uid);
+        logger.warn('a pod could not be brought forward', {
+          pod: record?.name,
+          error: String(error),
+          failures,
+          retryInMs,
+        });
+      },
+    });
+  }
+
+  /** M3: what really runs, before anything is decided. `pods` is what the API says is to run here. */
+  begin(found: readonly RuntimePod[], pods: Iterable<Pod>): void {
+    for (const pod of pods)
+      this.#add(pod.metadata.uid, new PodRecord(identityOf(pod), { type: 'bound', pod }, this.#now()));
+    for (const runtime of found) {
+      const record =
+        this.#records.get(runtime.uid) ?? this.#add(runtime.uid, new PodRecord(runtime, { type: 'gone' }, this.#now()));
+      record.adopt(runtime);
+    }
+    for (const uid of this.#records.keys()) this.#queue.add(uid);
+  }
+
+  /** The API's pods of this node have changed. */
+  podsChanged(changes: readonly Change<Pod>[]): void {
+    for (const { type, object } of changes) {
+      const { uid } = object.metadata;
+      const record = this.#records.get(uid);
+      if (type === 'deleted') {
+        record?.seen(object);
+        record?.gone();
+      } else if (record) record.seen(object);
+      else this.#add(uid, new PodRecord(identityOf(object), { type: 'bound', pod: object }, this.#now()));
+      this.#queue.add(uid);
+    }
+  }
+
+  /** The runtime says that something of the pod has changed by itself. */
+  runtimeChanged(uid: string): void {
+    const record = this.#records.get(uid);
+    if (record === undefined) return;
+    record.stale = true;
+    this.#queue.add(uid);
+  }
+
+  /** Something the pod's decisions depend on has changed. */
+  look(uid: string): void {
+    if (this.#records.has(uid)) this.#queue.add(uid);
+  }
+
+  record(uid: string): PodRecord | undefined {
+    return this.#records.get(uid);
+  }
+
+  /** The pods the API knows to be here. */
+  pods(): readonly Pod[] {
+    return Array.from(this.#records.values()).flatMap(({ api }) => (api.type === 'bound' ? [api.pod] : []));
+  }
+
+  /** Ends a pod because the node stops, leaving its object. Resolves when nothing of it runs. */
+  async endForShutdown(uid: string): Promise<void> {
+    const record = this.#records.get(uid);
+    if (record === undefined) return;
+    this.#nodeStops.add(uid);
+    await new Promise<void>((resolve) => {
+      this.#waiters.add({ record, resolve });
+      this.#queue.add(uid);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#options.prober.close();
+    await this.#queue.close();
+  }
+
+  async #reconcile(uid: string): Promise<void> {
+    const record = this.#records.get(uid);
+    if (record === undefined) return;
+    this.#admit(record);
+    for (let steps = 0; steps < MAX_STEPS; steps++) {
+      await this.#refresh(record);
+      const plan = planPod(this.#observe(record));
+      if (plan.actions.length === 0) return this.#rest(record, plan);
+      for (const action of plan.actions) {
+        if (action.type === 'confirm') await this.#writeStatus(record);
+        await this.#executor.execute(record, action);
+      }
+      if (record.forgotten) return this.#remove(record);
+    }
+    throw new Error(`the pod does not come to rest after ${MAX_STEPS} steps`);
+  }
+
+  /** Nothing more is to be done now: tell the API how things are, and see to it that someone looks again. */
+  async #rest(record: PodRecord, plan: PodPlan): Promise<void> {
+    const observed = this.#observe(record);
+    const { prober, clock } = this.#options;
+    prober.follow(record, viewContainers(observed));
+    const blocked = plan.waiting !== undefined && record.runtime?.alive !== true;
+    if (blocked) this.#waitingForOthers.add(record.uid);
+    else this.#waitingForOthers.delete(record.uid);
+    if (plan.wakeAtMs !== undefined) this.#queue.after(record.uid, plan.wakeAtMs - clock.now());
+    const dueMs = statusDueMs(observed);
+    if (dueMs > clock.now()) this.#queue.after(record.uid, dueMs - clock.now());
+    else await this.#writeStatus(record);
+    if (!record.occupies) this.#tellWaiters(record);
+  }
+
+  async #writeStatus(record: PodRecord): Promise<void> {
+    const { api } = record;
+    if (api.type === 'gone') return;
+    const statusOf = (pod: Pod) => planPod({ ...this.#observe(record), api: { type: 'bound', pod } }).status;
+    const newest = await writeStatus(this.#options.client, api.pod, statusOf);
+    // The informer will tell that it is gone.
+    if (newest === undefined) return;
+    const news = !isDeepStrictEqual(newest.metadata.deletionTimestamp, api.pod.metadata.deletionTimestamp);
+    record.seen(newest);
+    if (news) this.#queue.add(record.uid);
+  }
+
+  async #refresh(record: PodRecord): Promise<void> {
+    if (!record.stale) return;
+    record.stale = false;
+    try {
+      record.runtime = await this.#options.runtime.status(record.uid);
+    } catch (error) {
+      record.stale = true;
+      throw error;
+    }
+  }
+
+  /** P10: once, when the pod is new to the node; what runs already was taken before. */
+  #admit(record: PodRecord): void {
+    if (record.admitted || record.api.type === 'gone') return;
+    record.admitted = true;
+    if (record.runtime !== undefined || record.pod?.metadata.deletionTimestamp !== undefined) return;
+    const others = () =>
+      Array.from(this.#records.values()).flatMap((other) =>
+        other !== record && other.admitted && !other.refused && other.pod ? [other.pod] : [],
+      );
+    const refused = this.#options.admit(record.api.pod, others);
+    if (refused === undefined) return;
+    record.refused = refused;
+    this.#options.events.warning(record.api.pod, refused.reason, refused.message);
+  }
+
+  #observe(record: PodRecord) {
+    const { runtime, hostIPs, backOff } = this.#options;
+    const node: NodeView = { runtimeName: runtime.name, hostIPs, backOff, nodeStops: this.#nodeStops.has(record.uid) };
+    return record.observe(node, this.#predecessor(record), this.#now());
+  }
+
+  #predecessor(record: PodRecord): string | undefined {
+    for (const other of this.#byName.get(nameOf(record)) ?? []) {
+      if (other !== record && other.occupies) return `${other.namespace}/${other.name} with uid ${other.uid}`;
+    }
+    return undefined;
+  }
+
+  #add(uid: string, record: PodRecord): PodRecord {
+    this.#records.set(uid, record);
+    const name = nameOf(record);
+    const same = this.#byName.get(name);
+    if (same) same.add(record);
+    else this.#byName.set(name, new Set([record]));
+    return record;
+  }
+
+  #remove(record: PodRecord): void {
+    this.#records.delete(record.uid);
+    this.#waitingForOthers.delete(record.uid);
+    this.#nodeStops.delete(record.uid);
+    const same = this.#byName.get(nameOf(record));
+    same?.delete(record);
+    if (same?.size === 0) this.#byName.delete(nameOf(record));
+    this.#options.prober.forget(record.uid);
+    this.#tellWaiters(record);
+  }
+
+  #wakeWaiting(): void {
+    for (const uid of this.#waitingForOthers) {
+      const record = this.#records.get(uid);
+      if (record?.blocked) record.blocked = { ...record.blocked, retryAtMs: this.#now() };
+      this.#queue.add(uid);
+    }
+  }
+
+  #tellWaiters(record: PodRecord): void {
+    for (const waiter of this.#waiters) {
+      if (waiter.record !== record) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
+  }
+
+  #now(): number {
+    return this.#options.clock.now();
+  }
+}
+
+function identityOf(pod: Pod): { readonly uid: string; readonly namespace: string; readonly name: string } {
+  const { uid, namespace = 'default', name } = pod.metadata;
+  return { uid, namespace, name };
+}
+
+function nameOf(record: PodRecord): string {
+  return `${record.namespace}/${record.name}`;
+}

@@ -1,0 +1,116 @@
+import type { Pod } from '../../api/generated/types.ts';
+import type { PodStatus as RuntimePod } from '../runtimes/runtime.ts';
+import {
+  type ApiView,
+  type BackOffPolicy,
+  type Blocked,
+  type ContainerMemory,
+  type Explanation,
+  noMemory,
+  type ObservedPod,
+} from './observed.ts';
+
+/** What is the same for all pods of a node when they are looked at. */
+export interface NodeView {
+  readonly runtimeName: string;
+  readonly hostIPs: readonly string[];
+  readonly backOff: BackOffPolicy;
+  readonly nodeStops: boolean;
+}
+
+/** What the agent holds in memory of one pod. All of it can be lost: see {@link ContainerMemory}. */
+export class PodRecord {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly seenAtMs: number;
+  api: ApiView;
+  runtime: RuntimePod | undefined;
+  /** Something happened to the pod by itself: `runtime` must be read again. */
+  stale = false;
+  /** The runtime has cleared everything of the last sandbox. */
+  sandboxStopped = false;
+  sandboxRestarts = 0;
+  sandboxNotBeforeMs: number | undefined;
+  admitted = false;
+  refused: Explanation | undefined;
+  blocked: Blocked | undefined;
+  /** Starts of the sandbox that failed in a row. */
+  failures = 0;
+  endingSinceMs: number | undefined;
+  confirmed = false;
+  /** Nothing of it is left anywhere. */
+  forgotten = false;
+  readonly containers = new Map<string, ContainerMemory>();
+
+  constructor(identity: Pick<RuntimePod, 'uid' | 'namespace' | 'name'>, api: ApiView, nowMs: number) {
+    this.uid = identity.uid;
+    this.namespace = identity.namespace;
+    this.name = identity.name;
+    this.api = api;
+    this.seenAtMs = nowMs;
+  }
+
+  /** The newest version of the pod, as far as one is known. */
+  get pod(): Pod | undefined {
+    return this.api.pod;
+  }
+
+  /** Something of the pod may be running, mounted or locked. */
+  get occupies(): boolean {
+    return this.runtime !== undefined && !this.sandboxStopped;
+  }
+
+  /** Takes a version of the object, unless a newer one is known. */
+  seen(pod: Pod): void {
+    if (this.api.type === 'gone') return;
+    if (Number(pod.metadata.resourceVersion) > Number(this.api.pod.metadata.resourceVersion)) {
+      this.api = { type: 'bound', pod };
+    }
+  }
+
+  gone(): void {
+    this.api = this.api.pod ? { type: 'gone', pod: this.api.pod } : { type: 'gone' };
+  }
+
+  remember(container: string, change: (memory: ContainerMemory) => ContainerMemory): void {
+    this.containers.set(container, change(this.containers.get(container) ?? noMemory));
+  }
+
+  /** Takes over a pod that runs already. */
+  adopt(runtime: RuntimePod): void {
+    this.runtime = runtime;
+    for (const { name, attempt } of runtime.containers) {
+      // How many of its restarts came in a row is not known; as many as there were is the cautious answer.
+      this.remember(name, (memory) => ({ ...memory, restarts: attempt, probes: reportedReadiness(this.pod, name) }));
+    }
+  }
+
+  observe(node: NodeView, predecessor: string | undefined, nowMs: number): ObservedPod {
+    return {
+      api: this.api,
+      runtime: this.runtime,
+      runtimeName: node.runtimeName,
+      hostIPs: node.hostIPs,
+      nowMs,
+      seenAtMs: this.seenAtMs,
+      backOff: node.backOff,
+      nodeStops: node.nodeStops,
+      sandboxStopped: this.sandboxStopped,
+      confirmed: this.confirmed,
+      containers: this.containers,
+      ...(this.refused && { refused: this.refused }),
+      ...(this.blocked && { blocked: this.blocked }),
+      ...(predecessor !== undefined && { predecessor }),
+      ...(this.sandboxNotBeforeMs !== undefined && { sandboxNotBeforeMs: this.sandboxNotBeforeMs }),
+      ...(this.endingSinceMs !== undefined && { endingSinceMs: this.endingSinceMs }),
+    };
+  }
+}
+
+/** M3: a container that was ready when the agent went away counts as ready until a probe says otherwise. */
+function reportedReadiness(pod: Pod | undefined, name: string): ContainerMemory['probes'] {
+  const statuses = [...(pod?.status?.containerStatuses ?? []), ...(pod?.status?.initContainerStatuses ?? [])];
+  const reported = statuses.find((status) => status.name === name);
+  return { ...(reported?.started && { startup: true }), ...(reported?.ready && { readiness: true }) };
+}

@@ -1,0 +1,39 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import { isConflict, isNotFound } from '../../api/errors.ts';
+import type { Pod, PodStatus } from '../../api/generated/types.ts';
+import { Pods } from '../../api/kinds.ts';
+import { keyOf } from '../../api/meta.ts';
+import type { Client } from '../../client/client.ts';
+
+/** How often a status is written again because others wrote in between, before the queue's own back-off takes over. */
+const MAX_CONFLICTS = 5;
+
+/**
+ * Makes the API's status of a pod what `statusOf` says it is, for whatever version of the pod is the newest; writes
+ * nothing when it is that already. The newest version, or undefined when there is no such pod any more.
+ */
+export async function writeStatus(
+  client: Client,
+  pod: Pod,
+  statusOf: (pod: Pod) => PodStatus | undefined,
+): Promise<Pod | undefined> {
+  let newest = pod;
+  for (let conflicts = 0; ; conflicts++) {
+    const status = statusOf(newest);
+    if (status === undefined || isDeepStrictEqual(status, newest.status)) return newest;
+    try {
+      return await client.update(Pods, { ...newest, status }, { subresource: 'status' });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      if (!isConflict(error) || conflicts === MAX_CONFLICTS) throw error;
+    }
+    try {
+      newest = await client.get(Pods, keyOf(pod));
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+    if (newest.metadata.uid !== pod.metadata.uid) return undefined;
+  }
+}

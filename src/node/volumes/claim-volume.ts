@@ -1,0 +1,65 @@
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/types.ts';
+import { matchesNodeSelector } from '../../api/node-selector.ts';
+import { controllerOf } from '../../api/owner-references.ts';
+import type { References } from '../config/references.ts';
+import { NotReadyError } from '../pod/pod-resources.ts';
+import type { IdentityLock } from '../runtimes/runtime.ts';
+
+const REASON = 'FailedMount';
+
+/** Where the data of a claim is on this node. */
+export interface ClaimVolume {
+  readonly path: string;
+  /** Absent when the volume may be shared. */
+  readonly lock?: IdentityLock;
+}
+
+/** The directory behind a claim. Throws {@link NotReadyError} when it cannot be used (yet). */
+export async function claimVolume(
+  pod: Pod,
+  claimName: string,
+  references: References,
+  node: Pick<Node, 'metadata'>,
+): Promise<ClaimVolume> {
+  const { namespace = 'default' } = pod.metadata;
+  const claim = await references.claim(namespace, claimName);
+  if (!claim) throw new NotReadyError(REASON, `persistentvolumeclaim "${claimName}" not found`);
+  const { volumeName } = claim.spec;
+  if (!volumeName || claim.status?.phase !== 'Bound') {
+    throw new NotReadyError(REASON, `persistentvolumeclaim "${claimName}" is not bound`);
+  }
+  if (claim.metadata.deletionTimestamp !== undefined) {
+    throw new NotReadyError(REASON, `persistentvolumeclaim "${claimName}" is being deleted`);
+  }
+  const volume = await references.volume(volumeName);
+  if (!volume) throw new NotReadyError(REASON, `persistentvolume "${volumeName}" not found`);
+  if (volume.spec.claimRef?.uid !== claim.metadata.uid) {
+    throw new NotReadyError(REASON, `persistentvolume "${volumeName}" is bound to another claim`);
+  }
+  const required = volume.spec.nodeAffinity?.required;
+  if (required && !matchesNodeSelector(required, node)) {
+    throw new NotReadyError(REASON, `persistentvolume "${volumeName}" is not on node ${node.metadata.name}`);
+  }
+  const path = volume.spec.local?.path ?? volume.spec.hostPath?.path;
+  if (path === undefined) {
+    throw new NotReadyError(REASON, `persistentvolume "${volumeName}" is of a kind this node cannot mount`);
+  }
+  return isExclusive(pod, claim)
+    ? { path, lock: { id: lockId(volume), description: `claim ${namespace}/${claimName}` } }
+    : { path };
+}
+
+/**
+ * M5: the claim is the pod's identity: made from a template of the StatefulSet that controls the pod, which its name
+ * says (`<template>-<pod>`); or it is for one pod only by its access mode.
+ */
+function isExclusive(pod: Pod, claim: PersistentVolumeClaim): boolean {
+  if (claim.spec.accessModes?.includes('ReadWriteOncePod')) return true;
+  const controller = controllerOf(pod);
+  return controller?.kind === 'StatefulSet' && claim.metadata.name.endsWith(`-${pod.metadata.name}`);
+}
+
+/** The volume's own uid: a copy of the data directory, or an old database restored, has the same one. */
+function lockId(volume: PersistentVolume): string {
+  return `volume-${volume.metadata.uid}`;
+}
