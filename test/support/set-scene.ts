@@ -5,6 +5,7 @@ import type {
   StatefulSet,
   StatefulSetSpec,
   StatefulSetStatus,
+  StatefulSetUpdateStrategy,
 } from '../../src/api/generated/types.ts';
 import type { Action } from '../../src/controllers/statefulset/actions.ts';
 import { missingClaims } from '../../src/controllers/statefulset/claims.ts';
@@ -49,7 +50,7 @@ export function scene(words: string, options: SceneOptions = {}): Observed {
     .filter(Boolean)
     .forEach((word, ordinal) => {
       for (const claim of missingClaims(set, ordinal, claims)) {
-        const served = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', spec: {}, ...claim };
+        const served = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...claim };
         const kept = withMeta(served, `claim-${claim.metadata.name}`) as PersistentVolumeClaim;
         const changed = changeClaims ? changeClaims(kept) : kept;
         if (changed) claims.set(changed.metadata.name, changed);
@@ -110,6 +111,10 @@ function setOf(version: number, options: SceneOptions, deleting: boolean): State
       ...spec,
     },
   };
+}
+
+export function partition(value: number): StatefulSetUpdateStrategy {
+  return { type: 'RollingUpdate', rollingUpdate: { partition: value } };
 }
 
 /** The ControllerRevision of a version of the scene's template. */
