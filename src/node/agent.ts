@@ -35,15 +35,18 @@ export interface NodeAgentOptions {
   readonly dns: {
     /** Default `cluster.local`. */
     readonly zone?: string;
-    /** The cluster's DNS server as pods reach it (port 53). */
-    readonly nameservers: readonly string[];
+    /**
+     * The cluster's DNS server as pods reach it (port 53). A function is asked when the runtime has started, and with
+     * it the network of the pods, and before any pod is touched.
+     */
+    readonly nameservers: readonly string[] | (() => Promise<readonly string[]>);
   };
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
   /** Labels beside the standard ones: a zone, a kind of disk. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** The range pods get their addresses from. */
+  /** The range pods get their addresses from; the runtime's own when absent. */
   readonly podCIDR?: string;
   /** Instead of what the machine has: `{ cpu: '4', memory: '8Gi', pods: '500' }`. */
   readonly capacity?: Readonly<Record<string, string>>;
@@ -87,13 +90,15 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
 
   let manager: PodManager | undefined;
   await runtime.start((uid) => manager?.runtimeChanged(uid));
+  const nameservers = typeof options.dns.nameservers === 'function' ? await options.dns.nameservers() : options.dns.nameservers;
+  const podCIDR = options.podCIDR ?? runtime.podCidr;
   const description = {
     name,
     addresses: options.addresses,
     labels: options.labels ?? {},
     capacity: options.capacity ?? {},
     runtime,
-    ...(options.podCIDR !== undefined && { podCIDR: options.podCIDR }),
+    ...(podCIDR !== undefined && { podCIDR }),
   };
   const registration = new NodeRegistration({ client, clock, logger, description });
   const pods = informers.get(Pods, { fieldSelector: `spec.nodeName=${name}` });
@@ -110,7 +115,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     node,
   });
   const resources = new NodeResources({
-    dns: { zone: options.dns.zone ?? 'cluster.local', nameservers: options.dns.nameservers, host: await hostDns() },
+    dns: { zone: options.dns.zone ?? 'cluster.local', nameservers, host: await hostDns() },
     volumes,
     references,
     services: () => services.list(),
