@@ -1,0 +1,157 @@
+import type {
+  ClusterRoleBinding,
+  CustomResourceDefinition,
+  Lease,
+  LimitRange,
+  Node,
+  PriorityClass,
+  ResourceQuota,
+  Role,
+  RoleBinding,
+} from '../../api/generated/types.ts';
+import { checkDnsLabel, checkDnsSubdomain } from '../../api/names.ts';
+import {
+  checkName,
+  checkNonNegative,
+  checkOneOf,
+  checkPositive,
+  checkRequiredName,
+  checkRequiredOneOf,
+} from './checks.ts';
+import { type Errors, forbidden, invalidValue, notSupported, required } from './field-errors.ts';
+import { checkImmutable } from './metadata-validation.ts';
+import { validateResourceList } from './resource-validation.ts';
+import { validateTaints } from './scheduling-validation.ts';
+
+export function validateNode(node: Node, errors: Errors): void {
+  if (node.spec?.taints !== undefined) validateTaints(node.spec.taints, 'spec.taints', errors);
+  validateResourceList(node.status?.capacity, 'status.capacity', errors);
+  validateResourceList(node.status?.allocatable, 'status.allocatable', errors);
+}
+
+export function validateNodeUpdate(node: Node, old: Node, errors: Errors): void {
+  validateNode(node, errors);
+  const before = old.spec?.podCIDR ?? '';
+  if (before !== '' && node.spec?.podCIDR !== before) {
+    errors.push(forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid'));
+  }
+  const provider = old.spec?.providerID ?? '';
+  if (provider !== '' && node.spec?.providerID !== provider) {
+    errors.push(forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid'));
+  }
+}
+
+export function validateLease(lease: Lease, errors: Errors): void {
+  const { leaseDurationSeconds, leaseTransitions } = lease.spec ?? {};
+  checkPositive(leaseDurationSeconds, 'spec.leaseDurationSeconds', errors);
+  checkNonNegative(leaseTransitions, 'spec.leaseTransitions', errors);
+}
+
+export function validateRole(role: Role, errors: Errors): void {
+  for (const [index, rule] of (role.rules ?? []).entries()) {
+    const field = `rules[${index}]`;
+    if ((rule.verbs ?? []).length === 0)
+      errors.push(required(`${field}.verbs`, 'verbs must contain at least one value'));
+    if ((rule.nonResourceURLs ?? []).length > 0) continue;
+    if ((rule.apiGroups ?? []).length === 0) {
+      errors.push(required(`${field}.apiGroups`, 'resource rules must supply at least one api group'));
+    }
+    if ((rule.resources ?? []).length === 0) {
+      errors.push(required(`${field}.resources`, 'resource rules must supply at least one resource'));
+    }
+  }
+}
+
+const RBAC_GROUP = 'rbac.authorization.k8s.io';
+
+export function validateRoleBinding(
+  roles: readonly string[],
+  binding: RoleBinding | ClusterRoleBinding,
+  errors: Errors,
+): void {
+  const { apiGroup, kind, name } = binding.roleRef ?? {};
+  if (apiGroup !== RBAC_GROUP) errors.push(notSupported('roleRef.apiGroup', apiGroup ?? '', [RBAC_GROUP]));
+  if (!roles.includes(kind ?? '')) errors.push(notSupported('roleRef.kind', kind ?? '', roles));
+  if ((name ?? '') === '') errors.push(required('roleRef.name'));
+  for (const [index, subject] of (binding.subjects ?? []).entries()) {
+    const field = `subjects[${index}]`;
+    if ((subject.name ?? '') === '') errors.push(required(`${field}.name`));
+    if (!['ServiceAccount', 'User', 'Group'].includes(subject.kind ?? '')) {
+      errors.push(notSupported(`${field}.kind`, subject.kind ?? '', ['ServiceAccount', 'User', 'Group']));
+    } else if (subject.kind === 'ServiceAccount' && (subject.namespace ?? '') === '') {
+      if (binding.kind === 'ClusterRoleBinding') errors.push(required(`${field}.namespace`));
+    }
+  }
+}
+
+export function validateRoleBindingUpdate(
+  binding: RoleBinding | ClusterRoleBinding,
+  old: RoleBinding | ClusterRoleBinding,
+  errors: Errors,
+): void {
+  if (JSON.stringify(binding.roleRef) !== JSON.stringify(old.roleRef)) {
+    errors.push(invalidValue('roleRef', binding.roleRef, 'cannot change roleRef'));
+  }
+}
+
+/** Classes above this are the system's. */
+const HIGHEST_USER_PRIORITY = 1_000_000_000;
+
+export function validatePriorityClass(priority: PriorityClass, errors: Errors): void {
+  const name = priority.metadata.name ?? '';
+  if (name.startsWith('system-')) {
+    if (name !== 'system-node-critical' && name !== 'system-cluster-critical') {
+      errors.push(
+        forbidden(
+          'metadata.name',
+          "priority class names with 'system-' prefix are reserved for system use only. error: unknown system priority class",
+        ),
+      );
+    }
+  } else if ((priority.value ?? 0) > HIGHEST_USER_PRIORITY) {
+    errors.push(forbidden('value', `maximum allowed value of a user defined priority is ${HIGHEST_USER_PRIORITY}`));
+  }
+  checkOneOf(priority.preemptionPolicy, ['Never', 'PreemptLowerPriority'], 'preemptionPolicy', errors);
+}
+
+export function validatePriorityClassUpdate(priority: PriorityClass, old: PriorityClass, errors: Errors): void {
+  if ((priority.value ?? 0) !== (old.value ?? 0)) {
+    errors.push(forbidden('value', 'may not be changed in an update.'));
+  }
+  checkImmutable(priority.preemptionPolicy, old.preemptionPolicy, 'preemptionPolicy', errors);
+}
+
+export function validateResourceQuota(quota: ResourceQuota, errors: Errors): void {
+  validateResourceList(quota.spec?.hard, 'spec.hard', errors);
+}
+
+export function validateLimitRange(range: LimitRange, errors: Errors): void {
+  for (const [index, limit] of (range.spec?.limits ?? []).entries()) {
+    const field = `spec.limits[${index}]`;
+    checkRequiredOneOf(limit.type, ['Container', 'PersistentVolumeClaim', 'Pod'], `${field}.type`, errors);
+    for (const part of ['max', 'min', 'default', 'defaultRequest'] as const) {
+      validateResourceList(limit[part], `${field}.${part}`, errors);
+    }
+  }
+}
+
+export function validateCustomResourceDefinition(definition: CustomResourceDefinition, errors: Errors): void {
+  const { group, names, scope, versions = [] } = definition.spec ?? {};
+  checkRequiredName(group, checkDnsSubdomain, 'spec.group', errors);
+  checkRequiredName(names?.plural, checkDnsLabel, 'spec.names.plural', errors);
+  checkRequiredName(names?.kind?.toLowerCase(), checkDnsLabel, 'spec.names.kind', errors);
+  checkRequiredOneOf(scope, ['Cluster', 'Namespaced'], 'spec.scope', errors);
+  const expected = `${names?.plural ?? ''}.${group ?? ''}`;
+  if (definition.metadata.name !== expected) {
+    errors.push(invalidValue('metadata.name', definition.metadata.name, 'must be spec.names.plural+"."+spec.group'));
+  }
+  if (versions.filter((version) => version.storage === true).length !== 1) {
+    errors.push(invalidValue('spec.versions', versions, 'must have exactly one version marked as storage version'));
+  }
+  for (const [index, version] of versions.entries()) {
+    checkName(version.name ?? '', checkDnsLabel, `spec.versions[${index}].name`, errors);
+    if (version.schema?.openAPIV3Schema === undefined) {
+      errors.push(required(`spec.versions[${index}].schema.openAPIV3Schema`, 'schemas are required'));
+    }
+  }
+}
