@@ -4,7 +4,9 @@ import { type Clock, systemClock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { HistoryLimits } from './history.ts';
 import { LmdbLog } from './lmdb-log.ts';
+import { InconsistentLogError } from './log.ts';
 import type { Store } from './store.ts';
+import { StoreFileError } from './store-file-error.ts';
 import { VersionedStore } from './versioned-store.ts';
 
 export interface LmdbStoreOptions {
@@ -23,7 +25,7 @@ export const STORE_FILE = 'data.mdb';
 /**
  * Opens the store in a directory, or makes an empty one.
  *
- * Throws `StoreFileError` when what is there is damaged or was written by a newer version.
+ * Throws {@link StoreFileError} when what is there is damaged or was written by a newer version.
  */
 export async function openLmdbStore({
   directory,
@@ -32,11 +34,12 @@ export async function openLmdbStore({
   clock = systemClock,
 }: LmdbStoreOptions): Promise<Store> {
   await fs.mkdir(directory, { recursive: true, mode: 0o700 });
-  const log = new LmdbLog(path.join(directory, STORE_FILE));
+  const file = path.join(directory, STORE_FILE);
+  const log = new LmdbLog(file);
   try {
     return new VersionedStore({ log, history, clock, logger });
   } catch (error) {
     await log.close();
-    throw error;
+    throw error instanceof InconsistentLogError ? StoreFileError.damaged(file, error.message) : error;
   }
 }

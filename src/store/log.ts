@@ -37,3 +37,8 @@ export interface Log {
   read(revision: number): Buffer;
   close(): Promise<void>;
 }
+
+/** What a log has does not belong together: a record that must be there is not. */
+export class InconsistentLogError extends Error {
+  override readonly name = 'InconsistentLogError';
+}

@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { History, type HistoryEvent, type HistoryLimits } from './history.ts';
-import type { Log } from './log.ts';
+import { InconsistentLogError, type Log } from './log.ts';
 import { OrderedEntries } from './ordered-entries.ts';
 import { RecentWindow } from './recent-window.ts';
 import {
@@ -368,9 +368,11 @@ function loadedEvent(
   previous: StoredEntry | undefined,
   before: number,
 ): HistoryEvent {
-  if (entry.revision !== before + 1) throw new Error(`the log goes from revision ${before} to ${entry.revision}`);
+  if (entry.revision !== before + 1) {
+    throw new InconsistentLogError(`its records go from revision ${before} to ${entry.revision}`);
+  }
   if (!deleted) return previous === undefined ? { type: 'put', entry } : { type: 'put', entry, previous };
-  if (previous === undefined) throw new Error(`the log deletes ${entry.key}, which it does not have`);
+  if (previous === undefined) throw new InconsistentLogError(`it deletes ${entry.key}, which it does not have`);
   return { type: 'delete', entry, previous };
 }
 
