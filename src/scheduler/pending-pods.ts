@@ -1,7 +1,7 @@
 import type { Pod } from '../api/generated/types.ts';
+import { claimKeysOf } from '../api/pod-claims.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { Helper } from './obstacle.ts';
-import { claimKeysOf } from './pod-claims.ts';
 
 type State =
   | { readonly type: 'queued' }

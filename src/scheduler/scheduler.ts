@@ -19,7 +19,7 @@ export interface SchedulerOptions {
   readonly informers: InformerSet;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly recorder: EventRecorder;
+  readonly events: EventRecorder;
   /** Pods that ask for another scheduler are left alone. Default `default-scheduler`. */
   readonly schedulerName?: string;
 }
@@ -42,7 +42,7 @@ const FLUSH_MS = 60_000;
  * Starts the scheduler: it gives every pod without a node the best one, and says why when there is none.
  *
  * @example
- * const scheduler = startScheduler({ client, informers, clock, logger, recorder });
+ * const scheduler = startScheduler({ client, informers, clock, logger, events });
  * await scheduler.stop();
  */
 export function startScheduler(options: SchedulerOptions): Scheduler {
@@ -335,8 +335,8 @@ class RunningScheduler implements Scheduler {
     const { pod } = pending;
     const before = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
     if (before?.status === 'False' && before.message === message) return;
-    const { client, clock, recorder } = this.#options;
-    recorder.record({ about: pod, type: 'Warning', reason: 'FailedScheduling', message });
+    const { client, clock, events } = this.#options;
+    events.record({ about: pod, type: 'Warning', reason: 'FailedScheduling', message });
     const lastTransitionTime = before?.status === 'False' ? before.lastTransitionTime : timestamp(clock.now());
     const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastTransitionTime };
     const body = { metadata: { uid }, status: { conditions: [condition] } };

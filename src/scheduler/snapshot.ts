@@ -1,8 +1,8 @@
 import type { Node, Pod } from '../api/generated/types.ts';
 import type { LabelMatch, Labels } from '../api/labels.ts';
 import { controllerOf } from '../api/owner-references.ts';
+import { claimKeysOf } from '../api/pod-claims.ts';
 import { type HostPort, hostPortsOf, podRequests, type Resources, resourceValues } from '../api/pod-requests.ts';
-import { claimKeysOf } from './pod-claims.ts';
 
 /** A pod on a node, with what is computed from it once. */
 export interface PlacedPod {

@@ -1,7 +1,7 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../api/generated/types.ts';
 import { matchesNodeSelector } from '../api/node-selector.ts';
+import { claimNamesOf } from '../api/pod-claims.ts';
 import type { Obstacle } from './obstacle.ts';
-import { claimNamesOf } from './pod-claims.ts';
 import type { NodeView } from './snapshot.ts';
 
 /** Set on a claim that waits for its consumer: the node whose agent is to make the volume. */

@@ -6,23 +6,15 @@ import type { Client } from '../../src/client/client.ts';
 import type { EventNote, EventRecorder } from '../../src/client/event-recorder.ts';
 import { inProcessClient } from '../../src/client/in-process-client.ts';
 import { InformerSet } from '../../src/client/informer.ts';
-import { type Clock, timestamp } from '../../src/platform/clock.ts';
-import { type Logger, silentLogger } from '../../src/platform/logger.ts';
+import type { ControllerParts } from '../../src/controllers/parts.ts';
+import { timestamp } from '../../src/platform/clock.ts';
+import { silentLogger } from '../../src/platform/logger.ts';
 import { seededRandom } from '../../src/platform/random.ts';
 import { VirtualClock } from '../../src/platform/virtual-clock.ts';
 import { createRegistry } from '../../src/registry/create-registry.ts';
 import { memoryStore } from '../../src/store/memory-store.ts';
 
 const NAMESPACE = 'default';
-
-/** What every controller is given. */
-export interface ControllerParts {
-  readonly client: Client;
-  readonly informers: InformerSet;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly recorder: EventRecorder;
-}
 
 /** An API without anything that acts on it, in virtual time; a test starts what it is about. */
 export interface MemoryCluster {
@@ -61,14 +53,14 @@ export async function startMemoryCluster(): Promise<MemoryCluster> {
   const logger = silentLogger;
   const informers = new InformerSet({ client, clock, logger });
   const notes: EventNote[] = [];
-  const recorder: EventRecorder = { record: (note) => void notes.push(note) };
+  const events: EventRecorder = { record: (note) => void notes.push(note) };
   const used: { stop(): Promise<void> | void }[] = [];
 
   const cluster: MemoryCluster = {
     client,
     clock,
     informers,
-    parts: { client, informers, clock, logger, recorder },
+    parts: { client, informers, clock, logger, events },
     notes,
     writes: () => store.revision,
     async createNode(name, change = {}) {

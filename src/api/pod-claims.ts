@@ -1,4 +1,4 @@
-import type { Pod } from '../api/generated/types.ts';
+import type { Pod } from './generated/types.ts';
 
 /** The names of the claims a pod uses. */
 export function claimNamesOf(pod: Pod): readonly string[] {
