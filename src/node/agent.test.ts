@@ -5,7 +5,10 @@ import { Leases, Nodes, Pods } from '../api/kinds.ts';
 
 describe('the node', () => {
   test('registers itself, is ready, and renews its lease', async () => {
-    const { client, clock } = await nodeHarness({ labels: { 'topology.kubernetes.io/zone': 'a' }, podCIDR: '10.88.0.0/24' });
+    const { client, clock } = await nodeHarness({
+      labels: { 'topology.kubernetes.io/zone': 'a' },
+      podCIDR: '10.88.0.0/24',
+    });
     const node = await client.get(Nodes, { name: NODE });
     expect(node.metadata.labels).toMatchObject({ 'kubernetes.io/hostname': NODE, 'topology.kubernetes.io/zone': 'a' });
     expect(node.spec.podCIDR).toBe('10.88.0.0/24');

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Node, NodeAddress } from '../api/generated/types.ts';
 import { Nodes, Pods, Services } from '../api/kinds.ts';
 import type { Client } from '../client/client.ts';
-import { ApiEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
+import { ApiEventRecorder } from '../client/event-recorder.ts';
 import { InformerSet } from '../client/informer.ts';
 import type { PodStreams } from '../client/pod-streams.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
@@ -11,17 +11,18 @@ import { type Logger, silentLogger } from '../platform/logger.ts';
 import { type Random, systemRandom } from '../platform/random.ts';
 import { admitPod } from './admission.ts';
 import { apiReferences } from './config/api-references.ts';
+import { followReferences } from './config/follow-references.ts';
 import { hostDns, NodeResources } from './config/node-resources.ts';
 import { NodeRegistration } from './node-registration.ts';
 import { type BackOffPolicy, defaultBackOff } from './pod/observed.ts';
 import { PodEvents } from './pod/pod-events.ts';
 import { PodManager } from './pod/pod-manager.ts';
 import { podStreams } from './pod/pod-streams.ts';
-import { noProber } from './probes/no-prober.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 import { shutdownOrder } from './shutdown-order.ts';
 import { machineDisk, noDisk } from './volumes/disk.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
+import { Provisioner } from './volumes/provisioner.ts';
 
 export interface NodeAgentOptions {
   readonly name: string;
@@ -54,7 +55,6 @@ export interface NodeAgentOptions {
   readonly backOff?: BackOffPolicy;
   /** Shared with others of this process; the agent's own when absent. */
   readonly informers?: InformerSet;
-  readonly recorder?: EventRecorder;
 }
 
 /** The agent of one node. */
@@ -82,15 +82,13 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const { name, client, runtime, clock = systemClock, random = systemRandom, backOff = defaultBackOff } = options;
   const logger = (options.logger ?? silentLogger).child({ node: name });
   const informers = options.informers ?? new InformerSet({ client, clock, logger });
-  const ownRecorder = options.recorder
-    ? undefined
-    : new ApiEventRecorder({ client, clock, random, logger, component: 'kubelet', host: name });
-  const recorder = options.recorder ?? ownRecorder;
+  const recorder = new ApiEventRecorder({ client, clock, random, logger, component: 'kubelet', host: name });
   const hostIPs = options.addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
 
   let manager: PodManager | undefined;
   await runtime.start((uid) => manager?.runtimeChanged(uid));
-  const nameservers = typeof options.dns.nameservers === 'function' ? await options.dns.nameservers() : options.dns.nameservers;
+  const nameservers =
+    typeof options.dns.nameservers === 'function' ? await options.dns.nameservers() : options.dns.nameservers;
   const podCIDR = options.podCIDR ?? runtime.podCidr;
   const description = {
     name,
@@ -107,10 +105,11 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const [registered] = await Promise.all([registration.start(), pods.synced, nodes.synced, services.synced]);
   const node = (): Node => nodes.get({ name }) ?? registered;
 
+  const disk = runtime.simulated ? noDisk : machineDisk;
   const references = apiReferences(client, informers);
   const volumes = new PodVolumes({
     directory: path.join(options.directory, 'pod-volumes'),
-    disk: runtime.simulated ? noDisk : machineDisk,
+    disk,
     references,
     node,
   });
@@ -127,22 +126,36 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     runtime,
     clock,
     logger,
-    events: new PodEvents(recorder ?? { record() {} }),
+    events: new PodEvents(recorder),
     resources,
-    prober: noProber,
     backOff,
     hostIPs,
     admit: (pod, others) => admitPod(pod, others, node()),
   });
   // M3: what really runs is known before the first decision is made.
   manager.begin(await runtime.list(), pods.list());
-  const unsubscribe = pods.subscribe((changes) => manager.podsChanged(changes));
+  const unsubscribe = [
+    pods.subscribe((changes) => manager.podsChanged(changes)),
+    followReferences(informers, (key) => manager.referenceChanged(key)),
+  ];
+
+  const provisioner = new Provisioner({
+    client,
+    informers,
+    clock,
+    logger,
+    recorder,
+    disk,
+    nodeName: name,
+    directory: path.join(options.directory, 'volumes'),
+    inUse: (claim) => manager.usesClaim(claim),
+  });
 
   const stop = async (): Promise<void> => {
-    unsubscribe();
+    for (const end of unsubscribe) end();
     registration.stop();
-    await manager.close();
-    ownRecorder?.stop();
+    await Promise.all([manager.close(), provisioner.close()]);
+    recorder.stop();
     if (!options.informers) informers.stop();
   };
   return {

@@ -6,13 +6,17 @@ import type { Client } from '../../client/client.ts';
 import type { InformerSet } from '../../client/informer.ts';
 import type { References } from './references.ts';
 
-/** Resolves once, with what the follower's cache has; a miss is asked of the API, whose word it is. */
+/** Looks objects up in the caches; what a cache does not have, or not in a state to be used, the API is asked for. */
 export function apiReferences(client: Client, informers: InformerSet): References {
-  const find = async <T extends KubernetesObject>(type: ResourceType<T>, key: ObjectKey): Promise<T | undefined> => {
+  const find = async <T extends KubernetesObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    usable: (object: T) => boolean = () => true,
+  ): Promise<T | undefined> => {
     const informer = informers.get(type);
     await informer.synced;
     const cached = informer.get(key);
-    if (cached) return cached;
+    if (cached && usable(cached)) return cached;
     try {
       return await client.get(type, key);
     } catch (error) {
@@ -23,7 +27,8 @@ export function apiReferences(client: Client, informers: InformerSet): Reference
   return {
     configMap: (namespace, name) => find(ConfigMaps, { namespace, name }),
     secret: (namespace, name) => find(Secrets, { namespace, name }),
-    claim: (namespace, name) => find(PersistentVolumeClaims, { namespace, name }),
+    claim: (namespace, name) =>
+      find(PersistentVolumeClaims, { namespace, name }, (claim) => claim.status?.phase === 'Bound'),
     volume: (name) => find(PersistentVolumes, { name }),
     async token(namespace, serviceAccount, { audience, expirationSeconds, podName, podUid }) {
       const answer = await client.createSubresource(ServiceAccounts, { namespace, name: serviceAccount }, 'token', {

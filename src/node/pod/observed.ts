@@ -31,6 +31,7 @@ export interface ProbeResults {
   readonly liveness?: boolean;
   /** The last output of a probe that failed. */
   readonly failure?: string;
+  readonly failureAtMs?: number;
 }
 
 /** What the agent does with a container at this moment. */

@@ -6,7 +6,8 @@ import type { Change } from '../../client/informer.ts';
 import { WorkQueue } from '../../client/work-queue.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
-import type { PodProber } from '../probes/pod-prober.ts';
+import { ReferenceIndex } from '../config/pod-references.ts';
+import { PodProber } from '../probes/pod-prober.ts';
 import type { Runtime, PodStatus as RuntimePod } from '../runtimes/runtime.ts';
 import { ContainerStopper } from './container-stopper.ts';
 import { viewContainers } from './container-view.ts';
@@ -30,7 +31,6 @@ export interface PodManagerOptions {
   readonly logger: Logger;
   readonly events: PodEvents;
   readonly resources: PodResources;
-  readonly prober: PodProber;
   readonly backOff: BackOffPolicy;
   readonly hostIPs: readonly string[];
   /** P10: why the node does not take a pod that is new to it, beside the ones it has. */
@@ -46,10 +46,15 @@ export class PodManager {
   /** M7: pods by name; more than one when the one before has not yet ended. */
   readonly #byName = new Map<string, Set<PodRecord>>();
   readonly #executor: PodExecutor;
+  readonly #prober: PodProber;
   readonly #queue: WorkQueue;
+  /** What changed while the list that `begin` gets was made. */
+  readonly #changedEarly = new Set<string>();
+  #begun = false;
+  readonly #references = new ReferenceIndex();
   readonly #waiters = new Set<{ readonly record: PodRecord; readonly resolve: () => void }>();
-  #nodeStops = new Set<string>();
-  #waitingForOthers = new Set<string>();
+  readonly #nodeStops = new Set<string>();
+  readonly #waitingForOthers = new Set<string>();
 
   constructor(options: PodManagerOptions) {
     const { client, runtime, clock, logger, events, resources, backOff } = options;
@@ -57,6 +62,7 @@ export class PodManager {
     const hooks = new LifecycleHooks({ runtime, clock });
     const changed = (record: PodRecord): void => this.#queue.add(record.uid);
     const stopper = new ContainerStopper({ runtime, clock, logger, events, hooks, changed });
+    this.#prober = new PodProber({ runtime, clock, events, changed });
     const freed = (): void => this.#wakeWaiting();
     this.#executor = new PodExecutor({
       client,
@@ -96,20 +102,28 @@ export class PodManager {
       const record =
         this.#records.get(runtime.uid) ?? this.#add(runtime.uid, new PodRecord(runtime, { type: 'gone' }, this.#now()));
       record.adopt(runtime);
+      record.stale = this.#changedEarly.has(runtime.uid);
     }
+    this.#begun = true;
+    this.#changedEarly.clear();
     for (const uid of this.#records.keys()) this.#queue.add(uid);
   }
 
   /** The API's pods of this node have changed. */
   podsChanged(changes: readonly Change<Pod>[]): void {
-    for (const { type, object } of changes) {
+    for (const change of changes) {
+      const { type, object } = change;
       const { uid } = object.metadata;
       const record = this.#records.get(uid);
       if (type === 'deleted') {
         record?.seen(object);
         record?.gone();
-      } else if (record) record.seen(object);
-      else this.#add(uid, new PodRecord(identityOf(object), { type: 'bound', pod: object }, this.#now()));
+      } else if (record) {
+        record.seen(object);
+        // What the downward API shows of the pod itself.
+        if (change.type === 'updated' && !isDeepStrictEqual(shownMeta(object), shownMeta(change.previous)))
+          record.filesStale = true;
+      } else this.#add(uid, new PodRecord(identityOf(object), { type: 'bound', pod: object }, this.#now()));
       this.#queue.add(uid);
     }
   }
@@ -117,14 +131,21 @@ export class PodManager {
   /** The runtime says that something of the pod has changed by itself. */
   runtimeChanged(uid: string): void {
     const record = this.#records.get(uid);
-    if (record === undefined) return;
-    record.stale = true;
-    this.#queue.add(uid);
+    if (record) {
+      record.stale = true;
+      this.#queue.add(uid);
+    } else if (!this.#begun) this.#changedEarly.add(uid);
   }
 
-  /** Something the pod's decisions depend on has changed. */
-  look(uid: string): void {
-    if (this.#records.has(uid)) this.#queue.add(uid);
+  /** An object that pods refer to has changed: those that wait for it try again, those that run see its new content. */
+  referenceChanged(key: string): void {
+    for (const uid of this.#references.podsOf(key)) {
+      const record = this.#records.get(uid);
+      if (record === undefined) continue;
+      record.filesStale ||= !key.startsWith('PersistentVolumeClaim');
+      record.tryAgain(this.#now());
+      this.#queue.add(uid);
+    }
   }
 
   record(uid: string): PodRecord | undefined {
@@ -134,6 +155,16 @@ export class PodManager {
   /** The pods the API knows to be here. */
   pods(): readonly Pod[] {
     return Array.from(this.#records.values()).flatMap(({ api }) => (api.type === 'bound' ? [api.pod] : []));
+  }
+
+  /** Whether something that runs here may have the claim's volume; a pod that only the runtime knows may have any. */
+  usesClaim({ namespace, name }: { readonly namespace: string; readonly name: string }): boolean {
+    for (const record of this.#records.values()) {
+      if (!record.occupies) continue;
+      if (record.pod === undefined) return true;
+      if (record.namespace === namespace && claimsOf(record.pod).includes(name)) return true;
+    }
+    return false;
   }
 
   /** Ends a pod because the node stops, leaving its object. Resolves when nothing of it runs. */
@@ -148,7 +179,7 @@ export class PodManager {
   }
 
   async close(): Promise<void> {
-    this.#options.prober.close();
+    this.#prober.close();
     await this.#queue.close();
   }
 
@@ -156,6 +187,7 @@ export class PodManager {
     const record = this.#records.get(uid);
     if (record === undefined) return;
     this.#admit(record);
+    await this.#refreshFiles(record);
     for (let steps = 0; steps < MAX_STEPS; steps++) {
       await this.#refresh(record);
       const plan = planPod(this.#observe(record));
@@ -172,8 +204,8 @@ export class PodManager {
   /** Nothing more is to be done now: tell the API how things are, and see to it that someone looks again. */
   async #rest(record: PodRecord, plan: PodPlan): Promise<void> {
     const observed = this.#observe(record);
-    const { prober, clock } = this.#options;
-    prober.follow(record, viewContainers(observed));
+    const { clock } = this.#options;
+    this.#prober.follow(record, viewContainers(observed));
     const blocked = plan.waiting !== undefined && record.runtime?.alive !== true;
     if (blocked) this.#waitingForOthers.add(record.uid);
     else this.#waitingForOthers.delete(record.uid);
@@ -207,6 +239,19 @@ export class PodManager {
     }
   }
 
+  /** P6: files follow the objects they come from. What is missing now stays as it was. */
+  async #refreshFiles(record: PodRecord): Promise<void> {
+    const { api, runtime } = record;
+    if (!record.filesStale) return;
+    record.filesStale = false;
+    if (api.type === 'gone' || !runtime?.alive) return;
+    try {
+      await this.#options.resources.refresh(api.pod, runtime.ips);
+    } catch (error) {
+      this.#options.events.warning(api.pod, 'FailedMount', error instanceof Error ? error.message : String(error));
+    }
+  }
+
   /** P10: once, when the pod is new to the node; what runs already was taken before. */
   #admit(record: PodRecord): void {
     if (record.admitted || record.api.type === 'gone') return;
@@ -237,6 +282,7 @@ export class PodManager {
 
   #add(uid: string, record: PodRecord): PodRecord {
     this.#records.set(uid, record);
+    if (record.pod) this.#references.add(record.pod);
     const name = nameOf(record);
     const same = this.#byName.get(name);
     if (same) same.add(record);
@@ -246,19 +292,20 @@ export class PodManager {
 
   #remove(record: PodRecord): void {
     this.#records.delete(record.uid);
+    this.#references.remove(record.uid);
     this.#waitingForOthers.delete(record.uid);
     this.#nodeStops.delete(record.uid);
     const same = this.#byName.get(nameOf(record));
     same?.delete(record);
     if (same?.size === 0) this.#byName.delete(nameOf(record));
-    this.#options.prober.forget(record.uid);
+    this.#prober.forget(record.uid);
     this.#tellWaiters(record);
   }
 
   #wakeWaiting(): void {
     for (const uid of this.#waitingForOthers) {
       const record = this.#records.get(uid);
-      if (record?.blocked) record.blocked = { ...record.blocked, retryAtMs: this.#now() };
+      record?.tryAgain(this.#now());
       this.#queue.add(uid);
     }
   }
@@ -283,4 +330,16 @@ function identityOf(pod: Pod): { readonly uid: string; readonly namespace: strin
 
 function nameOf(record: PodRecord): string {
   return `${record.namespace}/${record.name}`;
+}
+
+function shownMeta({ metadata }: Pod): unknown {
+  return [metadata.labels, metadata.annotations];
+}
+
+/** The names of the claims a pod mounts. */
+function claimsOf({ spec, metadata }: Pod): readonly string[] {
+  return (spec.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
+    if (persistentVolumeClaim) return [persistentVolumeClaim.claimName];
+    return ephemeral ? [`${metadata.name}-${name}`] : [];
+  });
 }

@@ -28,6 +28,8 @@ export class PodRecord {
   runtime: RuntimePod | undefined;
   /** Something happened to the pod by itself: `runtime` must be read again. */
   stale = false;
+  /** Something that fills the pod's files has changed. */
+  filesStale = false;
   /** The runtime has cleared everything of the last sandbox. */
   sandboxStopped = false;
   sandboxRestarts = 0;
@@ -75,6 +77,14 @@ export class PodRecord {
 
   remember(container: string, change: (memory: ContainerMemory) => ContainerMemory): void {
     this.containers.set(container, change(this.containers.get(container) ?? noMemory));
+  }
+
+  /** What stood in its way may have gone: nothing is waited for. */
+  tryAgain(nowMs: number): void {
+    if (this.blocked) this.blocked = { ...this.blocked, retryAtMs: nowMs };
+    for (const [name, { blocked }] of this.containers) {
+      if (blocked) this.remember(name, (memory) => ({ ...memory, blocked: { ...blocked, retryAtMs: nowMs } }));
+    }
   }
 
   /** Takes over a pod that runs already. */

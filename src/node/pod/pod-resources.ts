@@ -18,6 +18,8 @@ export interface PodResources {
   prepare(pod: Pod): Promise<PodConfig>;
   /** Throws {@link NotReadyError} when something the container refers to is missing. */
   container(pod: Pod, container: Container, attempt: number, runtime: RuntimePod): Promise<ContainerConfig>;
+  /** Writes the volumes that the API's objects fill as those are now, of a pod that runs. */
+  refresh(pod: Pod, ips: readonly string[]): Promise<void>;
   /** Removes what `prepare` made, of a pod of which nothing runs. */
   release(podUid: string): Promise<void>;
 }
