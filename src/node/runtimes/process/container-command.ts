@@ -15,8 +15,7 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
  */
 export function containerArguments(container: ContainerConfig, prefix: readonly string[]): string {
   const [program, ...args] = commandLine(container);
-  const env: Record<string, string> = { PATH: DEFAULT_PATH, HOME: '/root', ...container.env };
-  if (container.tty) env.TERM ??= 'xterm';
+  const env = containerEnvironment(container);
   const values = [program, ...args, ...Object.values(env), container.workingDir ?? '/'];
   if (values.some((value) => value.includes('\0'))) {
     throw new StartError('CreateContainerError', 'a command, an argument or a variable contains a NUL character');
@@ -26,7 +25,7 @@ export function containerArguments(container: ContainerConfig, prefix: readonly 
   }
   return argumentFile([
     container.workingDir ?? '/',
-    env.PATH ?? '',
+    env.PATH ?? DEFAULT_PATH,
     program,
     tool('setsid'),
     ...prefix,
@@ -39,6 +38,11 @@ export function containerArguments(container: ContainerConfig, prefix: readonly 
     program,
     ...args,
   ]);
+}
+
+/** What every program of the container finds in its environment. */
+export function containerEnvironment(container: ContainerConfig): Readonly<Record<string, string>> {
+  return { PATH: DEFAULT_PATH, HOME: '/root', ...(container.tty && { TERM: 'xterm' }), ...container.env };
 }
 
 const found = new Map<string, string>();

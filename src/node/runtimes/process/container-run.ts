@@ -22,21 +22,24 @@ export type RunState =
   | { readonly state: 'running' | 'exited'; readonly processes: RunProcesses; readonly status: ContainerStatus };
 
 export function readRun(files: RunFiles, name: string, attempt: number): RunState {
-  const started = statOfWhole(files.started);
+  const started = whole(files.started);
+  const endedAtMs = timeOf(files.ended);
   if (started === undefined) {
     const step = readIfThere(files.failed)?.trim();
-    if (step) return { state: 'failed', step, complaint: readIfThere(files.failure)?.trim() ?? '' };
+    if (step && endedAtMs !== undefined) {
+      return { state: 'failed', step, complaint: readIfThere(files.failure)?.trim() ?? '' };
+    }
     return { state: fs.existsSync(files.claimed) ? 'begun' : 'prepared' };
   }
-  const [program, first] = started.text.split('\n').map(parseStat);
+  const [program, first] = started.split('\n').map(parseStat);
   if (program === undefined || first === undefined) throw new Error(`${files.started} cannot be understood`);
-  const common = { name, attempt, startedAtMs: started.atMs };
-  const exit = statOfWhole(files.exit);
-  if (exit === undefined) {
+  const startedAtMs = timeOf(files.started) ?? 0;
+  const common = { name, attempt, startedAtMs };
+  if (endedAtMs === undefined) {
     return { state: 'running', processes: { program, first }, status: { state: 'running', ...common } };
   }
-  const [code, reason] = exit.text.trim().split(' ');
-  const exitCode = Number(code);
+  // Without a code, the container's first process was killed, or its sandbox.
+  const exitCode = Number(whole(files.code) ?? 137);
   const message = terminationMessage(files);
   return {
     state: 'exited',
@@ -44,19 +47,23 @@ export function readRun(files: RunFiles, name: string, attempt: number): RunStat
     status: {
       state: 'exited',
       ...common,
-      finishedAtMs: Math.max(exit.atMs, started.atMs),
+      finishedAtMs: Math.max(endedAtMs, startedAtMs),
       exitCode,
-      reason: reason === 'OOMKilled' ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
+      reason: fs.existsSync(files.outOfMemory) ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
       ...(message === '' ? {} : { message }),
     },
   };
 }
 
-/** A file that is written with one call is whole when it ends with a line's end. */
-function statOfWhole(file: string): { readonly text: string; readonly atMs: number } | undefined {
+/** The text of a file that is written with one call: it is whole when it ends with a line's end. */
+function whole(file: string): string | undefined {
   const text = readIfThere(file);
-  if (!text?.endsWith('\n')) return undefined;
-  return { text, atMs: Math.floor(fs.statSync(file).mtimeMs) };
+  return text?.endsWith('\n') ? text : undefined;
+}
+
+function timeOf(file: string): number | undefined {
+  const time = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  return time === undefined ? undefined : Math.floor(time);
 }
 
 /** The last bytes of the file the container may leave its last words in. */
@@ -86,7 +93,7 @@ export function newestRun(pod: PodFiles, container: string): Extract<RunState, {
   return undefined;
 }
 
-/** Writes down that the run ended with the pod: nobody was left to tell the exit code. */
-export function writeLostExit(files: RunFiles): void {
-  fs.writeFileSync(files.exit, '137\n');
+/** Writes down that the run ended with the pod: nobody was left to tell when, and with which code. */
+export function writeLostEnd(files: RunFiles): void {
+  fs.writeFileSync(files.ended, '\n');
 }

@@ -15,7 +15,7 @@ export function hostMounts(mountInfo = fs.readFileSync('/proc/self/mountinfo', '
   const targets = new Set<string>();
   for (const line of mountInfo.split('\n')) {
     const [before, after] = line.split(' - ');
-    const target = unescape(before?.split(' ')[4] ?? '/');
+    const target = decodeField(before?.split(' ')[4] ?? '/');
     const type = after?.split(' ')[0] ?? '';
     if (target !== '/' && !VIRTUAL.has(type) && !PRIVATE.test(target)) targets.add(target);
   }
@@ -23,7 +23,7 @@ export function hostMounts(mountInfo = fs.readFileSync('/proc/self/mountinfo', '
 }
 
 /** The kernel writes blanks and backslashes of a path as three octal digits. */
-function unescape(text: string): string {
+function decodeField(text: string): string {
   if (!text.includes('\\')) return text;
   const bytes = Buffer.from(text).toString('latin1');
   const raw = bytes.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));

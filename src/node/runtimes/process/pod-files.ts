@@ -31,14 +31,23 @@ export interface RunFiles {
   readonly fstab: string;
   /** Made by the sandbox before anything else: this run has been begun, and is never begun again. */
   readonly claimed: string;
+  /** The program's and the first process's lines of /proc/<pid>/stat. */
   readonly started: string;
+  /** The exit code, once there is one; there is none when the first process itself was killed. */
+  readonly code: string;
+  /** What could not be done, when the program was never started. */
   readonly failed: string;
   readonly failure: string;
-  readonly exit: string;
+  /** Written when no process of the run is left. */
+  readonly ended: string;
+  /** Kept by the agent: the kernel killed a process of it for want of memory. */
+  readonly outOfMemory: string;
   readonly log: string;
+  /** Kept by the agent: when the parts of the log were written. */
+  readonly logIndex: string;
   /** The layer of what the container writes, with all that its root is made of. */
   readonly root: string;
-  /** Kept by the agent: {@link RunRecord}. */
+  /** Kept by the agent: the `ContainerConfig` it was started with. */
   readonly record: string;
 }
 
@@ -65,10 +74,13 @@ export function runFiles(pod: PodFiles, container: string, attempt: number): Run
     fstab: file('fstab'),
     claimed: file('claimed'),
     started: file('started'),
+    code: file('code'),
     failed: file('failed'),
     failure: file('failure'),
-    exit: file('exit'),
+    ended: file('ended'),
+    outOfMemory: file('out-of-memory'),
     log: file('log'),
+    logIndex: file('log.index'),
     root: file('root'),
     record: file('run.json'),
   };

@@ -1,11 +1,20 @@
 import fs from 'node:fs';
 import path from 'node:path';
-
+import type { Clock } from '../../../platform/clock.ts';
+import type { Logger } from '../../../platform/logger.ts';
 import type { ContainerStatus, PodConfig, PodStatus } from '../runtime.ts';
-import { attemptsOf, newestRun, type RunState, readRun, writeLostExit } from './container-run.ts';
+import { attemptsOf, newestRun, type RunState, readRun, writeLostEnd } from './container-run.ts';
 import { namesIn, readIfThere } from './files.ts';
+import { LogRecorder } from './log-recorder.ts';
 import { type PodFiles, type PodRecord, runFiles } from './pod-files.ts';
 import { Sandbox, type SandboxCommand, type SandboxStart } from './sandbox.ts';
+
+export interface PodContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Something of the pod changed. */
+  onChange(): void;
+}
 
 /** A run that its program was started in. */
 export type StartedRun = Extract<RunState, { readonly status: unknown }>;
@@ -18,17 +27,19 @@ export class Pod {
   readonly files: PodFiles;
   readonly config: PodConfig;
   readonly address: string | undefined;
-  readonly #onChange: () => void;
+  readonly #context: PodContext;
   readonly #newest = new Map<string, StartedRun>();
+  readonly #recorders = new Map<string, { readonly attempt: number; readonly recorder: LogRecorder }>();
+  readonly #sessions = new Set<Promise<unknown>>();
   readonly #waiters = new Set<() => void>();
   #sandbox: Sandbox | undefined;
   #startedAtMs = 0;
 
-  constructor(files: PodFiles, record: PodRecord, onChange: () => void) {
+  constructor(files: PodFiles, record: PodRecord, context: PodContext) {
     this.files = files;
     this.config = record.pod;
     this.address = record.address;
-    this.#onChange = onChange;
+    this.#context = context;
     for (const name of namesIn(files.containers)) this.#look(name);
   }
 
@@ -97,14 +108,25 @@ export class Pod {
     }
   }
 
+  /** Something that was started in its namespaces: the pod has not ended before it has. */
+  addSession(exited: Promise<unknown>): void {
+    this.#sessions.add(exited);
+    const remove = (): void => void this.#sessions.delete(exited);
+    exited.then(remove, remove);
+  }
+
   /** M2: ends it, and resolves when nothing of it runs. */
   async kill(): Promise<void> {
     await this.#sandbox?.kill();
+    // What entered its namespaces from outside holds its mounts until it has noticed.
+    while (this.#sessions.size > 0) await Promise.allSettled(this.#sessions);
     this.#settle();
   }
 
   /** Lets go of it and leaves it running. */
   release(): void {
+    for (const { recorder } of this.#recorders.values()) recorder.close();
+    this.#recorders.clear();
     this.#sandbox?.release();
   }
 
@@ -114,7 +136,7 @@ export class Pod {
     void sandbox.ended.then(() => {
       if (this.#sandbox !== sandbox) return;
       this.#settle();
-      this.#onChange();
+      this.#context.onChange();
     });
   }
 
@@ -129,7 +151,7 @@ export class Pod {
     for (const name of namesIn(this.files.containers)) {
       for (const attempt of attemptsOf(this.files, name)) {
         const files = runFiles(this.files, name, attempt);
-        if (readRun(files, name, attempt).state === 'running') writeLostExit(files);
+        if (readRun(files, name, attempt).state === 'running') writeLostEnd(files);
       }
       this.#look(name);
     }
@@ -139,12 +161,32 @@ export class Pod {
   #changed(container: string): void {
     this.#look(container);
     this.#wake();
-    this.#onChange();
+    this.#context.onChange();
   }
 
   #look(container: string): void {
     const run = newestRun(this.files, container);
-    if (run !== undefined) this.#newest.set(container, run);
+    if (run === undefined) return;
+    this.#newest.set(container, run);
+    const { attempt } = run.status;
+    const recording = this.#recorders.get(container);
+    if (recording !== undefined && (recording.attempt !== attempt || run.state === 'exited')) {
+      recording.recorder.close();
+      this.#recorders.delete(container);
+    }
+    if (run.state === 'running' && recording?.attempt !== attempt) this.#record(container, attempt);
+  }
+
+  #record(container: string, attempt: number): void {
+    const { clock, logger } = this.#context;
+    const { log, logIndex } = runFiles(this.files, container, attempt);
+    const recorder = new LogRecorder({
+      log,
+      index: logIndex,
+      clock,
+      onError: (error) => logger.warn('a log cannot be watched', { log, error: error.message }),
+    });
+    this.#recorders.set(container, { attempt, recorder });
   }
 
   #wake(): void {

@@ -1,5 +1,7 @@
 import fs from 'node:fs';
 
+import { namesIn } from './files.ts';
+
 /** A process for good: its number alone may be another's by now, number and start time never are. */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -18,21 +20,50 @@ export function parseStat(line: string): ProcessIdentity | undefined {
 
 /** Sends the signal, unless the process has ended. */
 export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals | number): void {
-  if (!isRunning(identity)) return;
+  if (isRunning(identity)) send(identity.pid, signal);
+}
+
+/** False for a process that has ended, also while nobody has waited for it yet. */
+export function isRunning(identity: ProcessIdentity): boolean {
+  const line = readStat(`/proc/${identity.pid}/stat`);
+  return line !== undefined && parseStat(line)?.startTime === identity.startTime && !/\) [ZX] /.test(line);
+}
+
+/**
+ * Kills a process that entered a container from outside, what it started there, and whatever shares a session with
+ * that.
+ */
+export function killEntered(pid: number): void {
+  send(pid, 'SIGSTOP'); // it starts nothing while we look
+  const all = processes();
+  const children = new Set(all.filter((one) => one.parent === pid).map((one) => one.pid));
+  for (const one of all) if (children.has(one.pid) || children.has(one.session)) send(one.pid, 'SIGKILL');
+  send(pid, 'SIGKILL');
+}
+
+function processes(): { readonly pid: number; readonly parent: number; readonly session: number }[] {
+  return namesIn('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      const line = readStat(`/proc/${name}/stat`);
+      const fields = line?.slice(line.lastIndexOf(')') + 2).split(' ');
+      return fields === undefined ? [] : [{ pid: Number(name), parent: Number(fields[1]), session: Number(fields[3]) }];
+    });
+}
+
+function send(pid: number, signal: NodeJS.Signals | number): void {
   try {
-    process.kill(identity.pid, signal);
+    process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 
-/** False for a process that has ended, also while nobody has waited for it yet. */
-export function isRunning(identity: ProcessIdentity): boolean {
-  let line: string;
+/** A process may end between being seen and being looked at. */
+function readStat(file: string): string | undefined {
   try {
-    line = fs.readFileSync(`/proc/${identity.pid}/stat`, 'latin1');
+    return fs.readFileSync(file, 'latin1');
   } catch {
-    return false;
+    return undefined;
   }
-  return parseStat(line)?.startTime === identity.startTime && !/\) [ZX] /.test(line);
 }

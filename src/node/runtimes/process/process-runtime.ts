@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-
+import { apiError } from '../../../api/errors.ts';
 import type { ExecSession, LogOptions } from '../../../client/pod-streams.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import type { Logger } from '../../../platform/logger.ts';
@@ -12,10 +12,12 @@ import { AddressPool, parseCidr } from './address-pool.ts';
 import { containerArguments, tool } from './container-command.ts';
 import { containerRoot, makeDeviceDirectory } from './container-root.ts';
 import { attemptsOf, readRun } from './container-run.ts';
+import { execCommand, startSession } from './exec.ts';
 import { FifoPool } from './fifo.ts';
 import { namesIn, readIfThere, writeAtomically } from './files.ts';
 import { missingImageProgram } from './image-table.ts';
-import { Pod, podDirectory, readPodRecord } from './pod.ts';
+import { logStream } from './log-stream.ts';
+import { Pod, podDirectory, readPodRecord, type StartedRun } from './pod.ts';
 import { type PodFiles, type PodRecord, podFiles, type RunFiles, runFiles } from './pod-files.ts';
 import { type Bridge, choosePodCidr, ensureBridge, podLink, removeBridge, removeLink } from './pod-network.ts';
 import { signalProcess } from './process-identity.ts';
@@ -29,9 +31,13 @@ export interface ProcessRuntimeOptions {
   readonly logger: Logger;
   /** The network of the pods, a /24 or larger; a free one is chosen, and kept, when absent. */
   readonly podCidr?: string;
+  /** How much of the machine a pod has of its own; what the machine allows when `auto` or absent. */
+  readonly isolation?: 'auto' | Isolation;
   /** Directories of the host that no container may see; Berth's data directory. */
   readonly hidden?: readonly string[];
 }
+
+export type Isolation = 'namespaces' | 'user' | 'processes';
 
 /** A {@link Runtime} whose containers are processes of this machine. */
 export interface ProcessRuntime extends Runtime {
@@ -123,7 +129,7 @@ class NamespaceRuntime implements ProcessRuntime {
     const record: PodRecord = { pod: config, ...(address === undefined ? {} : { address }) };
     const locks = config.locks.map((lock) => ({ lock, file: lockFile(lock.id) }));
     await this.#writePod(files, record, locks);
-    const pod = new Pod(files, record, () => this.#listener(config.uid));
+    const pod = this.#pod(files, record);
     this.#pods.set(config.uid, pod);
 
     const result = await pod.start({ locks, command: this.#sandboxCommand(files, config) });
@@ -163,7 +169,7 @@ class NamespaceRuntime implements ProcessRuntime {
     const run = pod?.newest(name);
     if (pod === undefined || run?.state !== 'running') return;
     signalProcess(run.processes.program, signalOf(options.signal));
-    const timer = this.#clock.after(options.graceMs, () => signalProcess(run.processes.first, 'SIGKILL'));
+    const timer = this.#clock.after(options.graceMs, () => signalProcess(run.processes.program, 'SIGKILL'));
     await pod.exited(name);
     timer.cancel();
   }
@@ -188,16 +194,34 @@ class NamespaceRuntime implements ProcessRuntime {
     await fs.promises.rm(trash, { recursive: true, force: true });
   }
 
-  exec(): Promise<ExecSession> {
-    throw new Error('not yet');
+  async exec(
+    podUid: string,
+    container: string,
+    options: { readonly command: readonly string[]; readonly stdin: boolean; readonly tty: boolean },
+  ): Promise<ExecSession> {
+    const { pod, run, config } = this.#running(podUid, container);
+    const enter = ['--target', String(run.processes.first.pid), '--mount', '--uts', '--ipc', '--net', '--pid'];
+    const command = execCommand(config, options.command, enter, setprivArguments(config.securityContext));
+    const session = startSession(command, options.stdin);
+    pod.addSession(session.exited);
+    return session;
   }
 
-  attach(): Promise<ExecSession> {
-    throw new Error('not yet');
+  async attach(): Promise<ExecSession> {
+    throw new Error('attach is not built yet');
   }
 
-  logs(_podUid: string, _options: LogOptions): Promise<Readable> {
-    throw new Error('not yet');
+  async logs(podUid: string, options: LogOptions): Promise<Readable> {
+    const pod = this.#pods.get(podUid);
+    const newest = pod?.newest(options.container);
+    const attempt = newest === undefined ? -1 : newest.status.attempt - (options.previous ? 1 : 0);
+    const files = pod && runFiles(pod.files, options.container, attempt);
+    if (pod === undefined || files === undefined || !fs.existsSync(files.log)) {
+      const what = options.previous ? 'previous terminated container' : 'container';
+      throw apiError('BadRequest', `${what} "${options.container}" in pod "${pod?.config.name ?? podUid}" not found`);
+    }
+    const ended = options.previous ? Promise.resolve() : pod.exited(options.container);
+    return logStream({ log: files.log, index: files.logIndex, ended }, options);
   }
 
   async close(): Promise<void> {
@@ -208,6 +232,26 @@ class NamespaceRuntime implements ProcessRuntime {
 
   get #deviceDirectory(): string {
     return path.join(this.#directory, 'dev');
+  }
+
+  #pod(files: PodFiles, record: PodRecord): Pod {
+    const { uid } = record.pod;
+    return new Pod(files, record, {
+      clock: this.#clock,
+      logger: this.#logger,
+      onChange: () => this.#listener(uid),
+    });
+  }
+
+  /** A container that runs, with what it was started with. */
+  #running(podUid: string, container: string): { pod: Pod; run: StartedRun; config: ContainerConfig } {
+    const pod = this.#pods.get(podUid);
+    const run = pod?.newest(container);
+    if (pod === undefined || run?.state !== 'running') {
+      throw apiError('BadRequest', `container ${container} is not running`);
+    }
+    const { record } = runFiles(pod.files, container, run.status.attempt);
+    return { pod, run, config: JSON.parse(fs.readFileSync(record, 'utf8')) as ContainerConfig };
   }
 
   /** Everything there is of pods, whoever began it. */
@@ -223,8 +267,11 @@ class NamespaceRuntime implements ProcessRuntime {
   #findPod(uid: string): void {
     const files = podFiles(podDirectory(this.#directory, uid));
     const record = readPodRecord(files);
-    if (record === undefined) return this.#logger.warn('a directory without a pod', { directory: files.directory });
-    const pod = new Pod(files, record, () => this.#listener(uid));
+    if (record === undefined) {
+      this.#logger.warn('a directory without a pod', { directory: files.directory });
+      return;
+    }
+    const pod = this.#pod(files, record);
     if (record.address !== undefined) this.#addresses?.claim(record.address);
     pod.adopt();
     this.#pods.set(uid, pod);
@@ -355,7 +402,10 @@ function lockDirectory(): string {
 
 function holderOf(file: string): string {
   try {
-    const { pod, uid, directory } = JSON.parse(readIfThere(file) ?? '') as Record<string, string>;
+    const { pod, uid, directory } = JSON.parse((readIfThere(file) ?? '').split('\n')[0] ?? '') as Record<
+      string,
+      string
+    >;
     return `pod ${pod} (uid ${uid}) of the server with its data in ${directory}`;
   } catch {
     return 'another process';

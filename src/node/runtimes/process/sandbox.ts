@@ -6,7 +6,7 @@ import type { IdentityLock } from '../runtime.ts';
 import { openIfHeld, writeLine } from './fifo.ts';
 import { readIfThere } from './files.ts';
 import type { PodFiles } from './pod-files.ts';
-import { type ProcessIdentity, parseStat, signalProcess } from './process-identity.ts';
+import { isRunning, type ProcessIdentity, parseStat, signalProcess } from './process-identity.ts';
 import { TOOL_PATH } from './run.ts';
 
 /** How a sandbox is started: with these locks held (M5), this command line becomes it. */
@@ -25,6 +25,9 @@ export type SandboxStart =
 
 /** flock's exit code for the first lock that another holds; the next one's is one more. */
 const LOCKED_EXIT_CODE = 100;
+
+/** How often to look whether the kernel has done with a pod whose shims were all killed at once. */
+const DYING_CHECK_MS = 2;
 
 /**
  * A pod's living sandbox, own child or adopted: there is no difference. It is alive for as long as a process has the
@@ -45,11 +48,12 @@ export class Sandbox {
     this.#socket = new net.Socket({ fd: events, readable: true, writable: false });
     this.#socket.setEncoding('utf8');
     this.#socket.on('data', (text: string) => this.#read(text));
-    this.ended = new Promise((resolve) => {
+    const closed = new Promise<void>((resolve) => {
       this.#socket.on('end', resolve);
       // Reading a pipe does not fail; if it did, not knowing must not look like an end.
       this.#socket.on('error', () => {});
     });
+    this.ended = closed.then(() => this.#firstGone());
   }
 
   /** Finds a sandbox that lives. */
@@ -140,6 +144,17 @@ export class Sandbox {
     // It writes down its number first of all; before that it is about to.
     await this.#until(() => this.first !== undefined);
     if (this.first !== undefined) signalProcess(this.first, 'SIGKILL');
+  }
+
+  /**
+   * A process closes its files before it is gone. Usually the one that waits for the first process is the last to
+   * close the pipe; when both were killed at once, the kernel may still be ending what was in the namespaces.
+   */
+  async #firstGone(): Promise<void> {
+    const first = this.first;
+    while (first !== undefined && isRunning(first)) {
+      await new Promise<void>((resolve) => setTimeout(resolve, DYING_CHECK_MS));
+    }
   }
 
   /** The sandbox writes a file first and then the event, so whoever waits for an event has not missed it. */

@@ -4,27 +4,27 @@
 #   arguments  the working directory, the search path, the program as its user gave it, and the command line to execute
 #   log        what the program says
 #   started    written here: the stat lines of the program and of this shell, as the host sees them
+#   code       written here: the exit code of the program
 #   failed     written here: what could not be done, instead of started
 # Descriptor 4 carries events to the agent.
 main() {
   name=$1 attempt=$2
-  # Held open, as the root with these files is left behind. A redirection of a directory opens it, which is all it takes.
-  exec 5</proc 6>>started 7<arguments 8>>log 9>>failed
-  IFS= read -r stat </proc/self/fd/5/self/stat
-  mount --all --fstab fstab || fail mount
-  cd root/merged && pivot_root . tmp && cd / && umount -l /tmp || fail root
-
+  exec 7<arguments
   next && directory=$argument
   next && path=$argument
   next && program=$argument
   set --
   while next; do set -- "$@" "$argument"; done
-  exec 7<&-
 
+  # Held open, as the root with these files is left behind. A redirection of a directory opens it, which is all it takes.
+  exec 5</proc 6>>started 7>>code 8>>log 9>>failed
+  IFS= read -r stat </proc/self/fd/5/self/stat
+  mount --all --fstab fstab >failure 2>&1 || fail mount
+  cd root/merged && pivot_root . tmp && cd / && umount -l /tmp || fail root
   cd -P -- "$directory" 2>/dev/null || { mkdir -p -- "$directory" && cd -P -- "$directory"; } || fail directory
   executable || fail program
   (run "$@")
-  exit $?
+  printf '%s\n' "$?" >&7
 }
 
 run() {
@@ -32,7 +32,7 @@ run() {
   IFS= read -r stat </proc/self/fd/5/self/stat
   printf '%s\n%s\n' "$stat" "$first" >&6
   printf 'started %s %s\n' "$name" "$attempt" >&4
-  exec "$@" </dev/null >&8 2>&1 4>&- 5<&- 6>&- 8>&- 9>&-
+  exec "$@" </dev/null >&8 2>&1 4>&- 5<&- 6>&- 7>&- 8>&- 9>&-
 }
 
 fail() {

@@ -14,9 +14,13 @@ main() {
   printf '%s\n' "$stat" >sandbox
   printf 'born\n' >&4
 
-  # M5: whoever is refused one of these locks can say by whom.
+  # M5: the kernel frees a lock when the last process that holds it begins to end. Wait until the pod that had it has
+  # ended altogether, and say who has it now.
   IFS= read -r holder <holder
-  while IFS= read -r lock; do printf '%s\n' "$holder" >"$lock"; done <locks
+  while IFS= read -r lock; do
+    await_end "$lock"
+    printf '%s\n%s\n' "$holder" "$stat" >"$lock"
+  done <locks
 
   mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs shm &
   mounting=$!
@@ -42,6 +46,21 @@ main() {
   done
 }
 
+# The second line of a lock's file is the line of /proc/<pid>/stat of the first process of the pod that had it last.
+await_end() {
+  { IFS= read -r previous && IFS= read -r previous; } <"$1" || return
+  was=$(start_time "$previous")
+  while IFS= read -r now <"/proc/${previous%% *}/stat" && [ "$(start_time "$now")" = "$was" ]; do
+    sleep 0.01
+  done 2>/dev/null
+}
+
+# Nothing for a process that has ended, and that only nobody has waited for.
+start_time() {
+  set -- ${1##*) }
+  [ "$1" = Z ] || printf '%s' "${20}"
+}
+
 fail() {
   printf '%s\n' "$1"
   exit 1
@@ -58,7 +77,7 @@ start() {
 supervise() {
   cd "containers/$1/$2" || exit
   unshare --mount --propagation private --pid --fork sh "$scripts/container.sh" "$1" "$2" 3<&-
-  printf '%s\n' "$?" >exit
+  echo >ended
   printf 'exited %s %s\n' "$1" "$2" >&4
   exit
 }

@@ -1,0 +1,382 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { systemClock } from '../../../platform/clock.ts';
+import { silentLogger } from '../../../platform/logger.ts';
+import { type ContainerConfig, type ContainerStatus, LockHeldError, type PodConfig, StartError } from '../runtime.ts';
+import { type Isolation, type ProcessRuntime, type ProcessRuntimeOptions, processRuntime } from './process-runtime.ts';
+
+/** A node with real processes in a directory of its own. */
+export class TestNode {
+  readonly directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'berth-runtime-'));
+  readonly #options: Partial<ProcessRuntimeOptions>;
+  readonly #changed = new Set<() => void>();
+  #pods = 0;
+  runtime: ProcessRuntime;
+
+  constructor(options: Partial<ProcessRuntimeOptions>) {
+    this.#options = options;
+    this.runtime = this.#create();
+  }
+
+  #create(): ProcessRuntime {
+    return processRuntime({
+      directory: this.directory,
+      nodeName: 'node-0',
+      clock: systemClock,
+      logger: silentLogger,
+      ...this.#options,
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.runtime.start(() => {
+      for (const callback of this.#changed) callback();
+      this.#changed.clear();
+    });
+  }
+
+  /** What another agent finds after this one was killed. */
+  async restart(): Promise<void> {
+    await this.runtime.close();
+    this.runtime = this.#create();
+    await this.start();
+  }
+
+  async clear(): Promise<void> {
+    for (const { uid } of await this.runtime.list()) await this.runtime.removePod(uid);
+    await this.runtime.close();
+    fs.rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  pod(config: Partial<PodConfig> = {}): PodConfig {
+    const name = config.name ?? `web-${this.#pods++}`;
+    return {
+      uid: `uid-of-${name}`,
+      namespace: 'default',
+      name,
+      hostname: name,
+      hostNetwork: false,
+      dns: { nameservers: ['10.96.0.10'], searches: ['default.svc.cluster.local'], options: ['ndots:5'] },
+      hostAliases: [],
+      sysctls: {},
+      locks: [],
+      ...config,
+    };
+  }
+
+  /** Starts a pod with one container; returns its uid. */
+  async run(container: Partial<ContainerConfig>, pod: Partial<PodConfig> = {}): Promise<string> {
+    const config = this.pod(pod);
+    await this.runtime.startPod(config);
+    await this.runtime.startContainer(config.uid, containerConfig(container));
+    return config.uid;
+  }
+
+  async container(uid: string, name = 'main'): Promise<ContainerStatus | undefined> {
+    return (await this.runtime.status(uid))?.containers.find((container) => container.name === name);
+  }
+
+  async exited(uid: string, name = 'main'): Promise<Extract<ContainerStatus, { state: 'exited' }>> {
+    for (;;) {
+      const status = await this.container(uid, name);
+      if (status?.state === 'exited') return status;
+      await new Promise<void>((resolve) => this.#changed.add(resolve));
+    }
+  }
+
+  async log(uid: string, options: Partial<Parameters<ProcessRuntime['logs']>[1]> = {}): Promise<string> {
+    const defaults = { container: 'main', follow: false, previous: false, timestamps: false };
+    return text(await this.runtime.logs(uid, { ...defaults, ...options }));
+  }
+
+  /** What the container says until it ends. */
+  async output(container: Partial<ContainerConfig>, pod: Partial<PodConfig> = {}): Promise<string> {
+    return this.log(await this.run(container, pod), { follow: true });
+  }
+
+  async exec(
+    uid: string,
+    command: readonly string[],
+    input?: string,
+  ): Promise<{ code: number; out: string; err: string }> {
+    const session = await this.runtime.exec(uid, 'main', { command, stdin: input !== undefined, tty: false });
+    session.stdin?.end(input);
+    const [out, err] = await Promise.all([text(session.stdout), session.stderr ? text(session.stderr) : '']);
+    return { code: await session.exited, out, err };
+  }
+}
+
+export function containerConfig(config: Partial<ContainerConfig> = {}): ContainerConfig {
+  return {
+    name: 'main',
+    kind: 'main',
+    attempt: 0,
+    image: 'busybox',
+    command: ['sh', '-c', 'echo hello; exec sleep 1000'],
+    args: [],
+    env: {},
+    mounts: [],
+    stdin: false,
+    tty: false,
+    securityContext: {},
+    limits: {},
+    terminationMessagePath: '',
+    ...config,
+  };
+}
+
+/** What every level of isolation gives. */
+export function describeProcessRuntime(isolation: Isolation): void {
+  describe(`a node at the level "${isolation}"`, () => {
+    const node = new TestNode({ isolation });
+    beforeAll(() => node.start());
+    afterAll(() => node.clear());
+
+    test('P1 a container runs until it ends, and its exit code and times are told', async () => {
+      const before = Date.now();
+      const uid = await node.run({ command: ['sh', '-c', 'exit 7'] });
+      const status = await node.exited(uid);
+      expect(status).toMatchObject({ name: 'main', attempt: 0, exitCode: 7, reason: 'Error' });
+      expect(status.startedAtMs).toBeGreaterThanOrEqual(before - 1);
+      expect(status.finishedAtMs).toBeGreaterThanOrEqual(status.startedAtMs);
+      expect(await node.runtime.status(uid)).toMatchObject({ alive: true });
+    });
+
+    test('P1 an end by a signal is 128 and the number of the signal', async () => {
+      const uid = await node.run({ command: ['sh', '-c', 'kill -9 $$'] });
+      expect(await node.exited(uid)).toMatchObject({ exitCode: 137 });
+      const done = await node.run({ command: ['true'] });
+      expect(await node.exited(done)).toMatchObject({ exitCode: 0, reason: 'Completed' });
+    });
+
+    test('P6 arguments and variables come through byte for byte', async () => {
+      const values = [
+        '',
+        ' ',
+        '\n',
+        'a\n\nb\n',
+        `"'\`$HOME\\n$(id)*?`,
+        '-n',
+        '--',
+        'ünïcødé 🛥',
+        '\t\r\x01\x7f',
+        'x'.repeat(10_000),
+      ];
+      const env = Object.fromEntries(values.map((value, index) => [`VALUE_${index}`, value]));
+      const script = 'process.stdout.write(JSON.stringify([process.argv.slice(1), process.env]))';
+      const output = await node.output({ command: [process.execPath, '-e', script, '--'], args: values, env });
+      const [args, seen] = JSON.parse(output) as [string[], Record<string, string>];
+      expect(args).toEqual(values);
+      expect(seen).toMatchObject(env);
+    });
+
+    test('a program that is not there is refused, and may be tried again', async () => {
+      const pod = node.pod();
+      await node.runtime.startPod(pod);
+      const attempt = (command: string[]): Promise<void> =>
+        node.runtime.startContainer(pod.uid, containerConfig({ command }));
+      await expect(attempt(['no-such-program'])).rejects.toMatchObject({
+        reason: 'RunContainerError',
+        message: 'exec: "no-such-program": executable file not found in $PATH',
+      });
+      await expect(attempt(['/no/such/program'])).rejects.toBeInstanceOf(StartError);
+      expect(await node.container(pod.uid)).toBeUndefined();
+      await attempt(['sleep', '1000']);
+      expect(await node.container(pod.uid)).toMatchObject({ state: 'running', attempt: 0 });
+    });
+
+    test('an image without a known program is refused with what to do', async () => {
+      const pod = node.pod();
+      await node.runtime.startPod(pod);
+      const start = node.runtime.startContainer(pod.uid, containerConfig({ command: [], image: 'example.com/shop:1' }));
+      await expect(start).rejects.toMatchObject({
+        reason: 'ErrImageNeverPull',
+        message: expect.stringContaining('set `command`'),
+      });
+    });
+
+    test('P4 the stop signal goes to the program, and what does not end is killed after the grace period', async () => {
+      const uid = await node.run({ command: ['sh', '-c', 'trap "exit 3" INT; echo up; while :; do sleep 0.05; done'] });
+      await expect.poll(() => node.log(uid)).toContain('up');
+      await node.runtime.stopContainer(uid, 'main', { signal: 'SIGINT', graceMs: 30_000 });
+      expect(await node.container(uid)).toMatchObject({ state: 'exited', exitCode: 3 });
+
+      const deaf = await node.run({ command: ['sh', '-c', 'trap "" TERM; echo up; while :; do sleep 0.05; done'] });
+      await expect.poll(() => node.log(deaf)).toContain('up');
+      await node.runtime.stopContainer(deaf, 'main', { signal: 'SIGTERM', graceMs: 100 });
+      expect(await node.container(deaf)).toMatchObject({ state: 'exited', exitCode: 137 });
+    });
+
+    test('P4 a shorter grace period ends a stop that is under way sooner', async () => {
+      const uid = await node.run({ command: ['sh', '-c', 'trap "" TERM; echo up; while :; do sleep 0.05; done'] });
+      await expect.poll(() => node.log(uid)).toContain('up');
+      const long = node.runtime.stopContainer(uid, 'main', { signal: 'SIGTERM', graceMs: 60_000 });
+      await node.runtime.stopContainer(uid, 'main', { signal: 'SIGTERM', graceMs: 0 });
+      await long;
+      expect(await node.container(uid)).toMatchObject({ state: 'exited' });
+    });
+
+    test('a container ends with all its processes', async () => {
+      const uid = await node.run({ command: ['sh', '-c', 'sleep 4321 & echo $!; exit 0'] });
+      await node.exited(uid);
+      expect(processesWith('sleep\x004321')).toEqual([]);
+    });
+
+    test('M2 a stopped pod has no process left, and still tells how it was', async () => {
+      const uid = await node.run({ command: ['sh', '-c', 'sleep 4322 & trap "" TERM; while :; do sleep 4322; done'] });
+      await node.runtime.stopPod(uid);
+      expect(processesWith('sleep\x004322')).toEqual([]);
+      expect(await node.runtime.status(uid)).toMatchObject({ alive: false, containers: [{ exitCode: 137 }] });
+      await node.runtime.removePod(uid);
+      expect(await node.runtime.status(uid)).toBeUndefined();
+      await node.runtime.stopPod(uid);
+      await node.runtime.removePod(uid);
+    });
+
+    test('M3 another agent finds what runs and what has ended, and starts nothing again', async () => {
+      const running = await node.run({ command: ['sh', '-c', 'echo once; exec sleep 1000'] });
+      const ended = await node.run({ command: ['sh', '-c', 'echo bye; exit 5'] });
+      const before = await node.container(running);
+      await node.exited(ended);
+      await node.restart();
+      expect(await node.container(running)).toEqual(before);
+      expect(await node.container(ended)).toMatchObject({ state: 'exited', exitCode: 5 });
+      await node.runtime.startContainer(running, containerConfig());
+      await node.runtime.startContainer(ended, containerConfig());
+      expect(await node.log(running)).toBe('once\n');
+      expect(await node.log(ended)).toBe('bye\n');
+      await node.runtime.stopContainer(running, 'main', { signal: 'SIGTERM', graceMs: 5000 });
+      expect(await node.exited(running)).toMatchObject({ exitCode: 143 });
+    });
+
+    test('M3 a container that ended while no agent was there is found with its exit code', async () => {
+      const uid = await node.run(goMount(node));
+      await node.runtime.close();
+      fs.writeFileSync(`${node.directory}/go.d/go`, 'go\n');
+      await expect.poll(() => processesWith(`${node.directory}/go`)).toEqual([]);
+      await node.restart();
+      expect(await node.exited(uid)).toMatchObject({ exitCode: 9 });
+    });
+
+    test('M5 a second pod with the same identity is refused while a process of the first lives', async () => {
+      const lock = { id: `volume-of-${node.directory}`, description: 'claim default/data-db-0' };
+      const uid = await node.run({}, { name: 'db-0', locks: [lock] });
+      const second = node.pod({ name: 'db-0-again', locks: [{ id: 'free', description: 'free' }, lock] });
+      const refused = node.runtime.startPod(second);
+      await expect(refused).rejects.toBeInstanceOf(LockHeldError);
+      await expect(refused).rejects.toMatchObject({
+        lock,
+        holder: expect.stringContaining('default/db-0 (uid uid-of-db-0)'),
+      });
+      expect(await node.runtime.status(second.uid)).toMatchObject({ alive: false });
+      await node.runtime.stopPod(uid);
+      await node.runtime.startPod(second);
+      expect(await node.runtime.status(second.uid)).toMatchObject({ alive: true });
+    });
+
+    test('a pod whose sandbox was killed is started again, with its earlier containers still known', async () => {
+      const pod = node.pod();
+      await node.runtime.startPod(pod);
+      await node.runtime.startContainer(pod.uid, containerConfig({ command: ['sleep', '4323'] }));
+      const first = await node.runtime.status(pod.uid);
+      for (const process_ of processesWith(pod.uid)) process.kill(process_, 'SIGKILL');
+      expect(await node.exited(pod.uid)).toMatchObject({ exitCode: 137, attempt: 0 });
+      expect(processesWith('sleep\x004323')).toEqual([]);
+      const again = await node.runtime.startPod(pod);
+      expect(again).toMatchObject({ alive: true, containers: [{ state: 'exited', attempt: 0 }] });
+      expect(again.startedAtMs).toBeGreaterThan(first?.startedAtMs ?? 0);
+      await node.runtime.startContainer(pod.uid, containerConfig({ attempt: 1 }));
+      expect(await node.container(pod.uid)).toMatchObject({ state: 'running', attempt: 1 });
+    });
+
+    test('P7 logs: the last lines, the run before, times, and what is written from now on', async () => {
+      const uid = await node.run({ command: ['sh', '-c', 'seq 1 20000; printf unfinished; exit 1'] });
+      await node.exited(uid);
+      expect(await node.log(uid, { tailLines: 3 })).toBe('19999\n20000\nunfinished');
+      expect(await node.log(uid, { tailLines: 0 })).toBe('');
+      expect((await node.log(uid)).length).toBe(108_904);
+      expect(await node.log(uid, { limitBytes: 10 })).toBe('1\n2\n3\n4\n5\n');
+      const stamped = await node.log(uid, { timestamps: true, tailLines: 2 });
+      expect(stamped).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z 20000\n\d{4}-.*Z unfinished$/);
+      expect(await node.log(uid, { sinceMs: Date.now() + 60_000 })).toBe('');
+      expect(await node.log(uid, { sinceMs: Date.now() - 60_000, tailLines: 1 })).toBe('unfinished');
+      await expect(node.log(uid, { previous: true })).rejects.toMatchObject({ code: 400 });
+
+      await node.runtime.startContainer(
+        uid,
+        containerConfig({ attempt: 1, command: ['sh', '-c', 'echo one; sleep 0.2; echo two'] }),
+      );
+      expect(await node.log(uid, { follow: true })).toBe('one\ntwo\n');
+      expect(await node.log(uid, { previous: true, tailLines: 1 })).toBe('unfinished');
+    });
+
+    test('P7 exec runs beside the container, with its environment and directory', async () => {
+      const uid = await node.run({ env: { COLOUR: 'blue "green"' }, workingDir: '/usr', command: ['sleep', '1000'] });
+      expect(await node.exec(uid, ['sh', '-c', 'pwd; echo "$COLOUR"; echo no >&2; exit 4'])).toEqual({
+        code: 4,
+        out: '/usr\nblue "green"\n',
+        err: 'no\n',
+      });
+      expect(await node.exec(uid, ['cat'], 'through\0and\nback')).toMatchObject({ code: 0, out: 'through\0and\nback' });
+      expect(await node.exec(uid, ['sh', '-c', 'kill -9 $$'])).toMatchObject({ code: 137 });
+      await expect(node.exec('nobody', ['true'])).rejects.toMatchObject({ code: 400 });
+    });
+
+    test('P7 a session ends when its caller goes, even at once', async () => {
+      const uid = await node.run({});
+      const session = await node.runtime.exec(uid, 'main', { command: ['sleep', '4324'], stdin: false, tty: false });
+      await expect.poll(() => processesWith('sleep\x004324').length).toBeGreaterThan(0);
+      session.kill();
+      expect(await session.exited).toBe(137);
+      await expect.poll(() => processesWith('sleep\x004324')).toEqual([]);
+    });
+
+    test('P6 volumes are at their mount paths', async () => {
+      const volume = fs.mkdtempSync(path.join(node.directory, 'volume-'));
+      fs.writeFileSync(path.join(volume, 'before'), 'here\n');
+      const file = path.join(node.directory, 'one.conf');
+      fs.writeFileSync(file, 'setting\n');
+      const output = await node.output({
+        command: ['sh', '-c', 'cat /data/deep/before /etc/one.conf; echo after >/data/deep/after; cat "$FILE"'],
+        env: { FILE: '/etc/one.conf' },
+        mounts: [
+          { hostPath: volume, mountPath: '/data/deep', readOnly: false },
+          { hostPath: file, mountPath: '/etc/one.conf', readOnly: true },
+        ],
+      });
+      expect(output).toBe('here\nsetting\nsetting\n');
+      expect(fs.readFileSync(path.join(volume, 'after'), 'utf8')).toBe('after\n');
+      expect(fs.existsSync('/data/deep')).toBe(false);
+      expect(fs.existsSync('/etc/one.conf')).toBe(false);
+    });
+  });
+}
+
+function goMount(node: TestNode): Pick<ContainerConfig, 'mounts' | 'command'> {
+  const directory = path.join(node.directory, 'go.d');
+  fs.mkdirSync(directory);
+  const script = 'while ! [ -e /go.d/go ]; do sleep 0.02; done; exit 9';
+  return {
+    command: ['sh', '-c', script, `${node.directory}/go`],
+    mounts: [{ hostPath: directory, mountPath: '/go.d', readOnly: false }],
+  };
+}
+
+/** The numbers of the living processes whose command line contains `text`. */
+export function processesWith(text: string): number[] {
+  return fs
+    .readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
