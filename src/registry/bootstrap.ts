@@ -1,6 +1,6 @@
 import { isAlreadyExists } from '../api/errors.ts';
 import type { ObjectMeta } from '../api/generated/types.ts';
-import { Namespaces, ServiceAccounts, Services } from '../api/kinds.ts';
+import { Namespaces, PriorityClasses, ServiceAccounts, Services } from '../api/kinds.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import type { RegistryCore } from './core.ts';
@@ -11,6 +11,12 @@ import type { RequestContext } from './requests.ts';
 /** The namespaces every cluster has. */
 export const SYSTEM_NAMESPACES: readonly string[] = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
+/** What the parts of a cluster itself may claim. */
+const SYSTEM_PRIORITIES = [
+  ['system-cluster-critical', 2_000_000_000],
+  ['system-node-critical', 2_000_001_000],
+] as const;
+
 const bootstrapper: RequestContext = { user: { name: 'system:apiserver', groups: ['system:masters'] } };
 
 /** Makes what every cluster begins with, as far as it is not there. */
@@ -18,6 +24,9 @@ export async function bootstrap(core: RegistryCore): Promise<void> {
   for (const name of SYSTEM_NAMESPACES) {
     await ensure(core, Namespaces, { metadata: { name } });
     await ensure(core, ServiceAccounts, { metadata: { namespace: name, name: 'default' } });
+  }
+  for (const [name, value] of SYSTEM_PRIORITIES) {
+    await ensure(core, PriorityClasses, { metadata: { name }, value, preemptionPolicy: 'PreemptLowerPriority' });
   }
   await ensure(core, Services, {
     metadata: {
@@ -36,7 +45,7 @@ export async function bootstrap(core: RegistryCore): Promise<void> {
 async function ensure(
   core: RegistryCore,
   type: ResourceType,
-  object: { readonly metadata: ObjectKey & ObjectMeta; readonly spec?: object },
+  object: { readonly metadata: ObjectKey & ObjectMeta; readonly [member: string]: unknown },
 ): Promise<void> {
   // Looking first keeps a restart free of writes.
   if ((await core.store.get(storeKey(type, object.metadata))) !== undefined) return;

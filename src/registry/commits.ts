@@ -3,14 +3,14 @@ import type { KubernetesObject } from '../api/meta.ts';
 import { type Entry, type Operation, PreconditionError, StoreWriteError } from '../store/store.ts';
 import { type RegistryCore, StoredEntry } from './core.ts';
 import type { StoredObject } from './requests.ts';
-import { seal } from './values.ts';
 
-/** The object as the version that `revision` makes. */
+/** The object, which is frozen, as the version that `revision` makes. */
 function versioned(object: KubernetesObject, revision: number): KubernetesObject {
-  return seal({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } });
+  const metadata = Object.freeze({ ...object.metadata, resourceVersion: String(revision) });
+  return Object.freeze({ ...object, metadata });
 }
 
-/** Writes the next version of `key`, whose current one is `replaces` (0: there is none). */
+/** Writes the next version of `key`, whose current one is `replaces` (0: there is none). `object` is deeply frozen. */
 export function commitPut(
   core: RegistryCore,
   key: string,

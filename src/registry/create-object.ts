@@ -4,14 +4,13 @@ import { admitCreate } from './admission/admission.ts';
 import { commitPut, withCurrent } from './commits.ts';
 import { objectOf, type RegistryCore, UnstoredObject } from './core.ts';
 import { applyDefaults } from './defaulting/defaulting.ts';
-import { readObject } from './input.ts';
+import { readObject, sealObject } from './input.ts';
 import { storeKey } from './keys.ts';
 import { generatedName, namespaceFor, newMetadata } from './metadata.ts';
 import type { RequestContext, StoredObject } from './requests.ts';
 import { strategyOf } from './strategies/strategies.ts';
 import type { AnyObject } from './strategies/strategy.ts';
 import { assertValidNew } from './validity.ts';
-import { seal } from './values.ts';
 
 /** How many generated names are tried before one that is taken becomes an error. */
 const NAME_ATTEMPTS = 8;
@@ -30,16 +29,20 @@ export async function createObject(
   const named: AnyObject = { ...input, metadata };
   const admitted = await admitCreate(core, type, applyDefaults(type, named), context);
   try {
-    const { status: _, ...withoutStatus } = admitted.object;
-    const own =
-      strategy.subresources.includes('status') && !strategy.keepsInitialStatus ? withoutStatus : admitted.object;
+    const { object } = admitted;
+    const servesStatus = strategy.subresources.includes('status') && !strategy.keepsInitialStatus;
+    const own = servesStatus && object.status !== undefined ? withoutStatus(object) : object;
     const prepared: AnyObject = strategy.prepareCreate?.(own, core.clock) ?? own;
-    assertValidNew(type, strategy, prepared);
+    assertValidNew(type, prepared);
     const generates = input.metadata.name === undefined || input.metadata.name === '';
-    return await storeNew(core, type, seal(prepared), generates, context);
+    return await storeNew(core, type, sealObject(prepared), generates, context);
   } finally {
     admitted.release();
   }
+}
+
+function withoutStatus({ status: _, ...rest }: AnyObject): AnyObject {
+  return rest;
 }
 
 async function storeNew(
@@ -56,7 +59,7 @@ async function storeNew(
     } catch (error) {
       if (!generates || !isAlreadyExists(error) || attempt === NAME_ATTEMPTS) throw error;
       const name = generatedName(core, object.metadata.generateName ?? '');
-      candidate = seal({ ...object, metadata: { ...object.metadata, name } });
+      candidate = sealObject({ ...object, metadata: { ...object.metadata, name } });
     }
   }
 }

@@ -7,11 +7,11 @@ import { admitDelete } from './admission/admission.ts';
 import { commitDelete, commitPut, withCurrent } from './commits.ts';
 import { objectOf, type RegistryCore, StoredEntry, UnstoredObject } from './core.ts';
 import { type DeletionStep, planDeletion } from './deletion.ts';
+import { sealObject } from './input.ts';
 import { storeKey } from './keys.ts';
 import type { DeleteRequest, RequestContext, StoredObject } from './requests.ts';
 import { strategyOf } from './strategies/strategies.ts';
 import type { AnyObject } from './strategies/strategy.ts';
-import { seal } from './values.ts';
 
 /**
  * DELETE. Answers with the object while it goes on to exist (it ends gracefully, or waits for finalizers), else with
@@ -58,7 +58,7 @@ export async function deleteCurrent(
 }
 
 function outcome(step: DeletionStep, object: AnyObject): AnyObject {
-  return step.type === 'wait' ? object : seal(step.object);
+  return step.type === 'wait' ? object : sealObject(step.object);
 }
 
 function assertPreconditions(type: ResourceType, { metadata }: AnyObject, { preconditions }: DeleteRequest): void {

@@ -1,5 +1,6 @@
 import { apiError } from '../api/errors.ts';
 import { schema } from '../api/generated/schema.ts';
+import type { KubernetesObject } from '../api/meta.ts';
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts';
 import { decode, decodeObject, StructureError, strictError, unknownFieldProblem } from '../api/schema-check.ts';
 import { objectType } from '../api/schema-types.ts';
@@ -8,7 +9,7 @@ import type { AnyObject } from './strategies/strategy.ts';
 import { isJsonObject, type JsonObject, NotJsonError, seal } from './values.ts';
 
 /**
- * An object of `type` from outside, with the right structure: frozen, without nulls, with version, kind and metadata.
+ * An object of `type` from outside, with the right structure: without nulls, with version, kind and metadata.
  * What it shares with `old`, the stored version, is known to be right and not looked at again.
  *
  * Throws `BadRequest` when it is something else, or has unknown fields and the request is strict.
@@ -19,7 +20,7 @@ export function readObject(type: ResourceType, body: unknown, context: RequestCo
   }
   assertKind(type, body);
   const known = Object.hasOwn(schema, type.schema);
-  const object = sealed(type, known ? decoded(type, body, context, old) : body);
+  const object: JsonObject = known ? decoded(type, body, context, old) : body;
   const { metadata = {} } = object;
   if (!isJsonObject(metadata)) {
     throw apiError(
@@ -27,9 +28,11 @@ export function readObject(type: ResourceType, body: unknown, context: RequestCo
       `${type.kind} in version "${type.version}" cannot be handled: metadata is not an object`,
     );
   }
-  const whole = { ...object, apiVersion: apiVersionOf(type), kind: type.kind, metadata };
+  const apiVersion = apiVersionOf(type);
+  const complete = object.apiVersion === apiVersion && object.kind === type.kind && object.metadata === metadata;
+  const whole = complete ? object : { ...object, apiVersion, kind: type.kind, metadata };
   // This is the border where JSON becomes an object of a kind. What the server sets may not be there yet.
-  return Object.freeze(whole) as unknown as AnyObject;
+  return whole as unknown as AnyObject;
 }
 
 /** Version and kind may be left out; the request says them too. */
@@ -50,7 +53,12 @@ function assertKind(type: ResourceType, body: JsonObject): void {
   }
 }
 
-function decoded(type: ResourceType, body: JsonObject, context: RequestContext, old: AnyObject | undefined): object {
+function decoded(
+  type: ResourceType,
+  body: JsonObject,
+  context: RequestContext,
+  old: AnyObject | undefined,
+): JsonObject {
   const quick = old === undefined ? undefined : decodedChange(type, body, old);
   if (quick !== undefined) return quick;
   const { object, unknownFields } = decodeObject(type, body);
@@ -66,11 +74,11 @@ function decoded(type: ResourceType, body: JsonObject, context: RequestContext, 
         break;
     }
   }
-  return object;
+  return isJsonObject(object) ? object : {};
 }
 
 /** The body, with only what differs from `old` decoded; undefined when that finds anything to say. */
-function decodedChange(type: ResourceType, body: JsonObject, old: AnyObject): object | undefined {
+function decodedChange(type: ResourceType, body: JsonObject, old: AnyObject): JsonObject | undefined {
   const { fields } = objectType(type.schema);
   const before: JsonObject = { ...old };
   const result: Record<string, unknown> = {};
@@ -93,11 +101,14 @@ function decodedChange(type: ResourceType, body: JsonObject, old: AnyObject): ob
   return result;
 }
 
-function sealed(type: ResourceType, object: object): JsonObject {
+/** A finished object, deeply frozen. Throws `BadRequest` when something in it, of unknown structure, is not JSON. */
+export function sealObject<T extends KubernetesObject>(object: T): T {
   try {
-    return seal<JsonObject>({ ...object });
+    return seal(object);
   } catch (error) {
-    if (error instanceof NotJsonError) throw apiError('BadRequest', `the body is not a ${type.kind}: ${error.message}`);
+    if (error instanceof NotJsonError) {
+      throw apiError('BadRequest', `the body is not a ${object.kind}: ${error.message}`);
+    }
     throw error;
   }
 }

@@ -6,7 +6,7 @@ import { timestamp } from '../platform/clock.ts';
 import { nameSuffix } from '../platform/random.ts';
 import type { RegistryCore } from './core.ts';
 import type { AnyObject, Strategy } from './strategies/strategy.ts';
-import { sameValue } from './values.ts';
+import { type JsonObject, sameValue } from './values.ts';
 
 /** The longest part of `generateName` that a generated name keeps; the rest is the suffix. */
 const GENERATED_PREFIX = 58;
@@ -38,29 +38,24 @@ export function newMetadata(
   given: AnyObject['metadata'],
   namespace: string | undefined,
 ): ServedMeta {
-  const {
-    selfLink: _selfLink,
-    deletionTimestamp: _deletionTimestamp,
-    deletionGracePeriodSeconds: _deletionGracePeriodSeconds,
-    generation: _generation,
-    namespace: _namespace,
-    name = '',
-    generateName = '',
-    ...kept
-  } = given;
+  const { name = '', generateName = '', labels, annotations, ownerReferences, finalizers, managedFields } = given;
   if (given.resourceVersion !== undefined && given.resourceVersion !== '') {
     throw apiError('BadRequest', 'resourceVersion should not be set on objects to be created');
   }
   return {
-    ...kept,
-    ...(generateName !== '' && { generateName }),
     name: name === '' && generateName !== '' ? generatedName(core, generateName) : name,
+    ...(generateName !== '' && { generateName }),
     ...(namespace !== undefined && { namespace }),
     uid: core.random.uuid(),
     // The store's revision replaces this when the object is written.
     resourceVersion: '',
     creationTimestamp: timestamp(core.clock.now()),
     ...(strategy.generation && { generation: 1 }),
+    ...(labels !== undefined && { labels }),
+    ...(annotations !== undefined && { annotations }),
+    ...(ownerReferences !== undefined && { ownerReferences }),
+    ...(finalizers !== undefined && { finalizers }),
+    ...(managedFields !== undefined && { managedFields }),
   };
 }
 
@@ -114,31 +109,40 @@ export function assertCurrent(type: ResourceType, object: AnyObject, old: AnyObj
 
 /** The metadata of a changed object: what a writer left out of what only the server sets is what it was. */
 export function changedMetadata(object: AnyObject, old: AnyObject): ServedMeta {
-  const { selfLink: _selfLink, generation: _generation, namespace: _namespace, ...given } = object.metadata;
+  const given = object.metadata;
   const { metadata } = old;
+  if (given === metadata) return metadata;
+  const { labels, annotations, ownerReferences, finalizers } = given;
+  const { namespace, generation } = metadata;
+  const generateName = given.generateName ?? metadata.generateName;
+  const deletionTimestamp = given.deletionTimestamp ?? metadata.deletionTimestamp;
+  const deletionGracePeriodSeconds = given.deletionGracePeriodSeconds ?? metadata.deletionGracePeriodSeconds;
+  const managedFields = given.managedFields ?? metadata.managedFields;
   return {
-    ...given,
     name: metadata.name,
-    ...(metadata.namespace !== undefined && { namespace: metadata.namespace }),
+    ...(generateName !== undefined && { generateName }),
+    ...(namespace !== undefined && { namespace }),
     uid: metadata.uid,
     resourceVersion: metadata.resourceVersion,
     creationTimestamp: given.creationTimestamp ?? metadata.creationTimestamp,
-    ...(metadata.generation !== undefined && { generation: metadata.generation }),
-    ...carried('generateName', given.generateName, metadata.generateName),
-    ...carried('deletionTimestamp', given.deletionTimestamp, metadata.deletionTimestamp),
-    ...carried('deletionGracePeriodSeconds', given.deletionGracePeriodSeconds, metadata.deletionGracePeriodSeconds),
-    ...carried('managedFields', given.managedFields, metadata.managedFields),
+    ...(generation !== undefined && { generation }),
+    ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+    ...(deletionGracePeriodSeconds !== undefined && { deletionGracePeriodSeconds }),
+    ...(labels !== undefined && { labels }),
+    ...(annotations !== undefined && { annotations }),
+    ...(ownerReferences !== undefined && { ownerReferences }),
+    ...(finalizers !== undefined && { finalizers }),
+    ...(managedFields !== undefined && { managedFields }),
   };
-}
-
-function carried<K extends string, V>(key: K, given: V | undefined, old: V | undefined): { readonly [P in K]?: V } {
-  const value = given ?? old;
-  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]: V });
 }
 
 /** Whether anything but metadata and status is different: what `metadata.generation` counts. */
 export function specChanged(object: AnyObject, old: AnyObject): boolean {
-  const { metadata: _newMeta, status: _newStatus, ...rest } = object;
-  const { metadata: _oldMeta, status: _oldStatus, ...oldRest } = old;
-  return !sameValue(rest, oldRest);
+  const members: JsonObject = { ...object };
+  const before: JsonObject = { ...old };
+  return Object.keys({ ...before, ...members }).some(
+    (key) => !NOT_SPEC.has(key) && !sameValue(members[key], before[key]),
+  );
 }
+
+const NOT_SPEC: ReadonlySet<string> = new Set(['metadata', 'status']);

@@ -9,14 +9,14 @@ import { objectOf, type RegistryCore, StoredEntry, UnstoredObject } from './core
 import { createObject } from './create-object.ts';
 import { applyDefaults } from './defaulting/defaulting.ts';
 import { isOver } from './deletion.ts';
-import { readObject } from './input.ts';
+import { readObject, sealObject } from './input.ts';
 import { storeKey } from './keys.ts';
 import { assertCurrent, assertSameObject, changedMetadata, specChanged } from './metadata.ts';
 import type { RequestContext, StoredObject } from './requests.ts';
 import { strategyOf } from './strategies/strategies.ts';
 import type { AnyObject, Strategy } from './strategies/strategy.ts';
 import { assertValidChange } from './validity.ts';
-import { sameValue, seal } from './values.ts';
+import { sameValue } from './values.ts';
 
 /** PUT of an object, or of its `status`. Throws `NotFound`, `Conflict`, `Invalid`, `BadRequest`. */
 export async function updateObject(
@@ -72,10 +72,10 @@ export async function storeChange(
   const admitted =
     context.subresource === undefined ? await admitUpdate(core, type, changed, old) : admittedAs(changed);
   try {
-    assertValidChange(type, strategy, admitted.object, old, context.subresource);
+    assertValidChange(type, admitted.object, old, context.subresource);
     if (sameValue(admitted.object, old)) return new StoredEntry(current);
 
-    const sealed = seal(admitted.object);
+    const sealed = sealObject(admitted.object);
     if (context.dryRun) return new UnstoredObject(sealed);
     if (isOver(sealed)) return await commitDelete(core, path, sealed, current.revision);
     return await commitPut(core, path, sealed, current.revision);

@@ -25,28 +25,29 @@ export function seal<T>(value: T): T {
 
 function sealed(value: unknown, depth: number): unknown {
   if (typeof value !== 'object') {
-    if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
-      throw new NotJsonError(`a ${typeof value} is not JSON`);
-    }
+    if (value !== undefined && !isJsonScalar(value)) throw notJson(value);
     return value;
   }
   if (value === null || Object.isFrozen(value)) return value;
   if (depth > DEEPEST) throw new NotJsonError(`more than ${DEEPEST} levels deep`);
   if (Array.isArray(value)) return Object.freeze(value.map((item) => sealed(item, depth + 1)));
-  const copy: Record<string, unknown> = {};
-  for (const key of Object.keys(value)) {
-    const member = (value as JsonObject)[key];
-    if (member === undefined) continue;
-    const kept = sealed(member, depth + 1);
-    if (key === '__proto__') define(copy, key, kept);
-    else copy[key] = kept;
+  // Spreading also keeps a member that is called __proto__ what it is, and assigning to a member of its own is safe.
+  const copy: Record<string, unknown> = { ...value };
+  for (const key in copy) {
+    const member = copy[key];
+    if (member === undefined) delete copy[key];
+    else if (typeof member === 'object' && !Object.isFrozen(member)) copy[key] = sealed(member, depth + 1);
+    else if (typeof member !== 'object' && !isJsonScalar(member)) throw notJson(member);
   }
   return Object.freeze(copy);
 }
 
-/** Assigning `__proto__` would change what the object is. */
-function define(target: object, key: string, value: unknown): void {
-  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+function isJsonScalar(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+}
+
+function notJson(value: unknown): NotJsonError {
+  return new NotJsonError(`a ${typeof value} is not JSON`);
 }
 
 /** Whether two JSON values are equal; shared parts are not looked into. The order of members does not matter. */

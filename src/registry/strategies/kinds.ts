@@ -11,12 +11,10 @@ import type {
   StatefulSet,
 } from '../../api/generated/types.ts';
 import type { KubernetesObject } from '../../api/meta.ts';
-import { checkDns1035Label, checkDnsLabel, checkPathSegment } from '../../api/names.ts';
 import { timestamp } from '../../platform/clock.ts';
 import { strategy } from './strategy.ts';
 
 export const namespaces = strategy<Namespace>({
-  checkName: checkDnsLabel,
   subresources: ['status', 'finalize'],
   fields: {
     'status.phase': (namespace: Namespace) => namespace.status?.phase ?? '',
@@ -35,7 +33,6 @@ export const namespaces = strategy<Namespace>({
 });
 
 export const services = strategy<Service>({
-  checkName: checkDns1035Label,
   subresources: ['status'],
   createOnUpdate: true,
   fields: {
@@ -112,8 +109,8 @@ export const endpoints = strategy({ createOnUpdate: true });
 
 export const priorityClasses = strategy({ createOnUpdate: true });
 
-/** Roles may be called nearly anything: `system:node`. */
-export const roles = strategy({ checkName: checkPathSegment, createOnUpdate: true });
+/** Roles and their bindings. */
+export const roles = strategy({ createOnUpdate: true });
 
 /** Nothing else is said of these. */
 export const plain = strategy({});

@@ -1,5 +1,4 @@
 import type { KubernetesObject } from '../../api/meta.ts';
-import { checkDnsSubdomain, type NameCheck } from '../../api/names.ts';
 import type { Clock } from '../../platform/clock.ts';
 
 /** An object of any kind, with the two parts most kinds have. */
@@ -13,8 +12,6 @@ export interface AnyObject extends KubernetesObject {
  * return new objects.
  */
 export interface Strategy<T extends KubernetesObject = KubernetesObject> {
-  /** What the objects may be called. */
-  readonly checkName: NameCheck;
   /** `status`, `scale`, `binding` ... With `status` the object and its status are written separately. */
   readonly subresources: readonly string[];
   /** `metadata.generation` counts the changes of what is not status. */
@@ -50,7 +47,6 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
 /** A strategy with `particular` in place of what holds for most kinds. */
 export function strategy<T extends KubernetesObject>(particular: Partial<Strategy<T>>): Strategy<T> {
   return {
-    checkName: checkDnsSubdomain,
     subresources: [],
     generation: false,
     keepsInitialStatus: false,

@@ -6,10 +6,9 @@ import type { ResourceType } from '../../api/resource-type.ts';
 import { timestamp } from '../../platform/clock.ts';
 import { commitPut, withCurrent } from '../commits.ts';
 import { objectOf, type RegistryCore } from '../core.ts';
-import { readObject } from '../input.ts';
+import { readObject, sealObject } from '../input.ts';
 import { storeKey } from '../keys.ts';
 import type { RequestContext } from '../requests.ts';
-import { seal } from '../values.ts';
 
 /** What the scheduler posts. It is never stored. */
 const Bindings: ResourceType<Binding> = {
@@ -36,7 +35,7 @@ export function bindPod(core: RegistryCore, key: ObjectKey, body: unknown, conte
     if (current === undefined) throw notFound(Pods, key.name);
     const pod = objectOf<Pod>(current);
     assertBindable(pod, binding);
-    const bound = seal(boundPod(pod, binding, nodeName, timestamp(core.clock.now())));
+    const bound = sealObject(boundPod(pod, binding, nodeName, timestamp(core.clock.now())));
     if (!context.dryRun) await commitPut(core, path, bound, current.revision);
     return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
   });

@@ -6,14 +6,14 @@ import type { ResourceType } from '../../api/resource-type.ts';
 import { objectType } from '../../api/schema-types.ts';
 import { withCurrent } from '../commits.ts';
 import { objectOf, type RegistryCore } from '../core.ts';
-import { readObject } from '../input.ts';
+import { readObject, sealObject } from '../input.ts';
 import { storeKey } from '../keys.ts';
 import { assertCurrent, assertSameObject } from '../metadata.ts';
 import { applyPatch } from '../patch/patch.ts';
 import type { PatchRequest, RequestContext } from '../requests.ts';
 import type { AnyObject } from '../strategies/strategy.ts';
 import { storeChange } from '../update-object.ts';
-import { isJsonObject, seal } from '../values.ts';
+import { isJsonObject } from '../values.ts';
 
 /** How the part of an object that autoscalers and `kubectl scale` work on is called on the wire. It is never stored. */
 export const Scales: ResourceType<Scale> = {
@@ -33,7 +33,7 @@ export function scaleOf(object: AnyObject): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const { replicas, selector } = object.spec ?? {};
   const present = object.status?.replicas;
-  return seal({
+  return sealObject({
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, ...(namespace !== undefined && { namespace }), uid, resourceVersion, creationTimestamp },
