@@ -35,7 +35,7 @@ export class History {
   #bytes = 0;
   #compactedRevision: number;
   /** Which revision had been reached when, oldest first. */
-  #marks: { readonly revision: number; readonly timeMs: number }[] = [];
+  #marks: { revision: number; readonly timeMs: number }[] = [];
 
   constructor(limits: HistoryLimits, compactedRevision: number) {
     this.#maxEvents = limits.maxEvents ?? DEFAULT_MAX_EVENTS;
@@ -61,9 +61,8 @@ export class History {
   /** Notes the time of what has been pushed so far. */
   mark(nowMs: number): void {
     const last = this.#marks.at(-1);
-    if (last === undefined || nowMs - last.timeMs >= AGE_STEP_MS) {
-      this.#marks.push({ revision: this.revision, timeMs: nowMs });
-    }
+    if (last !== undefined && nowMs - last.timeMs < AGE_STEP_MS) last.revision = this.revision;
+    else this.#marks.push({ revision: this.revision, timeMs: nowMs });
   }
 
   /** Events after `revision` (not below {@link compactedRevision}), oldest first. */

@@ -98,7 +98,7 @@ class FileCheck {
     if (tree.root !== undefined) this.#walkPage(tree, tree.root, 1, visit);
     for (const count of ['branchPages', 'leafPages', 'overflowPages', 'entries'] as const) {
       if (this.#counts[count] !== tree[count]) {
-        throw new Damage(`the ${tree.name} have ${this.#counts[count]} ${count} instead of ${tree[count]}`);
+        throw new Damage(`the tree of ${tree.name} is not of the size it should be`);
       }
     }
   }
