@@ -30,7 +30,11 @@ describe('create', () => {
 
   test('a node keeps the status it registers with', async () => {
     const { client } = await testRegistry();
-    const node = await client.create(Nodes, { metadata: { name: 'node-0' }, spec: {}, status: { capacity: { cpu: '4' } } });
+    const node = await client.create(Nodes, {
+      metadata: { name: 'node-0' },
+      spec: {},
+      status: { capacity: { cpu: '4' } },
+    });
     expect(node.status?.capacity).toEqual({ cpu: '4' });
   });
 
