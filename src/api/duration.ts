@@ -5,7 +5,7 @@ const YEAR = 365 * DAY;
 
 /** A duration as `kubectl get` prints it: the two largest units while the second one matters, then one. */
 export function humanDuration(durationMs: number): string {
-  const seconds = Math.floor(durationMs / 1000);
+  const seconds = Math.trunc(durationMs / 1000);
   if (seconds < -1) return '<invalid>';
   if (seconds < 0) return '0s';
   if (seconds < 2 * MINUTE) return `${seconds}s`;
@@ -26,4 +26,10 @@ function one(seconds: number, unit: number, name: string): string {
 function two(seconds: number, large: number, largeName: string, small: number, smallName: string): string {
   const rest = Math.floor((seconds % large) / small);
   return rest === 0 ? one(seconds, large, largeName) : `${one(seconds, large, largeName)}${rest}${smallName}`;
+}
+
+/** How long ago an RFC 3339 time was; `<unknown>` for no time. */
+export function ageOf(since: string | undefined, nowMs: number): string {
+  const sinceMs = since === undefined ? Number.NaN : Date.parse(since);
+  return Number.isNaN(sinceMs) ? '<unknown>' : humanDuration(nowMs - sinceMs);
 }
