@@ -21,7 +21,7 @@ export interface Upgrade {
 }
 
 const CHANNEL_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
-const EXEC_PROTOCOLS = ['v4.remotecommand.k8s.io', 'v3.remotecommand.k8s.io', 'v2.remotecommand.k8s.io'];
+const EXEC_PROTOCOLS = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io'];
 const TUNNEL_PROTOCOL = 'SPDY/3.1+portforward.k8s.io';
 const FORWARD_PROTOCOL = 'portforward.k8s.io';
 /** One message from a client, as the largest that is useful. */

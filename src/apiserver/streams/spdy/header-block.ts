@@ -53,6 +53,9 @@ function parseHeaders(block: Buffer): SpdyHeaders {
   return headers;
 }
 
+/** An empty stored block: where a reader that waits for more hands out what it has. */
+const FLUSH = Buffer.from([0, 0, 0, 0xff, 0xff]);
+
 /** Writes header blocks without compressing them, which a stream that may be compressed allows for each piece. */
 export class HeaderWriter {
   #first = true;
@@ -71,7 +74,7 @@ export class HeaderWriter {
     blockHead.writeUInt16LE(content.length ^ 0xffff, 3);
     const streamHead = this.#first ? Buffer.from([0x78, 0x01]) : Buffer.alloc(0);
     this.#first = false;
-    return Buffer.concat([streamHead, blockHead, content]);
+    return Buffer.concat([streamHead, blockHead, content, FLUSH]);
   }
 }
 
