@@ -5,6 +5,7 @@ import { startApiServer } from '../apiserver/server.ts';
 import type { Client } from '../client/client.ts';
 import { inProcessClient } from '../client/in-process-client.ts';
 import { InformerSet } from '../client/informer.ts';
+import { ensureDefaultStorageClass } from '../controllers/volumes/default-storage-class.ts';
 import { DnsListenError } from '../dns/listener.ts';
 import { startDnsServer } from '../dns/start-dns-server.ts';
 import type { NodeAgent } from '../node/agent.ts';
@@ -110,6 +111,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   });
 
   const client = inProcessClient(registry, SYSTEM);
+  await ensureDefaultStorageClass(client);
   const informers = new InformerSet({ client, clock, logger });
   closers.add(() => informers.stop());
   const dns = await startDnsServer({
