@@ -96,7 +96,7 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
     if (isDetached()) announceToParent(cluster.status);
     else {
       say(cluster, applied, output);
-      view = startView(cluster.client, applied, output, { hint: usage(cluster) });
+      view = await startView(cluster.client, applied, output, { hint: usage(cluster) });
     }
     await ended.first;
     view?.ending();

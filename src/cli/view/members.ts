@@ -76,8 +76,16 @@ export function stateOf(pod: Pod): MemberState {
   if (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded') return 'failed';
   if (isReady(pod)) return 'ready';
   if (pod.spec.nodeName === undefined || pod.spec.nodeName === '') return 'pending';
-  const wasReady = pod.status?.containerStatuses?.some((status) => status.restartCount > 0 || status.started === true);
-  return wasReady ? 'unready' : 'starting';
+  return wasReady(pod) ? 'unready' : 'starting';
+}
+
+/** A pod that has not been Ready since its containers started is still starting. */
+function wasReady({ status }: Pod): boolean {
+  const lost = Date.parse(status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime ?? '');
+  return (status?.containerStatuses ?? []).some(
+    ({ restartCount, state }) =>
+      restartCount > 0 || (state?.running?.startedAt !== undefined && lost > Date.parse(state.running.startedAt)),
+  );
 }
 
 /** Why a pod is not where it should be, in a few words, as far as its status tells. */

@@ -25,11 +25,20 @@ interface ViewOptions {
 const FRAME_MS = 50;
 
 /** A live picture on a terminal, one line for each event elsewhere. */
-export function startView(client: Client, applied: readonly Applied[], output: Output, options: ViewOptions): View {
+export async function startView(
+  client: Client,
+  applied: readonly Applied[],
+  output: Output,
+  options: ViewOptions,
+): Promise<View> {
   const sets = new Map<string, StatefulSet>();
   const pods = new Map<string, Pod>();
   const claims = new Map<string, PersistentVolumeClaim>();
-  const awaited = new Map(applied.map(({ type, key }) => [`${type.kind} ${formatKey(key)}`, false]));
+  // What was applied now, and the sets of earlier that go on where they were.
+  const stored = await client.list(StatefulSets);
+  const awaited = new Map<string, boolean>();
+  for (const { type, key } of applied) awaited.set(`${type.kind} ${formatKey(key)}`, false);
+  for (const set of stored.items) awaited.set(`${StatefulSets.kind} ${formatKey(keyOf(set))}`, false);
   let hinted = false;
 
   const picture = output.isTerminal
@@ -41,11 +50,13 @@ export function startView(client: Client, applied: readonly Applied[], output: O
     else if (line !== undefined) output.line(`${new Date().toISOString().slice(11, 19)} ${line}`);
     const id = `${kind} ${key}`;
     if (object !== undefined && awaited.has(id)) awaited.set(id, readinessOf({ ...object, kind }).ready);
-    if (!hinted && [...awaited.values()].every(Boolean)) {
-      hinted = true;
-      if (picture) picture.footer(options.hint);
-      else for (const hint of options.hint) output.line(hint);
-    }
+    hint();
+  };
+  const hint = (): void => {
+    if (hinted || ![...awaited.values()].every(Boolean)) return;
+    hinted = true;
+    if (picture) picture.footer(options.hint);
+    else for (const line of options.hint) output.line(line);
   };
 
   const watches: Watch[] = [
@@ -58,6 +69,7 @@ export function startView(client: Client, applied: readonly Applied[], output: O
     if (![StatefulSets, Pods].some((followed) => followed.kind === type.kind))
       changed(type.kind, formatKey(key), object, undefined);
   }
+  hint();
   return {
     ending: () => picture?.footer([]),
     close: () => {
