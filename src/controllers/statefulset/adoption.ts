@@ -2,11 +2,11 @@ import type { ControllerRevision, Pod, StatefulSet } from '../../api/generated/t
 import { matchSelector } from '../../api/labels.ts';
 import { controllerOf } from '../../api/owner-references.ts';
 import type { Action } from './actions.ts';
-import { ordinalOf } from './identity.ts';
+import { asMember, type Member } from './members.ts';
 
 /** Whose the pods and revisions are that could be the set's. */
 export interface Membership {
-  readonly pods: readonly Pod[];
+  readonly pods: readonly Member[];
   readonly revisions: readonly ControllerRevision[];
   /** A2: pods with the name of an ordinal of the set that are not the set's, by name. */
   readonly strangers: ReadonlyMap<string, Pod>;
@@ -20,19 +20,20 @@ export function findMembers(
   pods: readonly Pod[],
   revisions: readonly ControllerRevision[],
 ): Membership {
-  const { uid } = set.metadata;
+  const { uid, name } = set.metadata;
   const matches = matchSelector(set.spec.selector);
   const deleting = set.metadata.deletionTimestamp !== undefined;
   const actions: Action[] = [];
-  const members: Pod[] = [];
+  const members: Member[] = [];
   const strangers = new Map<string, Pod>();
   for (const pod of pods) {
-    const controller = controllerOf(pod);
-    const belongs = ordinalOf(set, pod.metadata.name) !== undefined && matches(pod.metadata.labels);
-    if (controller?.uid === uid) {
-      if (belongs) members.push(pod);
+    const member = asMember(pod);
+    const own = member === undefined ? controllerOf(pod)?.uid === uid : member.controllerUid === uid;
+    const belongs = member !== undefined && member.setName === name && matches(pod.metadata.labels);
+    if (own) {
+      if (belongs) members.push(member);
       else if (!deleting) actions.push({ type: 'releasePod', pod });
-    } else if (controller === undefined && belongs && !deleting && pod.metadata.deletionTimestamp === undefined) {
+    } else if (belongs && member.controllerUid === undefined && !member.state.terminating && !deleting) {
       actions.push({ type: 'adoptPod', pod });
     } else {
       strangers.set(pod.metadata.name, pod);

@@ -28,7 +28,7 @@ function retentionPolicy(set: StatefulSet): RetentionPolicy {
   return { deleteWithSet: policy?.whenDeleted === 'Delete', deleteWhenScaled: policy?.whenScaled === 'Delete' };
 }
 
-export function claimNames(set: StatefulSet, ordinal: number): readonly string[] {
+function claimNames(set: StatefulSet, ordinal: number): readonly string[] {
   return (set.spec.volumeClaimTemplates ?? []).map((claim) => claimName(set, claim.metadata?.name ?? '', ordinal));
 }
 
@@ -86,15 +86,16 @@ export function correctedOwners(
   condemned: boolean,
   claim: PersistentVolumeClaim,
 ): readonly OwnerReference[] | undefined {
-  const policy = retentionPolicy(set);
   const owners = ownersOf(claim);
+  const policy = retentionPolicy(set);
+  const wanted = wantedOwner(set, pod, policy, condemned);
+  if (wanted === undefined && owners.length === 0) return undefined;
   const ofSet = owners.find((owner) => refersTo(owner, StatefulSets, set.metadata.name));
   const ofPod = owners.find((owner) => refersTo(owner, Pods, pod.metadata.name));
   // C4: left over from an earlier set or pod of the same name. The garbage collector knows what to do with it.
   if (ofSet !== undefined && ofSet.uid !== set.metadata.uid) return undefined;
   if (ofPod !== undefined && ofPod.uid !== pod.metadata.uid) return undefined;
 
-  const wanted = wantedOwner(set, pod, policy, condemned);
   const others = owners.filter((owner) => owner !== ofSet && owner !== ofPod);
   const retains = !policy.deleteWithSet && !policy.deleteWhenScaled;
   // C4: it has a controller of its own: we take ourselves off, and add nothing.

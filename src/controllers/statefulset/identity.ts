@@ -24,7 +24,7 @@ export function claimName(set: StatefulSet, templateName: string, ordinal: numbe
 export function parsePodName(name: string): { readonly set: string; readonly ordinal: number } | undefined {
   const dash = name.lastIndexOf('-');
   if (dash < 1) return undefined;
-  const ordinal = parseOrdinal(name.slice(dash + 1));
+  const ordinal = parseOrdinal(name, dash + 1);
   return ordinal === undefined ? undefined : { set: name.slice(0, dash), ordinal };
 }
 
@@ -32,14 +32,26 @@ export function parsePodName(name: string): { readonly set: string; readonly ord
 export function ordinalOf(set: StatefulSet, name: string): number | undefined {
   const setName = set.metadata.name;
   if (name.charCodeAt(setName.length) !== DASH || !name.startsWith(setName)) return undefined;
-  return parseOrdinal(name.slice(setName.length + 1));
+  return parseOrdinal(name, setName.length + 1);
 }
 
 const DASH = '-'.charCodeAt(0);
+const ZERO = '0'.charCodeAt(0);
+/** Ordinals are 32-bit integers: ten digits, without a sign. */
+const MOST_DIGITS = 10;
 
-function parseOrdinal(digits: string): number | undefined {
-  const ordinal = Number(digits);
-  return Number.isSafeInteger(ordinal) && ordinal >= 0 && String(ordinal) === digits ? ordinal : undefined;
+/** The digits from `begin` to the end of `text`, as the only way to write that number. */
+function parseOrdinal(text: string, begin: number): number | undefined {
+  const digits = text.length - begin;
+  if (digits < 1 || digits > MOST_DIGITS) return undefined;
+  let ordinal = 0;
+  for (let i = begin; i < text.length; i += 1) {
+    const digit = text.charCodeAt(i) - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    if (i === begin && digit === 0 && digits > 1) return undefined;
+    ordinal = ordinal * 10 + digit;
+  }
+  return ordinal;
 }
 
 /** The ordinals that should exist: from `start` up to, and without, `end` (O9). */

@@ -63,7 +63,7 @@ export function plan(observed: Observed): Plan {
   const waiting = steps.find((step) => step.waiting !== undefined)?.waiting;
   const forgotten = deleting
     ? []
-    : revisionsToForget(set, membership.revisions, { ...revisions, pods: membership.pods });
+    : revisionsToForget(set, membership.revisions, { ...revisions, members: members.all });
   return {
     actions: [
       ...(deleting ? [] : revisions.actions),

@@ -17,22 +17,35 @@ export interface PodState {
 }
 
 export function podState(pod: Pod, minReadySeconds: number, nowMs: number): PodState {
+  const state = stateOf(pod);
+  return minReadySeconds === 0 ? state : stateAt(state, readySinceMs(pod), minReadySeconds, nowMs);
+}
+
+/** Without `minReadySeconds`: a fact about this version of the pod, whatever the time. */
+export function stateOf(pod: Pod): PodState {
   const phase = pod.status?.phase;
   const terminating = pod.metadata.deletionTimestamp !== undefined;
-  const condition = phase === 'Running' ? readyCondition(pod) : undefined;
-  const ready = condition?.status === 'True';
-  // S3: availability needs no event, only time.
-  const availableAtMs =
-    ready && minReadySeconds > 0 ? timeOf(condition?.lastTransitionTime, nowMs) + minReadySeconds * 1000 : nowMs;
-  const available = ready && availableAtMs <= nowMs;
+  const ready = phase === 'Running' && readyCondition(pod)?.status === 'True';
   return {
     terminating,
     finished: phase === 'Failed' || phase === 'Succeeded',
     ready,
-    available,
-    availableAtMs: ready && !available ? availableAtMs : undefined,
-    healthy: available && !terminating,
+    available: ready,
+    availableAtMs: undefined,
+    healthy: ready && !terminating,
   };
+}
+
+/** S3: the state with `minReadySeconds`: availability needs no event, only time. */
+export function stateAt(state: PodState, sinceMs: number, minReadySeconds: number, nowMs: number): PodState {
+  const availableAtMs = sinceMs + minReadySeconds * 1000;
+  if (!state.ready || availableAtMs <= nowMs) return state;
+  return { ...state, available: false, availableAtMs, healthy: false };
+}
+
+/** Since when the pod is Ready (ms since the epoch). One that does not say has been so for ever. */
+export function readySinceMs(pod: Pod): number {
+  return timeOf(readyCondition(pod)?.lastTransitionTime, 0);
 }
 
 export function readyCondition(pod: Pod): PodCondition | undefined {

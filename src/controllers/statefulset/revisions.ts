@@ -1,9 +1,9 @@
-import type { ControllerRevision, Pod, PodTemplateSpec, StatefulSet } from '../../api/generated/types.ts';
+import type { ControllerRevision, PodTemplateSpec, StatefulSet } from '../../api/generated/types.ts';
 import { StatefulSets } from '../../api/kinds.ts';
 import type { New } from '../../api/meta.ts';
 import { controllerReference } from '../../api/owner-references.ts';
 import type { Action } from './actions.ts';
-import { revisionOf } from './identity.ts';
+import type { Member } from './members.ts';
 
 const HASH_LABEL = 'controller.kubernetes.io/hash';
 const DEFAULT_HISTORY_LIMIT = 10;
@@ -58,11 +58,11 @@ export function planRevisions(set: StatefulSet, revisions: readonly ControllerRe
 export function revisionsToForget(
   set: StatefulSet,
   revisions: readonly ControllerRevision[],
-  inUse: { readonly current: Revision; readonly update: Revision; readonly pods: readonly Pod[] },
+  inUse: { readonly current: Revision; readonly update: Revision; readonly members: readonly Member[] },
 ): readonly ControllerRevision[] {
   const limit = set.spec.revisionHistoryLimit ?? DEFAULT_HISTORY_LIMIT;
   if (revisions.length <= limit) return [];
-  const live = new Set([inUse.current.name, inUse.update.name, ...inUse.pods.map(revisionOf)]);
+  const live = new Set([inUse.current.name, inUse.update.name, ...inUse.members.map((member) => member.revision)]);
   const dead = revisions.filter((revision) => !live.has(revision.metadata.name)).toSorted(byNumber);
   return dead.slice(0, Math.max(0, dead.length - limit));
 }

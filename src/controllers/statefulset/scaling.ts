@@ -1,7 +1,7 @@
 import type { Pod, StatefulSet } from '../../api/generated/types.ts';
 import type { Action } from './actions.ts';
-import { type Claims, claimNames, claimsForPod, correctedOwners, missingClaims } from './claims.ts';
-import { hasIdentity, ordinalRange, podName } from './identity.ts';
+import { type Claims, claimsForPod, correctedOwners, missingClaims } from './claims.ts';
+import { claimName, ordinalRange, podName } from './identity.ts';
 import type { Member, Members } from './members.ts';
 import type { Revisions } from './revisions.ts';
 import { revisionForNewPod, type Strategy } from './updating.ts';
@@ -35,29 +35,36 @@ export function isParallel(set: StatefulSet): boolean {
   return set.spec.podManagementPolicy === 'Parallel';
 }
 
+/** What one ordinal needs. */
+interface OrdinalStep {
+  readonly actions: readonly Action[];
+  /** What is in the way of the next one; asked for only of the first that is. */
+  readonly wait?: () => Waiting;
+}
+
+const NOTHING: OrdinalStep = { actions: [] };
+
 /** O1, O2, O3, O8, I5: what the ordinals in range need, lowest first. */
 export function fillRange(scene: Scene): Step {
-  const { set } = scene;
-  const { start, end } = ordinalRange(set);
-  const ordered = !isParallel(set);
+  const { start, end } = ordinalRange(scene.set);
+  const ordered = !isParallel(scene.set);
   const actions: Action[] = [];
   let waiting: Waiting | undefined;
   let creations = 0;
-  for (let ordinal = start; ordinal < end; ordinal += 1) {
+  let stop = false;
+  for (let ordinal = start; ordinal < end && !stop; ordinal += 1) {
     const step = fillOrdinal(scene, ordinal);
     for (const action of step.actions) {
       actions.push(action);
       if (action.type === 'createPod') creations += 1;
     }
-    waiting ??= step.waiting;
-    if (step.stop && ordered) return { actions, ...(waiting && { waiting }), stop: true };
-    if (creations >= MAX_CREATIONS) return { actions, ...(waiting && { waiting }), stop: true };
+    waiting ??= step.wait?.();
+    stop = (ordered && step.wait !== undefined) || creations >= MAX_CREATIONS;
   }
-  return { actions, ...(waiting && { waiting }), stop: false };
+  return { actions, ...(waiting && { waiting }), stop };
 }
 
-/** `stop`: with `OrderedReady` no higher ordinal is looked at. */
-function fillOrdinal(scene: Scene, ordinal: number): Step {
+function fillOrdinal(scene: Scene, ordinal: number): OrdinalStep {
   const member = scene.members.inRange.get(ordinal);
   if (member === undefined) return makePod(scene, ordinal);
   const { set, claims, nowMs } = scene;
@@ -65,52 +72,43 @@ function fillOrdinal(scene: Scene, ordinal: number): Step {
 
   if (scene.replaced.has(member)) {
     const why = 'it was never Ready, and its template has been changed';
-    return {
-      actions: [],
-      waiting: waitForDeletedPod(pod, ordinal, why, `${pod.metadata.name} is not created again`, nowMs),
-      stop: true,
-    };
+    const holds = `${pod.metadata.name} is not created again`;
+    return { actions: [], wait: () => waitForDeletedPod(pod, ordinal, why, holds, nowMs) };
   }
   if (state.finished) {
     // O2, O3: made again once it is gone, not before.
-    const wait = waitForPod(pod, ordinal, state, claims, `${pod.metadata.name} is not created again`, nowMs);
-    const actions: Action[] = state.terminating ? [] : [{ type: 'deletePod', ordinal, pod, reason: 'finished' }];
-    return { actions, waiting: wait, stop: true };
+    const holds = `${pod.metadata.name} is not created again`;
+    return {
+      actions: state.terminating ? [] : [{ type: 'deletePod', ordinal, pod, reason: 'finished' }],
+      wait: () => waitForPod(pod, ordinal, state, claims, holds, nowMs),
+    };
   }
   const actions: Action[] = [];
-  if (pod.status?.phase === 'Pending' && !state.terminating) {
+  if (member.pending && !state.terminating) {
     const missing = missingClaims(set, ordinal, claims);
     if (missing.length > 0) actions.push({ type: 'createClaims', ordinal, claims: missing });
   }
-  if (!state.terminating && !hasIdentity(pod, ordinal)) actions.push({ type: 'restoreIdentity', ordinal, pod });
-  actions.push(...claimOwnerActions(scene, member, false));
-  if (state.healthy) return { actions, stop: false };
-  return { actions, waiting: waitForPod(pod, ordinal, state, claims, holdsBack(scene, ordinal), nowMs), stop: true };
+  if (!state.terminating && !member.identified) actions.push({ type: 'restoreIdentity', ordinal, pod });
+  addClaimOwnerActions(actions, scene, member, false);
+  if (state.healthy) return actions.length === 0 ? NOTHING : { actions };
+  return { actions, wait: () => waitForPod(pod, ordinal, state, claims, holdsBack(scene, ordinal), nowMs) };
 }
 
 /** O1, C1, C5 */
-function makePod(scene: Scene, ordinal: number): Step {
+function makePod(scene: Scene, ordinal: number): OrdinalStep {
   const { set, strangers, claims, revisions, strategy, nowMs } = scene;
   const name = podName(set, ordinal);
   const stranger = strangers.get(name);
-  if (stranger !== undefined) return { actions: [], waiting: waitForName(stranger, ordinal, nowMs), stop: true };
+  if (stranger !== undefined) return { actions: [], wait: () => waitForName(stranger, ordinal, nowMs) };
   const claimed = claimsForPod(set, ordinal, claims);
   if (claimed.state !== 'usable') {
-    return { actions: [], waiting: waitForClaim(claimed.state, claimed.claim, name, ordinal, nowMs), stop: true };
+    const { state, claim } = claimed;
+    return { actions: [], wait: () => waitForClaim(state, claim, name, ordinal, nowMs) };
   }
-  const revision = revisionForNewPod(strategy, revisions, ordinal);
+  const { name: revision, template } = revisionForNewPod(strategy, revisions, ordinal);
   return {
-    actions: [
-      {
-        type: 'createPod',
-        ordinal,
-        revision: revision.name,
-        template: revision.template,
-        claims: claimed.missing,
-      },
-    ],
-    waiting: waitForNewPod(name, ordinal, holdsBack(scene, ordinal), nowMs),
-    stop: true,
+    actions: [{ type: 'createPod', ordinal, revision, template, claims: claimed.missing }],
+    wait: () => waitForNewPod(name, ordinal, holdsBack(scene, ordinal), nowMs),
   };
 }
 
@@ -130,13 +128,13 @@ export function emptyRest(scene: Scene): Step {
   const { set, members, claims, nowMs } = scene;
   const { condemned } = members;
   const ordered = !isParallel(set);
-  const actions: Action[] = condemned.flatMap((member) => claimOwnerActions(scene, member, true));
+  const actions: Action[] = [];
+  for (const member of condemned) addClaimOwnerActions(actions, scene, member, true);
   const lowestUnhealthy = condemned.findLast((member) => !member.state.healthy);
   let waiting: Waiting | undefined;
-  for (const member of condemned) {
+  for (const [index, member] of condemned.entries()) {
     const { ordinal, pod, state } = member;
-    const name = pod.metadata.name;
-    const next = condemned.find((other) => other.ordinal < ordinal);
+    const next = condemned[index + 1];
     const holds =
       next === undefined ? `${set.metadata.name} is not scaled down` : `${next.pod.metadata.name} is not removed`;
     if (state.terminating) {
@@ -145,7 +143,7 @@ export function emptyRest(scene: Scene): Step {
     } else if (ordered && !state.healthy && member !== lowestUnhealthy) {
       // O5: the one to be waited for is the lowest of them, not the one whose turn it is.
       const first = lowestUnhealthy ?? member;
-      waiting = waitForPod(first.pod, first.ordinal, first.state, claims, `${name} is not removed`, nowMs);
+      waiting = waitForPod(first.pod, first.ordinal, first.state, claims, `${pod.metadata.name} is not removed`, nowMs);
       break;
     } else {
       actions.push({ type: 'deletePod', ordinal, pod, reason: 'scale-down' });
@@ -156,14 +154,12 @@ export function emptyRest(scene: Scene): Step {
   return { actions, ...(waiting && { waiting }), stop: ordered && condemned.length > 0 };
 }
 
-function claimOwnerActions({ set, claims }: Scene, member: Member, condemned: boolean): readonly Action[] {
+function addClaimOwnerActions(actions: Action[], { set, claims }: Scene, member: Member, condemned: boolean): void {
   const { ordinal, pod } = member;
-  const actions: Action[] = [];
-  for (const name of claimNames(set, ordinal)) {
-    const claim = claims.get(name);
+  for (const template of set.spec.volumeClaimTemplates ?? []) {
+    const claim = claims.get(claimName(set, template.metadata?.name ?? '', ordinal));
     if (claim === undefined) continue;
     const owners = correctedOwners(set, pod, condemned, claim);
     if (owners !== undefined) actions.push({ type: 'setClaimOwners', ordinal, claim, owners });
   }
-  return actions;
 }

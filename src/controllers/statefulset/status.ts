@@ -1,7 +1,6 @@
-import type { StatefulSet, StatefulSetCondition, StatefulSetStatus } from '../../api/generated/types.ts';
+import type { Pod, StatefulSet, StatefulSetCondition, StatefulSetStatus } from '../../api/generated/types.ts';
 import { timestamp } from '../../platform/clock.ts';
 import type { Action } from './actions.ts';
-import { revisionOf } from './identity.ts';
 import type { Members } from './members.ts';
 import type { Revisions } from './revisions.ts';
 import type { Waiting } from './waiting.ts';
@@ -38,27 +37,26 @@ export interface StatusInput {
 export function statusAfter(input: StatusInput, done: readonly Done[]): StatefulSetStatus {
   const { set, members, revisions } = input;
   const { current, update } = revisions;
-  const ending = new Set<string>();
-  const gone = new Set<string>();
+  const ending = new Set<Pod>();
+  const gone = new Set<Pod>();
   const count = { replicas: 0, ready: 0, available: 0, current: 0, updated: 0 };
   const countRevision = (name: string): void => {
     if (name === current.name) count.current += 1;
     if (name === update.name) count.updated += 1;
   };
   for (const { action, gone: isGone } of done) {
-    if (action.type === 'deletePod') (isGone ? gone : ending).add(action.pod.metadata.uid);
+    if (action.type === 'deletePod') (isGone ? gone : ending).add(action.pod);
     else if (action.type === 'createPod') {
       count.replicas += 1;
       countRevision(action.revision);
     }
   }
-  for (const { pod, state } of members.all) {
-    const { uid } = pod.metadata;
-    if (gone.has(uid)) continue;
+  for (const { pod, state, revision } of members.all) {
+    if (gone.has(pod)) continue;
     count.replicas += 1;
     if (state.ready) count.ready += 1;
     if (state.available) count.available += 1;
-    if (!state.terminating && !ending.has(uid)) countRevision(revisionOf(pod));
+    if (!state.terminating && !ending.has(pod)) countRevision(revision);
   }
 
   const replicas = set.spec.replicas ?? 1;

@@ -1,5 +1,5 @@
 import type { StatefulSet } from '../../api/generated/types.ts';
-import { ordinalRange, revisionOf } from './identity.ts';
+import { ordinalRange } from './identity.ts';
 import type { Member, Members } from './members.ts';
 import { wasEverReady } from './pod-state.ts';
 import type { Revision, Revisions } from './revisions.ts';
@@ -41,7 +41,7 @@ export function revisionForNewPod(strategy: Strategy, revisions: Revisions, ordi
 }
 
 function isOutdated(member: Member, update: Revision): boolean {
-  return revisionOf(member.pod) !== update.name;
+  return member.revision !== update.name;
 }
 
 /**
@@ -52,11 +52,11 @@ export function neverReadyToReplace(members: Members, strategy: Strategy, update
   if (strategy.type === 'OnDelete') return [];
   return members.all.filter(
     (member) =>
-      members.inRange.get(member.ordinal) === member &&
-      member.ordinal >= strategy.firstOrdinal &&
+      !member.state.ready &&
       !member.state.terminating &&
       !member.state.finished &&
-      !member.state.ready &&
+      member.ordinal >= strategy.firstOrdinal &&
+      members.inRange.get(member.ordinal) === member &&
       isOutdated(member, update) &&
       !wasEverReady(member.pod),
   );
