@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import type { TableLayout } from '../api/columns.ts';
+import { findDuplicateFields } from '../api/duplicate-fields.ts';
 import { type ApiError, apiError } from '../api/errors.ts';
 import type { Status } from '../api/generated/types.ts';
 import type { KubernetesObject, ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
+import { duplicateFieldProblem, strictError } from '../api/schema-check.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
@@ -14,7 +17,7 @@ import { type Encoder, metadataEncoder, plainEncoder } from './representations.t
 import { bodyFormat, parseBody, parseObject, readBody, unsupportedMediaType } from './request-body.ts';
 import { deleteRequest, dryRun, fieldValidation, isWatch, listRequest, watchOptions } from './request-options.ts';
 import type { RequestTarget, ResourceTarget } from './request-target.ts';
-import { type IncludeObject, type TableLayout, tableEncoder } from './tables.ts';
+import { type IncludeObject, tableEncoder } from './tables.ts';
 import { type WatchLimits, WatchStream } from './watch-stream.ts';
 
 /** One request with what is known of it. */
@@ -89,8 +92,9 @@ export class ResourceHandler {
         return sendParts(response, encoder.list(type, list), encoder.contentType);
       }
       case 'POST': {
-        const object = await this.#readObject(exchange);
-        const created = await registry.create(type, namespace, object, this.#context(exchange));
+        const context = this.#context(exchange);
+        const object = await this.#readObject(exchange, type, context);
+        const created = await registry.create(type, namespace, object, context);
         return this.#sendObject(exchange, type, 201, created);
       }
       case 'DELETE': {
@@ -118,8 +122,9 @@ export class ResourceHandler {
         return this.#sendObject(exchange, type, 200, await registry.get(type, key, this.#context(exchange)));
       }
       case 'PUT': {
-        const object = await this.#readObject(exchange);
-        return this.#sendObject(exchange, type, 200, await registry.update(type, key, object, this.#context(exchange)));
+        const context = this.#context(exchange);
+        const object = await this.#readObject(exchange, type, context);
+        return this.#sendObject(exchange, type, 200, await registry.update(type, key, object, context));
       }
       case 'PATCH': {
         const patch = await this.#readPatch(exchange);
@@ -157,13 +162,13 @@ export class ResourceHandler {
       case 'GET':
         return sendJson(response, 200, await registry.getSubresource(type, key, subresource, this.#context(exchange)));
       case 'POST': {
-        const body = await this.#readObject(exchange);
         const context = this.#context(exchange);
+        const body = await this.#readObject(exchange, type, context);
         return sendJson(response, 201, await registry.createSubresource(type, key, subresource, body, context));
       }
       case 'PUT': {
-        const body = await this.#readObject(exchange);
         const context = this.#context(exchange);
+        const body = await this.#readObject(exchange, type, context);
         return sendJson(response, 200, await registry.updateSubresource(type, key, subresource, body, context));
       }
       case 'PATCH': {
@@ -247,9 +252,12 @@ export class ResourceHandler {
     sendBytes(exchange.response, code, encoder.object(type, item), encoder.contentType);
   }
 
-  async #readObject({ request }: Exchange): Promise<object> {
+  async #readObject({ request }: Exchange, type: ResourceType, context: RequestContext): Promise<object> {
     const format = bodyFormat(request.headers['content-type']);
-    return parseObject(await readBody(request, this.#options.maximumBodyBytes), format);
+    const body = await readBody(request, this.#options.maximumBodyBytes);
+    const object = await parseObject(body, format);
+    if (format === 'json' && context.fieldValidation !== 'Ignore') reportDuplicates(body, type, context);
+    return object;
   }
 
   /** The options in the body of a DELETE, which may be empty. */
@@ -270,6 +278,14 @@ export class ResourceHandler {
       ...(force !== null && { force: force === 'true' || force === '1' }),
     };
   }
+}
+
+/** V4: of a field that is given twice the last one counts, and the client is told. */
+function reportDuplicates(body: Buffer, type: ResourceType, context: RequestContext): void {
+  const problems = findDuplicateFields(body.toString('utf8')).map(duplicateFieldProblem);
+  if (problems.length === 0) return;
+  if (context.fieldValidation === 'Strict') throw strictError(type, problems);
+  for (const problem of problems) context.warn?.(problem);
 }
 
 const PATCH_TYPES: ReadonlyMap<string, PatchRequest['type']> = new Map([

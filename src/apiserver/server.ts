@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 
+import { type TableLayout, tableLayout } from '../api/columns.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import type { PodStreams } from '../client/pod-streams.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -16,8 +17,6 @@ import type { Pki } from './pki/pki.ts';
 import { RequestHandler } from './request-handler.ts';
 import { ResourceHandler } from './resource-handler.ts';
 import { PodStreamHandler } from './streams/pod-stream-handler.ts';
-import { nameAndAge } from './table-layouts.ts';
-import type { TableLayout } from './tables.ts';
 import { servedVersion } from './version.ts';
 import type { WatchLimits } from './watch-stream.ts';
 
@@ -85,7 +84,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     clock,
     random,
     logger,
-    layoutOf: options.layoutOf ?? (() => nameAndAge),
+    layoutOf: options.layoutOf ?? tableLayout,
     maximumBodyBytes: limits.bodyBytes,
     maximumWatches: limits.watches,
     watchLimits: limits.watch,

@@ -1,23 +1,7 @@
-import type { KubernetesObject } from '../api/meta.ts';
+import type { TableLayout } from '../api/columns.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import type { StoredObject } from '../registry/requests.ts';
 import { bookmarkMetadata, type Encoder, joinList, listHead, partialMetadata } from './representations.ts';
-
-/** One column of a table, as `kubectl get` prints it. */
-export interface TableColumn {
-  readonly name: string;
-  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
-  readonly format?: string;
-  readonly description?: string;
-  /** 0 is always shown, more only with `-o wide`. */
-  readonly priority?: number;
-}
-
-/** The columns of a kind and what an object has in each, in the same order. */
-export interface TableLayout {
-  readonly columns: readonly TableColumn[];
-  cells(object: KubernetesObject, nowMs: number): readonly (string | number | boolean | null)[];
-}
 
 /** What of each object comes along with its row. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
