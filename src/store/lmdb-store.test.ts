@@ -57,3 +57,35 @@ test('neither revision goes back when the newest record was a deletion that has 
   expect((await second.commit([put('/a')])).revision).toBe(3);
   await second.close();
 });
+
+test('an entry that was never read can be read after its record has been dropped', async () => {
+  const directory = newDirectory();
+  const first = await openLmdbStore({ directory, logger: silentLogger });
+  await first.commit([put('/a', 'old'), put('/b', 'deleted')]);
+  await first.close();
+  const second = await openLmdbStore({ directory, logger: silentLogger });
+  const { entries } = await second.list('/');
+  await second.commit([put('/a', 'new'), remove('/b')]);
+  await second.compact(second.revision);
+  expect(entries.map(({ value }) => value)).toEqual([
+    { data: 'old', revision: 1 },
+    { data: 'deleted', revision: 2 },
+  ]);
+  await second.close();
+});
+
+test('old versions and deletions that have left memory are read from the log', async () => {
+  const store = await openLmdbStore({ directory: newDirectory(), logger: silentLogger });
+  const large = 'x'.repeat(100_000);
+  await store.commit([put('/a', 'first')]);
+  await store.commit([remove('/a')]);
+  for (let count = 0; count < 100; count++) await store.commit([put('/b', `${count}${large}`)]);
+  const watcher = new RecordingWatcher();
+  store.watch('/', 0, watcher);
+  const events = watcher.batches.flat();
+  expect(events[1]?.previous?.value).toEqual({ data: 'first', revision: 1 });
+  expect(events[1]?.entry.value).toEqual({ data: 'gone', revision: 2 });
+  expect(events[2]?.entry.value).toEqual({ data: `0${large}`, revision: 3 });
+  expect(JSON.parse(String(events[2]?.entry.json()))).toEqual({ data: `0${large}`, revision: 3 });
+  await store.close();
+});

@@ -1,6 +1,6 @@
 import type { HistoryEvent } from './history.ts';
 
-const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
+const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 
 /**
  * The newest events, whose JSON and previous versions are at hand because watchers and answers are likely to want
@@ -12,6 +12,7 @@ export class RecentWindow {
   #start = 0;
   #bytes = 0;
 
+  /** `maxBytes` of JSON; the values of that many objects take three to four times as much. */
   constructor(maxBytes = DEFAULT_MAX_BYTES) {
     this.#maxBytes = maxBytes;
   }
@@ -20,10 +21,13 @@ export class RecentWindow {
     this.#events.push(event);
     this.#bytes += event.entry.sizeBytes;
     while (this.#bytes > this.#maxBytes) this.#shift();
-    if (this.#start > this.#events.length / 2) {
-      this.#events = this.#events.slice(this.#start);
-      this.#start = 0;
-    }
+    this.#cutOff();
+  }
+
+  /** Lets go of the events up to and including `revision`. */
+  forget(revision: number): void {
+    while ((this.#events[this.#start]?.entry.revision ?? Number.POSITIVE_INFINITY) <= revision) this.#shift();
+    this.#cutOff();
   }
 
   #shift(): void {
@@ -33,5 +37,11 @@ export class RecentWindow {
     event.previous?.release();
     if (event.type === 'delete') event.entry.release();
     else event.entry.releaseJson();
+  }
+
+  #cutOff(): void {
+    if (this.#start <= this.#events.length / 2) return;
+    this.#events = this.#events.slice(this.#start);
+    this.#start = 0;
   }
 }

@@ -62,10 +62,10 @@ export class StoredEntry implements Entry {
     return json;
   }
 
-  /** Gives up the JSON: from now on it is read or made again each time somebody asks. */
+  /** Gives up the JSON, unless it is all there is: from now on it is read or made again each time somebody asks. */
   releaseJson(): void {
     this.#isRecent = false;
-    this.#json = undefined;
+    if (this.#source !== undefined || this.#value !== undefined) this.#json = undefined;
   }
 
   /** Gives up all that the log can give back, for a version that is no longer the newest. */

@@ -241,6 +241,7 @@ export class VersionedStore implements Store {
     }
     this.#garbage = garbage.slice(dropped.length);
     this.#history.forget(compacted);
+    this.#recent?.forget(compacted);
     this.#apply(commits);
     for (const compaction of compactions) compaction.resolve();
     return true;
