@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { Pod } from '../api/generated/types.ts';
 import { writeKubeconfig } from '../apiserver/kubeconfig.ts';
 import { openPki } from '../apiserver/pki/pki.ts';
 import { startApiServer } from '../apiserver/server.ts';
@@ -55,7 +56,7 @@ export interface Cluster {
    * Ends the cluster; its data stays. `end` ends all pods gracefully first, the members of a set one at a time from the
    * highest ordinal, and tells of each; `leave` leaves them running for the next server to adopt.
    */
-  stop(how: { readonly pods: 'end' | 'leave'; readonly onEnded?: (pod: string) => void }): Promise<void>;
+  stop(how: { readonly pods: 'end' | 'leave'; readonly onEnded?: (pod: Pod) => void }): Promise<void>;
 }
 
 const HOST = '127.0.0.1';

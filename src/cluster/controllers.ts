@@ -1,6 +1,7 @@
 import type { Client } from '../client/client.ts';
 import { ApiEventRecorder } from '../client/event-recorder.ts';
 import type { InformerSet } from '../client/informer.ts';
+import { startEndpointsController } from '../controllers/endpoints/controller.ts';
 import { startStatefulSetController } from '../controllers/statefulset/controller.ts';
 import { startVolumeController } from '../controllers/volumes/controller.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -36,6 +37,7 @@ export function startControllers(options: ControllersOptions): RunningController
   const start = (controller: { stop(): Promise<void> }): void => closers.add(() => controller.stop());
 
   start(startStatefulSetController({ ...options, events: recorder('statefulset-controller') }));
+  start(startEndpointsController({ ...options, events: recorder('endpoint-slice-controller') }));
   start(startVolumeController({ ...options, events: recorder('persistentvolume-controller') }));
   if (options.schedule) start(startScheduler({ ...options, events: recorder('default-scheduler') }));
   return { stop: () => closers.close() };

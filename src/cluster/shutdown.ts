@@ -24,7 +24,15 @@ function ordinal(pod: Pod): number {
 }
 
 /** Ends all pods of these nodes gracefully, in order, and tells of each. Their objects stay. */
-export async function endPods(agents: readonly NodeAgent[], onEnded: (pod: string) => void): Promise<void> {
-  await Promise.all(agents.map((agent) => agent.shutdown()));
-  void onEnded;
+export async function endPods(agents: readonly NodeAgent[], onEnded: (pod: Pod) => void): Promise<void> {
+  await Promise.all(agents.map((agent) => agent.leave()));
+  const home = new Map(agents.flatMap((agent) => agent.pods().map((pod) => [pod, agent] as const)));
+  await Promise.all(
+    endingOrder([...home.keys()]).map(async (group) => {
+      for (const pod of group) {
+        await home.get(pod)?.endPod(pod.metadata.uid);
+        onEnded(pod);
+      }
+    }),
+  );
 }

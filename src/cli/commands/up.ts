@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 
+import type { Pod } from '../../api/generated/types.ts';
 import type { Cluster, ClusterOptions } from '../../cluster/cluster.ts';
 import { type Applied, applyManifests } from '../apply.ts';
 import { announceToParent, detach, isDetached } from '../detach.ts';
@@ -99,10 +100,15 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
       view = await startView(cluster.client, applied, output, { hint: usage(cluster) });
     }
     await ended.first;
-    view?.ending();
+    view?.close();
+    view = undefined;
     if (!isDetached())
       output.note('\nending all pods, highest ordinal first; their data stays (Ctrl-C again leaves them running)');
-    await Promise.race([cluster.stop({ pods: 'end' }), ended.second.then(() => cluster.stop({ pods: 'leave' }))]);
+    const onEnded = (pod: Pod): void => output.line(`pod ${pod.metadata.name} has ended`);
+    await Promise.race([
+      cluster.stop({ pods: 'end', onEnded }),
+      ended.second.then(() => cluster.stop({ pods: 'leave' })),
+    ]);
   } finally {
     view?.close();
   }

@@ -11,8 +11,6 @@ import { claimTransition, podTransition, setTransition } from './transitions.ts'
 
 /** What `up` shows while it runs. */
 export interface View {
-  /** Everything is ending now. */
-  ending(): void;
   close(): void;
 }
 
@@ -71,7 +69,6 @@ export async function startView(
   }
   hint();
   return {
-    ending: () => picture?.footer([]),
     close: () => {
       for (const watch of watches) watch.stop();
       picture?.close();
