@@ -115,13 +115,26 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
   process.exit(0);
 }
 
+/** A signal so soon after the first is the same one: npm and shells pass on what the whole group got already. */
+const SAME_SIGNAL_MS = 1000;
+
 /** The first and the second time somebody asks this process to end. */
 function untilEnded(): { readonly first: Promise<void>; readonly second: Promise<void> } {
-  let count = 0;
-  const wake: (() => void)[] = [];
-  const first = new Promise<void>((resolve) => wake.push(resolve));
-  const second = new Promise<void>((resolve) => wake.push(resolve));
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => wake[count++]?.());
+  let onFirst = (): void => {};
+  let onSecond = (): void => {};
+  const first = new Promise<void>((resolve) => {
+    onFirst = resolve;
+  });
+  const second = new Promise<void>((resolve) => {
+    onSecond = resolve;
+  });
+  let firstAtMs: number | undefined;
+  const asked = (): void => {
+    firstAtMs ??= performance.now();
+    onFirst();
+    if (performance.now() - firstAtMs > SAME_SIGNAL_MS) onSecond();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, asked);
   return { first, second };
 }
 
