@@ -1,7 +1,6 @@
 import type { Node, Pod } from '../api/generated/types.ts';
 import { allowsNode } from '../api/node-selector.ts';
 import { hostPortsOf, podRequests, portsClash, resourceValues } from '../api/pod-requests.ts';
-import { untoleratedTaint } from '../api/taints.ts';
 import type { Explanation } from './pod/observed.ts';
 
 /**
@@ -13,13 +12,6 @@ export function admitPod(pod: Pod, others: () => readonly Pod[], node: Node): Ex
     return {
       reason: 'NodeAffinity',
       message: `Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector`,
-    };
-  }
-  const taint = untoleratedTaint(node.spec.taints ?? [], pod.spec.tolerations ?? [], ['NoExecute']);
-  if (taint) {
-    return {
-      reason: 'TaintToleration',
-      message: `Pod was rejected: Predicate TaintToleration failed: node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`,
     };
   }
   return portConflict(pod, others) ?? shortage(pod, others, node);

@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import type { Node, NodeAddress } from '../api/generated/types.ts';
+import type { Node, NodeAddress, Pod } from '../api/generated/types.ts';
 import { Nodes, Pods, Services } from '../api/kinds.ts';
 import type { Client } from '../client/client.ts';
 import { ApiEventRecorder } from '../client/event-recorder.ts';
@@ -19,7 +19,6 @@ import { PodEvents } from './pod/pod-events.ts';
 import { PodManager } from './pod/pod-manager.ts';
 import { podStreams } from './pod/pod-streams.ts';
 import type { Runtime } from './runtimes/runtime.ts';
-import { shutdownOrder } from './shutdown-order.ts';
 import { machineDisk, noDisk } from './volumes/disk.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
 import { Provisioner } from './volumes/provisioner.ts';
@@ -64,11 +63,15 @@ export interface NodeAgent {
   readonly streams: PodStreams;
   /** Lets go: everything the agent does ends, the pods run on. */
   stop(): Promise<void>;
+  /** The pods it runs. */
+  pods(): readonly Pod[];
+  /** Says in the API that the node is on its way out: nothing new is to come here. */
+  leave(): Promise<void>;
   /**
-   * Ends the processes of all pods in order, leaves their objects and lets go: the next agent of this node starts the
-   * same pods again. Of each StatefulSet the highest ordinal goes first, one at a time.
+   * Ends the processes of a pod gracefully and leaves its object: the next agent of this node starts the same pod again.
+   * Resolves when nothing of it runs any more.
    */
-  shutdown(): Promise<void>;
+  endPod(uid: string): Promise<void>;
 }
 
 /**
@@ -134,6 +137,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   });
   // M3: what really runs is known before the first decision is made.
   manager.begin(await runtime.list(), pods.list());
+  await volumes.sweep((uid) => manager.record(uid) !== undefined);
   const unsubscribe = [
     pods.subscribe((changes) => manager.podsChanged(changes)),
     followReferences(informers, (key) => manager.referenceChanged(key)),
@@ -162,16 +166,9 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     name,
     streams: podStreams(runtime, manager),
     stop,
-    async shutdown() {
-      await registration
-        .leave()
-        .catch((error) => logger.warn('cannot say that the node leaves', { error: String(error) }));
-      await Promise.all(
-        shutdownOrder(manager.pods()).map(async (sequence) => {
-          for (const pod of sequence) await manager.endForShutdown(pod.metadata.uid);
-        }),
-      );
-      await stop();
-    },
+    pods: () => manager.pods(),
+    leave: () =>
+      registration.leave().catch((error) => logger.warn('cannot say that the node leaves', { error: String(error) })),
+    endPod: (uid) => manager.endForShutdown(uid),
   };
 }

@@ -9,6 +9,8 @@ import type { Limitation } from './runtimes/runtime.ts';
 const KUBELET_VERSION = 'v1.36.0-berth';
 /** As many pods as the kubelet takes by default. */
 const DEFAULT_PODS = 110;
+/** Pods that cost next to nothing. */
+const SIMULATED_PODS = 10_000;
 
 export interface NodeDescription {
   readonly name: string;
@@ -17,7 +19,11 @@ export interface NodeDescription {
   readonly podCIDR?: string;
   /** Beside what the machine has, and before it: `{ cpu: '4', memory: '8Gi', pods: '500' }`. */
   readonly capacity: Readonly<Record<string, string>>;
-  readonly runtime: { readonly name: string; readonly limitations: readonly Limitation[] };
+  readonly runtime: {
+    readonly name: string;
+    readonly limitations: readonly Limitation[];
+    readonly simulated?: boolean;
+  };
 }
 
 /** How Node.js calls processors, and how Kubernetes does. */
@@ -78,7 +84,7 @@ export function nodeStatus(
         ),
   ];
   const own = new Set(conditions.map(({ type }) => type));
-  const capacity = { ...machineCapacity(), ...description.capacity };
+  const capacity = { ...machineCapacity(runtime.simulated ? SIMULATED_PODS : DEFAULT_PODS), ...description.capacity };
   return {
     ...before,
     addresses: description.addresses,
@@ -89,11 +95,11 @@ export function nodeStatus(
   };
 }
 
-function machineCapacity(): Readonly<Record<string, string>> {
+function machineCapacity(pods: number): Readonly<Record<string, string>> {
   return {
     cpu: String(os.availableParallelism()),
     memory: `${Math.floor(os.totalmem() / 1024)}Ki`,
-    pods: String(DEFAULT_PODS),
+    pods: String(pods),
   };
 }
 

@@ -10,10 +10,12 @@ import { ReferenceIndex } from '../config/pod-references.ts';
 import { PodProber } from '../probes/pod-prober.ts';
 import type { Runtime, PodStatus as RuntimePod } from '../runtimes/runtime.ts';
 import { ContainerStopper } from './container-stopper.ts';
-import { viewContainers } from './container-view.ts';
+import { type ContainerView, isTerminal, viewContainers } from './container-view.ts';
+import { exitMessages } from './exit-messages.ts';
 import { LifecycleHooks } from './lifecycle-hooks.ts';
-import type { BackOffPolicy, Explanation, PodPlan } from './observed.ts';
+import type { BackOffPolicy, Explanation, ObservedPod, PodPlan } from './observed.ts';
 import { planPod } from './plan-pod.ts';
+import { waitingToStart } from './plan-running.ts';
 import type { PodEvents } from './pod-events.ts';
 import { PodExecutor } from './pod-executor.ts';
 import { type NodeView, PodRecord } from './pod-record.ts';
@@ -97,10 +99,11 @@ export class PodManager {
   /** M3: what really runs, before anything is decided. `pods` is what the API says is to run here. */
   begin(found: readonly RuntimePod[], pods: Iterable<Pod>): void {
     for (const pod of pods)
-      this.#add(pod.metadata.uid, new PodRecord(identityOf(pod), { type: 'bound', pod }, this.#now()));
+      this.#add(pod.metadata.uid, new PodRecord(identityOf(pod), { type: 'bound', pod }, this.#seen()));
     for (const runtime of found) {
       const record =
-        this.#records.get(runtime.uid) ?? this.#add(runtime.uid, new PodRecord(runtime, { type: 'gone' }, this.#now()));
+        this.#records.get(runtime.uid) ??
+        this.#add(runtime.uid, new PodRecord(runtime, { type: 'gone' }, this.#seen()));
       record.adopt(runtime);
       record.stale = this.#changedEarly.has(runtime.uid);
     }
@@ -123,7 +126,7 @@ export class PodManager {
         // What the downward API shows of the pod itself.
         if (change.type === 'updated' && !isDeepStrictEqual(shownMeta(object), shownMeta(change.previous)))
           record.filesStale = true;
-      } else this.#add(uid, new PodRecord(identityOf(object), { type: 'bound', pod: object }, this.#now()));
+      } else this.#add(uid, new PodRecord(identityOf(object), { type: 'bound', pod: object }, this.#seen()));
       this.#queue.add(uid);
     }
   }
@@ -205,7 +208,9 @@ export class PodManager {
   async #rest(record: PodRecord, plan: PodPlan): Promise<void> {
     const observed = this.#observe(record);
     const { clock } = this.#options;
-    this.#prober.follow(record, viewContainers(observed));
+    const views = viewContainers(observed);
+    this.#prober.follow(record, views);
+    this.#tellBackOff(record, observed, views);
     const blocked = plan.waiting !== undefined && record.runtime?.alive !== true;
     if (blocked) this.#waitingForOthers.add(record.uid);
     else this.#waitingForOthers.delete(record.uid);
@@ -214,6 +219,21 @@ export class PodManager {
     if (dueMs > clock.now()) this.#queue.after(record.uid, dueMs - clock.now());
     else await this.#writeStatus(record);
     if (!record.occupies) this.#tellWaiters(record);
+  }
+
+  /** Once for each exit that a back-off follows. */
+  #tellBackOff(record: PodRecord, observed: ObservedPod, views: readonly ContainerView[]): void {
+    const { api } = record;
+    if (api.type === 'gone') return;
+    for (const view of views) {
+      const { name } = view.container;
+      if (view.run?.state !== 'exited' || record.told.get(name) === view.run.attempt) continue;
+      if (waitingToStart(observed, api.pod, view)?.reason !== 'CrashLoopBackOff') continue;
+      record.told.set(name, view.run.attempt);
+      const { namespace, name: pod, uid } = api.pod.metadata;
+      const message = `Back-off restarting failed container ${name} in pod ${pod}_${namespace}(${uid})`;
+      this.#options.events.warning(api.pod, 'BackOff', message, name);
+    }
   }
 
   async #writeStatus(record: PodRecord): Promise<void> {
@@ -231,8 +251,12 @@ export class PodManager {
   async #refresh(record: PodRecord): Promise<void> {
     if (!record.stale) return;
     record.stale = false;
+    const { runtime } = this.#options;
     try {
-      record.runtime = await this.#options.runtime.status(record.uid);
+      record.runtime = await runtime.status(record.uid);
+      if (record.pod && record.runtime) {
+        record.addMessages(await exitMessages(runtime, record.pod, record.runtime, record.messages));
+      }
     } catch (error) {
       record.stale = true;
       throw error;
@@ -256,11 +280,9 @@ export class PodManager {
   #admit(record: PodRecord): void {
     if (record.admitted || record.api.type === 'gone') return;
     record.admitted = true;
-    if (record.runtime !== undefined || record.pod?.metadata.deletionTimestamp !== undefined) return;
+    if (record.api.pod.metadata.deletionTimestamp !== undefined || isTerminal(record.api.pod)) return;
     const others = () =>
-      Array.from(this.#records.values()).flatMap((other) =>
-        other !== record && other.admitted && !other.refused && other.pod ? [other.pod] : [],
-      );
+      Array.from(this.#records.values()).flatMap((other) => (other !== record && takesRoom(other) ? [other.pod] : []));
     const refused = this.#options.admit(record.api.pod, others);
     if (refused === undefined) return;
     record.refused = refused;
@@ -318,9 +340,18 @@ export class PodManager {
     }
   }
 
+  #seen() {
+    return { hostIPs: this.#options.hostIPs, nowMs: this.#now() };
+  }
+
   #now(): number {
     return this.#options.clock.now();
   }
+}
+
+/** Its resources and ports are not free. */
+function takesRoom(record: PodRecord): record is PodRecord & { readonly pod: Pod } {
+  return record.admitted && !record.refused && record.pod !== undefined && !isTerminal(record.pod);
 }
 
 function identityOf(pod: Pod): { readonly uid: string; readonly namespace: string; readonly name: string } {

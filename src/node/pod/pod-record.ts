@@ -25,7 +25,9 @@ export class PodRecord {
   readonly name: string;
   readonly seenAtMs: number;
   api: ApiView;
-  runtime: RuntimePod | undefined;
+  #runtime: RuntimePod | undefined;
+  readonly #hostIPs: readonly string[];
+  readonly #messages = new Map<string, string>();
   /** Something happened to the pod by itself: `runtime` must be read again. */
   stale = false;
   /** Something that fills the pod's files has changed. */
@@ -45,17 +47,56 @@ export class PodRecord {
   forgotten = false;
   readonly containers = new Map<string, ContainerMemory>();
 
-  constructor(identity: Pick<RuntimePod, 'uid' | 'namespace' | 'name'>, api: ApiView, nowMs: number) {
+  /** The number of the last exit of each container that users have been told of. */
+  readonly told = new Map<string, number>();
+
+  constructor(
+    identity: Pick<RuntimePod, 'uid' | 'namespace' | 'name'>,
+    api: ApiView,
+    node: { readonly hostIPs: readonly string[]; readonly nowMs: number },
+  ) {
     this.uid = identity.uid;
     this.namespace = identity.namespace;
     this.name = identity.name;
     this.api = api;
-    this.seenAtMs = nowMs;
+    this.seenAtMs = node.nowMs;
+    this.#hostIPs = node.hostIPs;
   }
 
   /** The newest version of the pod, as far as one is known. */
   get pod(): Pod | undefined {
     return this.api.pod;
+  }
+
+  /** What really is there; undefined when nothing is. */
+  get runtime(): RuntimePod | undefined {
+    return this.#runtime;
+  }
+
+  set runtime(found: RuntimePod | undefined) {
+    // A pod in the network of its node has the node's addresses.
+    const shared = found?.alive && found.ips.length === 0 && this.pod?.spec.hostNetwork;
+    this.#runtime = this.#withMessages(shared ? { ...found, ips: this.#hostIPs } : found);
+  }
+
+  #withMessages(found: RuntimePod | undefined): RuntimePod | undefined {
+    if (found === undefined || this.#messages.size === 0) return found;
+    const containers = found.containers.map((container) => {
+      const message = this.#messages.get(`${container.name}/${container.attempt}`);
+      return container.state === 'exited' && message ? { ...container, message } : container;
+    });
+    return { ...found, containers };
+  }
+
+  /** What containers said when they ended, by `container/attempt`, as far as the runtime does not say it. */
+  get messages(): ReadonlyMap<string, string> {
+    return this.#messages;
+  }
+
+  addMessages(messages: ReadonlyMap<string, string>): void {
+    if (messages.size === 0) return;
+    for (const [id, message] of messages) this.#messages.set(id, message);
+    this.runtime = this.#runtime;
   }
 
   /** Something of the pod may be running, mounted or locked. */
@@ -90,6 +131,8 @@ export class PodRecord {
   /** Takes over a pod that runs already. */
   adopt(runtime: RuntimePod): void {
     this.runtime = runtime;
+    // It was taken when it was new.
+    this.admitted = true;
     for (const { name, attempt } of runtime.containers) {
       // How many of its restarts came in a row is not known; as many as there were is the cautious answer.
       this.remember(name, (memory) => ({ ...memory, restarts: attempt, probes: reportedReadiness(this.pod, name) }));

@@ -39,7 +39,8 @@ export function podStatus(
     }),
     ...(ips[0] !== undefined && { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
     startTime,
-    containerStatuses: statuses('main'),
+    // Of a pod that never came to run there is nothing to say.
+    ...((!over || views.some((view) => view.run)) && { containerStatuses: statuses('main') }),
     ...(initContainerStatuses.length > 0 && { initContainerStatuses }),
     ...(ephemeralContainerStatuses.length > 0 && { ephemeralContainerStatuses }),
   };

@@ -11,8 +11,9 @@ const SHORT_LIVED_MS = 100;
  */
 export function statusDueMs(observed: ObservedPod): number {
   const { endingSinceMs, runtime, api, nowMs } = observed;
+  if (api.type === 'gone' || !runtime?.alive) return nowMs;
   if (endingSinceMs !== undefined) return endingSinceMs + SHORT_LIVED_MS;
-  if (api.type === 'gone' || !runtime?.alive || api.pod.status?.phase !== 'Pending') return nowMs;
+  if (api.pod.status?.phase !== 'Pending') return nowMs;
   const views = viewContainers(observed);
   // Only while first probes are on their way: what runs and has none is ready already.
   const probed = views.some((view) => !isReady(view) && (view.container.readinessProbe ?? view.container.startupProbe));

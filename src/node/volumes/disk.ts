@@ -21,6 +21,8 @@ export interface Disk {
   giveToGroup(directory: string, gid: number, policy: string | undefined): Promise<void>;
   hostPath(source: HostPathVolumeSource): Promise<string>;
   subPath(volumePath: string, subPath: string): Promise<string>;
+  /** The names in a directory; none when there is no such directory. */
+  names(directory: string): Promise<readonly string[]>;
   /** Removes a directory and everything in it. */
   remove(directory: string): Promise<void>;
 }
@@ -47,6 +49,7 @@ export const machineDisk: Disk = {
   async isDirectory(directory) {
     return (await fs.stat(directory).catch(() => undefined))?.isDirectory() ?? false;
   },
+  names: (directory) => fs.readdir(directory).catch(() => []),
   giveToGroup,
   hostPath: hostPathVolume,
   subPath: subPathOf,
@@ -63,6 +66,7 @@ export const noDisk: Disk = {
   async makeMemoryDirectory() {},
   async makeFile() {},
   isDirectory: async () => true,
+  names: async () => [],
   async giveToGroup() {},
   hostPath: async (source) => source.path,
   subPath: async (volumePath, subPath) => path.join(volumePath, subPath),

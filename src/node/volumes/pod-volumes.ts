@@ -97,6 +97,13 @@ export class PodVolumes {
     await this.#options.disk.remove(path.join(this.#options.directory, podUid));
   }
 
+  /** Removes what an agent that was killed left of pods that nobody knows any more. */
+  async sweep(isKnown: (podUid: string) => boolean): Promise<void> {
+    for (const podUid of await this.#options.disk.names(this.#options.directory)) {
+      if (!isKnown(podUid)) await this.release(podUid);
+    }
+  }
+
   async #make(
     pod: Pod,
     volume: Volume,

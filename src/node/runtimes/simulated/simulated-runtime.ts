@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { apiError } from '../../../api/errors.ts';
 import type { ExecSession } from '../../../client/pod-streams.ts';
 import type { Clock } from '../../../platform/clock.ts';
+import { AddressPool, parseCidr } from '../process/address-pool.ts';
 import {
   type ContainerConfig,
   type ContainerStatus,
@@ -14,7 +15,6 @@ import {
   type PodStatus,
   type Runtime,
 } from '../runtime.ts';
-import { AddressPool } from './address-pool.ts';
 
 /** What one run of a container does. */
 export interface SimulatedRun {
@@ -82,12 +82,13 @@ export class SimulatedRuntime implements Runtime {
   readonly #addresses: AddressPool;
   readonly #locks: Map<string, PodIdentity>;
   readonly #pods = new Map<string, Pod>();
+  readonly #holds = new Map<string, { readonly released: Promise<void> }>();
   #listener: PodListener = () => {};
 
   constructor(options: SimulatedRuntimeOptions) {
     this.#options = options;
     this.#clock = options.clock;
-    this.#addresses = new AddressPool(options.podCIDR ?? '10.88.0.0/16');
+    this.#addresses = new AddressPool(parseCidr(options.podCIDR ?? '10.88.0.0/16'));
     this.#locks = options.locks ?? new Map();
   }
 
@@ -111,7 +112,7 @@ export class SimulatedRuntime implements Runtime {
     if (this.#options.sandboxMs) await this.#wait(this.#options.sandboxMs);
     const pod: Pod = known ?? { config, alive: false, ips: [], startedAtMs: 0, containers: new Map() };
     pod.alive = true;
-    pod.ips = [this.#addresses.take()];
+    pod.ips = this.#allocate();
     pod.startedAtMs = this.#clock.now();
     this.#pods.set(config.uid, pod);
     return statusOf(pod);
@@ -138,17 +139,18 @@ export class SimulatedRuntime implements Runtime {
     if (readyAfterMs > 0) this.#later(container, readyAfterMs, () => this.setHealth(podUid, name, HEALTHY));
   }
 
-  stopContainer(
+  async stopContainer(
     podUid: string,
     name: string,
     { graceMs }: { readonly signal: string; readonly graceMs: number },
   ): Promise<void> {
+    await this.#holds.get(podUid)?.released;
     const pod = this.#pods.get(podUid);
     const container = pod?.containers.get(name);
-    if (!pod || container?.status.state !== 'running') return Promise.resolve();
+    if (!pod || container?.status.state !== 'running') return;
     const { stopsAfterMs = 0 } = container.run;
     const killed = stopsAfterMs > graceMs;
-    return new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       container.ended.push(resolve);
       const end = (): void => this.#end(pod, container, killed ? 137 : 143);
       const delayMs = Math.min(stopsAfterMs, graceMs);
@@ -159,7 +161,9 @@ export class SimulatedRuntime implements Runtime {
 
   async stopPod(podUid: string): Promise<void> {
     const pod = this.#pods.get(podUid);
-    if (pod) this.#endPod(pod);
+    if (!pod) return;
+    await this.#holds.get(podUid)?.released;
+    this.#endPod(pod);
   }
 
   async removePod(podUid: string): Promise<void> {
@@ -199,6 +203,19 @@ export class SimulatedRuntime implements Runtime {
     this.#listener(podUid);
   }
 
+  /** From now on nothing can stop the pod's containers or the pod, until the returned function is called. */
+  hold(podUid: string): () => void {
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    this.#holds.set(podUid, { released });
+    return () => {
+      this.#holds.delete(podUid);
+      release();
+    };
+  }
+
   /** The machine loses its power and comes back: nothing runs any more, what is on disk is still there. */
   reboot(): void {
     for (const uid of this.#pods.keys()) this.kill(uid);
@@ -233,7 +250,7 @@ export class SimulatedRuntime implements Runtime {
 
   #endPod(pod: Pod): void {
     for (const container of pod.containers.values()) this.#end(pod, container, 137);
-    for (const ip of pod.ips) this.#addresses.free(ip);
+    for (const ip of pod.ips) this.#addresses.release(ip);
     pod.alive = false;
     pod.ips = [];
     for (const { id } of pod.config.locks) if (this.#locks.get(id)?.uid === pod.config.uid) this.#locks.delete(id);
@@ -250,6 +267,12 @@ export class SimulatedRuntime implements Runtime {
     }
     const { uid, namespace, name } = config;
     for (const { id } of config.locks) this.#locks.set(id, { uid, namespace, name });
+  }
+
+  #allocate(): readonly string[] {
+    const address = this.#addresses.allocate();
+    if (address === undefined) throw new Error('all addresses of the pod range are in use');
+    return [address];
   }
 
   #alive(podUid: string): Pod {
