@@ -33,13 +33,34 @@ export async function openLmdbStore({
   history = {},
   clock = systemClock,
 }: LmdbStoreOptions): Promise<Store> {
-  await fs.mkdir(directory, { recursive: true, mode: 0o700 });
+  const made = await fs.mkdir(directory, { recursive: true, mode: 0o700 });
   const file = path.join(directory, STORE_FILE);
   const log = new LmdbLog(file);
+  // A file is only as durable as the entry of its directory that names it.
+  for (const parent of made === undefined
+    ? [directory]
+    : directoriesDownTo(path.resolve(directory), path.dirname(path.resolve(made)))) {
+    await syncDirectory(parent);
+  }
   try {
     return new VersionedStore({ log, history, clock, logger });
   } catch (error) {
     await log.close();
     throw error instanceof InconsistentLogError ? StoreFileError.damaged(file, error.message) : error;
+  }
+}
+
+/** A directory and those above it, up to `top`. */
+function directoriesDownTo(directory: string, top: string): readonly string[] {
+  const above = path.dirname(directory);
+  return directory === top || above === directory ? [directory] : [...directoriesDownTo(above, top), directory];
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await fs.open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
