@@ -1,6 +1,7 @@
 import type { Pod, StatefulSet, StatefulSetSpec } from '../../src/api/generated/types.ts';
 import { PersistentVolumeClaims, Pods, StatefulSets } from '../../src/api/kinds.ts';
-import type { New } from '../../src/api/meta.ts';
+import { keyOf, type New } from '../../src/api/meta.ts';
+import type { ResourceType } from '../../src/api/resource-type.ts';
 import type { Client } from '../../src/client/client.ts';
 import type { EventNote, EventRecorder } from '../../src/client/event-recorder.ts';
 import { inProcessClient } from '../../src/client/in-process-client.ts';
@@ -51,6 +52,12 @@ export interface SetCluster {
   readonly events: EventNote[];
   /** Decides whether a pod becomes Ready by itself; by default all do. */
   becomesReady: (pod: Pod) => boolean;
+  /** Decides whether the processes of a pod that is deleted end; by default all do. */
+  ends: (pod: Pod) => boolean;
+  /** Every request that writes, as `verb resource name`, since the list was last emptied. */
+  readonly writes: string[];
+  /** Stops the controller and starts another one, as after a crash. */
+  restart(): Promise<void>;
   createSet(name: string, options?: SetOptions): Promise<StatefulSet>;
   getSet(name: string): Promise<StatefulSet>;
   /** Changes the newest version of the set. */
@@ -67,24 +74,36 @@ export interface SetCluster {
   stop(): Promise<void>;
 }
 
-export async function startSetCluster(): Promise<SetCluster> {
+export interface SetClusterOptions {
+  /** Wraps the controller's client: to make requests fail or see them. */
+  readonly wrap?: (client: Client) => Client;
+}
+
+export async function startSetCluster({ wrap = (client) => client }: SetClusterOptions = {}): Promise<SetCluster> {
   const clock = new VirtualClock();
   const registry = createRegistry({ store: memoryStore({ clock }), clock, random: seededRandom(1) });
   await registry.bootstrap();
   const client = inProcessClient(registry, { name: 'system:admin', groups: ['system:masters'] });
   const log: string[] = [];
+  const writes: string[] = [];
   const notes: EventNote[] = [];
   const events: EventRecorder = { record: (note) => void notes.push(note) };
   const informers = new InformerSet({ client, clock, logger: silentLogger });
   const pods = informers.get(Pods);
-  const claims = informers.get(PersistentVolumeClaims);
+  const startController = () => {
+    const own = new InformerSet({ client, clock, logger: silentLogger });
+    const options = { client: recording(wrap(client), writes), informers: own, events, clock, logger: silentLogger };
+    return { own, controller: startStatefulSetController(options) };
+  };
 
   const cluster: SetCluster = {
     client,
     clock,
     log,
+    writes,
     events: notes,
     becomesReady: () => true,
+    ends: () => true,
     createSet: (name, options) => client.create(StatefulSets, newSet(name, options)),
     getSet: (name) => client.get(StatefulSets, { namespace: NAMESPACE, name }),
     changeSet: async (name, change) => client.update(StatefulSets, change(await cluster.getSet(name))),
@@ -97,29 +116,72 @@ export async function startSetCluster(): Promise<SetCluster> {
       return (await client.list(Pods, { namespace: NAMESPACE })).items.map((pod) => pod.metadata.name);
     },
     settle: (durationMs = 1) => clock.advance(durationMs),
+    async restart() {
+      running.own.stop();
+      await running.controller.stop();
+      running = startController();
+    },
     async stop() {
-      await controller.stop();
+      running.own.stop();
       informers.stop();
+      await running.controller.stop();
     },
   };
 
-  claims.subscribe((changes) => {
+  const run = async (pod: Pod): Promise<void> => {
+    const { name } = pod.metadata;
+    const target = { apiVersion: 'v1', kind: 'Node', name: 'node-0' };
+    await client.createSubresource(Pods, keyOf(pod), 'binding', { metadata: { name }, target });
+    if (cluster.becomesReady(pod)) await cluster.report(name, { phase: 'Running', ready: true });
+  };
+  const end = async (pod: Pod): Promise<void> => {
+    const { uid } = pod.metadata;
+    await client.delete(Pods, keyOf(pod), { gracePeriodSeconds: 0, preconditions: { uid } });
+  };
+  /** As a kubelet would: what comes too late is forgotten. */
+  const soon = (work: () => Promise<void>): void => void clock.after(0, () => void work().catch(() => {}));
+
+  informers.get(PersistentVolumeClaims).subscribe((changes) => {
     for (const { type, object } of changes) if (type === 'added') log.push(`create claim ${object.metadata.name}`);
   });
   pods.subscribe((changes) => {
     for (const change of changes) {
-      const { name } = change.object.metadata;
+      const { object } = change;
+      const { name } = object.metadata;
       if (change.type === 'added') {
         log.push(`create pod ${name}`);
-        if (cluster.becomesReady(change.object)) {
-          clock.after(0, () => void cluster.report(name, { phase: 'Running', ready: true }).catch(() => {}));
-        }
-      } else if (change.type === 'deleted') log.push(`delete pod ${name}`);
-      else if (!isReady(change.previous) && isReady(change.object)) log.push(`ready ${name}`);
+        soon(() => run(object));
+      } else if (change.type === 'deleted') {
+        log.push(`delete pod ${name}`);
+      } else {
+        if (!isReady(change.previous) && isReady(object)) log.push(`ready ${name}`);
+        if (object.metadata.deletionTimestamp !== undefined && cluster.ends(object)) soon(() => end(object));
+      }
     }
   });
-  const controller = startStatefulSetController({ client, informers, events, clock, logger: silentLogger });
+  let running = startController();
   return cluster;
+}
+
+/** The same client, with what it writes written down. */
+function recording(client: Client, writes: string[]): Client {
+  const note = (verb: string, type: ResourceType, name: string | undefined): void =>
+    void writes.push(`${verb} ${type.singular} ${name}`);
+  return {
+    ...client,
+    create: (type, object, options) => {
+      note('create', type, object.metadata.name);
+      return client.create(type, object, options);
+    },
+    update: (type, object, options) => {
+      note(options?.subresource === 'status' ? 'status' : 'update', type, object.metadata.name);
+      return client.update(type, object, options);
+    },
+    delete: (type, key, options) => {
+      note('delete', type, key.name);
+      return client.delete(type, key, options);
+    },
+  };
 }
 
 function isReady(pod: Pod): boolean {
