@@ -88,6 +88,11 @@ function wasReady({ status }: Pod): boolean {
   );
 }
 
+/** The conditions whose message tells why a pod is not where it should be. */
+const TELLING: ReadonlySet<string> = new Set(['PodScheduled', 'ContainersReady', 'Ready']);
+/** Only says again that it is not ready. */
+const NOTHING_NEW = /^containers with unready status: \[[^\]]*\]$/;
+
 /** Why a pod is not where it should be, in a few words, as far as its status tells. */
 export function detailOf(pod: Pod): string | undefined {
   const { status } = pod;
@@ -102,10 +107,8 @@ export function detailOf(pod: Pod): string | undefined {
       return `${terminated.reason ?? 'Error'}: exit code ${terminated.exitCode}`;
   }
   const unmet = status?.conditions?.find(
-    (condition) =>
-      condition.status === 'False' &&
-      condition.message &&
-      ['PodScheduled', 'ContainersReady', 'Ready'].includes(condition.type),
+    ({ type, status: holds, message }) =>
+      holds === 'False' && message && TELLING.has(type) && !NOTHING_NEW.test(message),
   );
   return unmet?.message;
 }
