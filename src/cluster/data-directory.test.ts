@@ -150,6 +150,16 @@ describe('opening a data directory', () => {
     await open(base);
   });
 
+  test('M4 a lock on a directory that was deleted is the lock of nothing: the next server takes the new one', async () => {
+    const first = await openDataDirectory(base);
+    const racing = openDataDirectory(base).catch(() => undefined);
+    fs.rmSync(base, { recursive: true });
+    first.release();
+    const second = (await racing) ?? (await openDataDirectory(base));
+    held.push(second);
+    await expect(openDataDirectory(base)).rejects.toThrow('is in use');
+  });
+
   test('M4 a directory that was released can be taken again', async () => {
     const first = await openDataDirectory(base);
     first.release();

@@ -87,7 +87,6 @@ export function dataPaths(directory: string): DataPaths {
 export async function openDataDirectory(directory: string): Promise<DataDirectory> {
   const paths = dataPaths(directory);
   try {
-    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
     const lock = await lockFile(path.join(directory, 'lock'));
     if (!lock.locked) throw heldError(paths, lock.holder);
     // One that was killed has left it; it would tell of a server that is not there.

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import path from 'node:path';
 import { processIdentity } from './process-identity.ts';
 
 /** Who holds a lock, as it has written it down. */
@@ -26,13 +27,19 @@ const HOLDER_TRIES = 20;
 const HOLDER_TRY_MS = 25;
 
 /**
- * M4: takes a lock that the kernel holds for this process (`flock`) on a file that is made when it does not exist and
- * is never removed. It ends with the process, however that ends, so that a lock is never left behind, and of two that
+ * M4: takes a lock that the kernel holds for this process (`flock`) on a file, which is made with its directory when it
+ * does not exist. It ends with the process, however that ends, so that a lock is never left behind, and of two that
  * try at the same moment exactly one gets it. What the file says is for people only.
  */
 export async function lockFile(file: string): Promise<LockResult> {
+  fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   const descriptor = await tryLock(file);
   if (descriptor === undefined) return refused(file);
+  if (!isFileAt(file, descriptor)) {
+    // The one that held it has deleted the directory meanwhile: this is the lock of nothing.
+    fs.closeSync(descriptor);
+    return lockFile(file);
+  }
   const holder: LockHolder = {
     pid: process.pid,
     since: new Date().toISOString(),
@@ -47,6 +54,12 @@ export async function lockFile(file: string): Promise<LockResult> {
       fs.closeSync(descriptor);
     },
   };
+}
+
+function isFileAt(file: string, descriptor: number): boolean {
+  const there = fs.statSync(file, { throwIfNoEntry: false });
+  const held = fs.fstatSync(descriptor);
+  return there?.ino === held.ino && there.dev === held.dev;
 }
 
 /** A descriptor that holds the lock as long as it is open; undefined when somebody else has it. */
