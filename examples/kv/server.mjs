@@ -68,7 +68,8 @@ async function follow() {
       for await (const line of lines(await get(leader, `/_log?after=${log.length}`))) {
         const entry = JSON.parse(line);
         if (entry.sequence > log.length) append(entry);
-        if (entry.length < log.length) throw new Error(`the leader has ${entry.length} writes, this member ${log.length}: its volume was lost`);
+        if (entry.length < log.length)
+          throw new Error(`the leader has ${entry.length} writes, this member ${log.length}: its volume was lost`);
         if (entry.length === log.length) ready = true; // honest: only a member that has all there was is ready
         following = `follows ${leader.host}:${leader.port}`;
       }
@@ -100,7 +101,8 @@ async function* lines(stream) {
 // --- Answering. -------------------------------------------------------------------------------------------------------
 const server = http.createServer(async (request, response) => {
   const url = new URL(request.url, 'http://kv');
-  const answer = (status, body) => response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
+  const answer = (status, body) =>
+    response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
   const key = decodeURIComponent(url.pathname.slice(1));
   if (url.pathname === '/_ready') return answer(ready ? 200 : 503, { ready, following });
   if (url.pathname === '/_log') {
@@ -112,15 +114,28 @@ const server = http.createServer(async (request, response) => {
     return response.on('close', () => clearInterval(timer) ?? followers.delete(response));
   }
   if (request.method === 'GET' && key === '') {
-    return answer(200, { name, leader: isLeader, ready, following, writes: log.length, members: (await members()).map((m) => m.name).sort() });
+    return answer(200, {
+      name,
+      leader: isLeader,
+      ready,
+      following,
+      writes: log.length,
+      members: (await members()).map((m) => m.name).sort(),
+    });
   }
-  if (request.method === 'GET') return values.has(key) ? answer(200, { key, value: values.get(key), from: name }) : answer(404, { key, error: 'no such key' });
+  if (request.method === 'GET')
+    return values.has(key)
+      ? answer(200, { key, value: values.get(key), from: name })
+      : answer(404, { key, error: 'no such key' });
   if (request.method !== 'PUT' || key === '') return answer(405, { error: 'PUT /KEY, GET /KEY or GET /' });
   if (!isLeader) {
     // Hand it to the leader; the copy comes back through the log.
     const to = await findLeader().catch((error) => answer(503, { error: error.message }) && undefined);
     if (!to) return;
-    const forwarded = http.request({ ...to, method: 'PUT', path: request.url }, (reply) => response.writeHead(reply.statusCode, reply.headers) && reply.pipe(response));
+    const forwarded = http.request(
+      { ...to, method: 'PUT', path: request.url },
+      (reply) => response.writeHead(reply.statusCode, reply.headers) && reply.pipe(response),
+    );
     forwarded.on('error', (error) => answer(503, { error: error.message }));
     return request.pipe(forwarded);
   }
@@ -131,7 +146,9 @@ const server = http.createServer(async (request, response) => {
 });
 
 load();
-server.listen(port, address, () => console.log(`${name} listens on ${address}:${port} with ${log.length} writes in ${dir}`));
+server.listen(port, address, () =>
+  console.log(`${name} listens on ${address}:${port} with ${log.length} writes in ${dir}`),
+);
 if (!isLeader) follow();
 process.on('SIGTERM', () => {
   console.log(`${name} ends with ${log.length} writes`);

@@ -1,7 +1,9 @@
+import { builtInTypes } from '../api/kinds.ts';
 import type { Client } from '../client/client.ts';
 import { ApiEventRecorder } from '../client/event-recorder.ts';
 import type { InformerSet } from '../client/informer.ts';
 import { startEndpointsController } from '../controllers/endpoints/controller.ts';
+import { startGarbageCollector } from '../controllers/garbage-collector/controller.ts';
 import { startStatefulSetController } from '../controllers/statefulset/controller.ts';
 import { startVolumeController } from '../controllers/volumes/controller.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -9,6 +11,9 @@ import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
 import { startScheduler } from '../scheduler/scheduler.ts';
 import { Closers } from './closers.ts';
+
+/** Events are about objects and never theirs. */
+const OWNED_TYPES = builtInTypes.filter(({ kind }) => kind !== 'Event');
 
 export interface ControllersOptions {
   readonly client: Client;
@@ -38,6 +43,7 @@ export function startControllers(options: ControllersOptions): RunningController
 
   start(startStatefulSetController({ ...options, events: recorder('statefulset-controller') }));
   start(startEndpointsController({ ...options, events: recorder('endpoint-slice-controller') }));
+  start(startGarbageCollector({ ...options, types: OWNED_TYPES }));
   start(startVolumeController({ ...options, events: recorder('persistentvolume-controller') }));
   if (options.schedule) start(startScheduler({ ...options, events: recorder('default-scheduler') }));
   return { stop: () => closers.close() };

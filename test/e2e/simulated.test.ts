@@ -37,7 +37,7 @@ describe('the command line, on the simulated runtime', () => {
 
   test('get shows tables, names, JSON and YAML', async () => {
     expect(await berth.ok('get', 'pods')).toMatch(
-      /^NAME +READY +STATUS +RESTARTS +AGE\nkv-0 +1\/1 +Running +0 +\S+\nkv-1 [^]*kv-2 /,
+      /^NAME +READY +STATUS +RESTARTS +AGE\nkv-0 +1\/1 +Running +0 +\S+\nkv-1 [\s\S]*kv-2 /,
     );
     expect(await berth.ok('get', 'pods', '-o', 'wide')).toMatch(/NODE/);
     expect(await berth.ok('get', 'sts,pvc', '-o', 'name')).toBe(

@@ -63,7 +63,7 @@ export function render({ sets, pods, claims }: ViewModel, screen: Screen): reado
 
 function renderSet(set: StatefulSet, members: readonly Member[], room: number, screen: Screen): readonly string[] {
   const paint = (code: number, text: string): string => (screen.colour ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const fit = (text: string): string =>
+  const clip = (text: string): string =>
     text.length > screen.columns ? `${text.slice(0, Math.max(0, screen.columns - 1))}…` : text;
   const ready = members.filter(({ state }) => state === 'ready').length;
   const wanted = set.spec.replicas ?? 1;
@@ -89,7 +89,7 @@ function renderSet(set: StatefulSet, members: readonly Member[], room: number, s
     ]
       .filter((text, position) => position < 2 || text !== '')
       .join('  ');
-    const plain = fit(
+    const plain = clip(
       `  ${member.name.padEnd(nameWidth)}  ${GLYPH[member.state]} ${WORD[member.state].padEnd(9)}  ${rest}`.trimEnd(),
     );
     const state = `${GLYPH[member.state]} ${WORD[member.state]}`;
@@ -101,7 +101,7 @@ function renderSet(set: StatefulSet, members: readonly Member[], room: number, s
     `${paint(1, head)}  ${ready} of ${wanted} ready  ${row}`,
     ...lines,
     ...(hidden > 0 ? [`  and ${hidden} more`] : []),
-    ...(waiting === undefined ? [] : [fit(paint(33, `  waiting: ${waiting}`))]),
+    ...(waiting === undefined ? [] : [clip(paint(33, `  waiting: ${waiting}`))]),
   ];
 }
 
