@@ -54,7 +54,7 @@ export function matchRequirements(requirements: readonly LabelRequirement[]): La
  * The requirements of a `LabelSelector` object. Throws {@link SelectorSyntaxError} for an operator that does not
  * exist or values that do not go with it.
  */
-export function selectorRequirements(selector: LabelSelector): readonly LabelRequirement[] {
+function selectorRequirements(selector: LabelSelector): readonly LabelRequirement[] {
   const equal = Object.entries(selector.matchLabels ?? {}).map(
     ([key, value]): LabelRequirement => ({ key, operator: 'in', values: [value] }),
   );

@@ -9,7 +9,7 @@ import { storeKey } from './keys.ts';
 import type { RequestContext } from './requests.ts';
 
 /** The namespaces every cluster has. */
-export const SYSTEM_NAMESPACES: readonly string[] = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const SYSTEM_NAMESPACES: readonly string[] = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
 /** What the parts of a cluster itself may claim. */
 const SYSTEM_PRIORITIES = [

@@ -1,6 +1,6 @@
 import { apiError } from '../api/errors.ts';
 import type { KubernetesObject } from '../api/meta.ts';
-import { type Entry, type Operation, PreconditionError, StoreWriteError } from '../store/store.ts';
+import { type Entry, type Operation, type Precondition, PreconditionError, StoreWriteError } from '../store/store.ts';
 import { type RegistryCore, StoredEntry } from './core.ts';
 import type { StoredObject } from './requests.ts';
 
@@ -10,14 +10,18 @@ function versioned(object: KubernetesObject, revision: number): KubernetesObject
   return Object.freeze({ ...object, metadata });
 }
 
-/** Writes the next version of `key`, whose current one is `replaces` (0: there is none). `object` is deeply frozen. */
+/**
+ * Writes the next version of `key`, whose current one is `replaces` (0: there is none), if `also` holds. `object` is
+ * deeply frozen.
+ */
 export function commitPut(
   core: RegistryCore,
   key: string,
   object: KubernetesObject,
   replaces: number,
+  also?: Precondition,
 ): Promise<StoredObject> {
-  return commitOne(core, { type: 'put', key, value: (revision) => versioned(object, revision) }, replaces);
+  return commitOne(core, { type: 'put', key, value: (revision) => versioned(object, revision) }, replaces, also);
 }
 
 /** Removes `key`; watchers see `object` as its last state, with the version of the removal. */
@@ -30,9 +34,15 @@ export function commitDelete(
   return commitOne(core, { type: 'delete', key, value: (revision) => versioned(object, revision) }, replaces);
 }
 
-async function commitOne(core: RegistryCore, operation: Operation, replaces: number): Promise<StoredObject> {
+async function commitOne(
+  core: RegistryCore,
+  operation: Operation,
+  replaces: number,
+  also?: Precondition,
+): Promise<StoredObject> {
   try {
-    const { entries } = await core.store.commit([operation], [{ key: operation.key, revision: replaces }]);
+    const own: Precondition = { key: operation.key, revision: replaces };
+    const { entries } = await core.store.commit([operation], also === undefined ? [own] : [own, also]);
     const [entry] = entries;
     if (entry === undefined) throw new Error(`the store took a write of ${operation.key} and shows none`);
     return new StoredEntry(entry);
@@ -46,8 +56,8 @@ async function commitOne(core: RegistryCore, operation: Operation, replaces: num
 const ATTEMPTS = 5;
 
 /**
- * Runs `work` with the current version of `key` while nobody else writes it. A write that was overtaken all the same
- * is done again with the version that is there then.
+ * Runs `work` with the current version of `key` while nobody else writes it. Work whose preconditions did not hold is
+ * done again, with what is there then.
  */
 export function withCurrent<T>(
   core: RegistryCore,

@@ -128,6 +128,23 @@ describe('create', () => {
     });
   });
 
+  test('nothing appears in a namespace after it has begun to end', async () => {
+    const { client, store } = await testRegistry();
+    for (let round = 0; round < 20; round += 1) {
+      const namespace = `old-${round}`;
+      await client.create(Namespaces, { metadata: { name: namespace }, spec: {} });
+      const creates = Array.from({ length: 10 }, async (_, index) => {
+        for (let turn = 0; turn < index; turn += 1) await Promise.resolve();
+        return client.create(ConfigMaps, { metadata: { namespace, name: `m${index}` } });
+      });
+      const ending = await client.delete(Namespaces, { name: namespace });
+      const seen = (await store.list(`/core/configmaps/${namespace}/`)).entries.length;
+      const made = (await Promise.allSettled(creates)).filter(({ status }) => status === 'fulfilled').length;
+      expect(ending).toMatchObject({ status: { phase: 'Terminating' } });
+      expect(seen).toBe(made);
+    }
+  });
+
   test('the namespace of the object may not be another than that of the request', async () => {
     const { registry } = await testRegistry();
     const body = { metadata: { namespace: 'kube-system', name: 'a' } };

@@ -1,6 +1,7 @@
 import { ApiError, alreadyExists, isAlreadyExists } from '../api/errors.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import { admitCreate } from './admission/admission.ts';
+import { admitNamespace } from './admission/namespace-lifecycle.ts';
 import { commitPut, withCurrent } from './commits.ts';
 import { objectOf, type RegistryCore, UnstoredObject } from './core.ts';
 import { applyDefaults } from './defaulting/defaulting.ts';
@@ -73,7 +74,10 @@ function storeOnce(
   const key = storeKey(type, object.metadata);
   return withCurrent(core, key, async (current) => {
     if (current !== undefined) throw nameTaken(type, objectOf(current));
-    return context.dryRun ? new UnstoredObject(object) : commitPut(core, key, object, 0);
+    // The namespace must still be what it was when this is written: nothing appears in one that has begun to end, and
+    // who sees the end of it sees everything that is in it.
+    const namespace = await admitNamespace(core, type, object);
+    return context.dryRun ? new UnstoredObject(object) : commitPut(core, key, object, 0, namespace);
   });
 }
 

@@ -32,7 +32,7 @@ export function deleteObject(
 }
 
 /** The same for a version at hand; the caller holds the key. */
-export async function deleteCurrent(
+async function deleteCurrent(
   core: RegistryCore,
   type: ResourceType,
   path: string,

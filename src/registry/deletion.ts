@@ -4,8 +4,8 @@ import type { AnyObject, Strategy } from './strategies/strategy.ts';
 import { sameValue } from './values.ts';
 
 /** The garbage collector takes these off when it has let go of the dependents, or when they are gone. */
-export const ORPHAN = 'orphan';
-export const FOREGROUND = 'foregroundDeletion';
+const ORPHAN = 'orphan';
+const FOREGROUND = 'foregroundDeletion';
 
 /** What a DELETE does to an object. */
 export type DeletionStep =

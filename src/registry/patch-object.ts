@@ -34,7 +34,7 @@ export function patchObject(
 }
 
 /** What `old` becomes by `patch`, before anything is checked. */
-export function patchedBody(type: ResourceType, old: AnyObject, patch: PatchRequest): object {
+function patchedBody(type: ResourceType, old: AnyObject, patch: PatchRequest): object {
   if (patch.type === 'apply') {
     throw apiError('UnsupportedMediaType', 'server-side apply is not supported for this resource', { type });
   }

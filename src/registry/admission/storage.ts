@@ -8,8 +8,8 @@ const IS_DEFAULT_BETA = 'storageclass.beta.kubernetes.io/is-default-class';
 const CLASS_ANNOTATION = 'volume.beta.kubernetes.io/storage-class';
 
 /** C7: what is in use is not removed. */
-export const CLAIM_PROTECTION = 'kubernetes.io/pvc-protection';
-export const VOLUME_PROTECTION = 'kubernetes.io/pv-protection';
+const CLAIM_PROTECTION = 'kubernetes.io/pvc-protection';
+const VOLUME_PROTECTION = 'kubernetes.io/pv-protection';
 
 /** A new claim as the cluster takes it in: protected, and of the default class when it names none. */
 export async function admitClaim(core: RegistryCore, claim: PersistentVolumeClaim): Promise<PersistentVolumeClaim> {

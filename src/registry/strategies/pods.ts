@@ -2,11 +2,11 @@ import type { Container, Pod } from '../../api/generated/types.ts';
 import { strategy } from './strategy.ts';
 
 /** How the kernel should treat the pod when memory runs out; follows from the resources of its containers. */
-export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
+type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
 const RESOURCES = ['cpu', 'memory'] as const;
 
-export function qosClass(pod: Pod): QosClass {
+function qosClass(pod: Pod): QosClass {
   const containers: readonly Container[] = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
   const asked = containers.some(({ resources }) =>
     RESOURCES.some((name) => isSet(resources?.requests?.[name]) || isSet(resources?.limits?.[name])),

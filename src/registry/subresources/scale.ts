@@ -16,7 +16,7 @@ import { storeChange } from '../update-object.ts';
 import { isJsonObject } from '../values.ts';
 
 /** How the part of an object that autoscalers and `kubectl scale` work on is called on the wire. It is never stored. */
-export const Scales: ResourceType<Scale> = {
+const Scales: ResourceType<Scale> = {
   group: 'autoscaling',
   version: 'v1',
   kind: 'Scale',
@@ -29,7 +29,7 @@ export const Scales: ResourceType<Scale> = {
 };
 
 /** S5: replicas as wanted and as they are, with the selector of the pods as text. */
-export function scaleOf(object: AnyObject): Scale {
+function scaleOf(object: AnyObject): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const { replicas, selector } = object.spec ?? {};
   const present = object.status?.replicas;
