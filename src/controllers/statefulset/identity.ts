@@ -3,9 +3,9 @@ import { StatefulSets } from '../../api/kinds.ts';
 import type { New } from '../../api/meta.ts';
 import { controllerReference } from '../../api/owner-references.ts';
 
-export const POD_NAME_LABEL = 'statefulset.kubernetes.io/pod-name';
-export const POD_INDEX_LABEL = 'apps.kubernetes.io/pod-index';
-export const REVISION_LABEL = 'controller-revision-hash';
+const POD_NAME_LABEL = 'statefulset.kubernetes.io/pod-name';
+const POD_INDEX_LABEL = 'apps.kubernetes.io/pod-index';
+const REVISION_LABEL = 'controller-revision-hash';
 
 /** I1: `<set>-<ordinal>`. */
 export function podName(set: StatefulSet, ordinal: number): string {

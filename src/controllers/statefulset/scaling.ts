@@ -31,7 +31,7 @@ export interface Step {
 /** Most pods that one pass makes: the next one goes on from there. */
 const MAX_CREATIONS = 500;
 
-export function isParallel(set: StatefulSet): boolean {
+function isParallel(set: StatefulSet): boolean {
   return set.spec.podManagementPolicy === 'Parallel';
 }
 

@@ -133,7 +133,7 @@ function conditionsAfter(input: StatusInput, quiet: boolean): readonly StatefulS
   return [...(conditions ?? []).filter((other) => other !== before), condition];
 }
 
-export function isLasting(waiting: Waiting | undefined, nowMs: number): waiting is Waiting {
+function isLasting(waiting: Waiting | undefined, nowMs: number): waiting is Waiting {
   return waiting !== undefined && nowMs - waiting.sinceMs >= REPORT_WAITING_AFTER_MS;
 }
 

@@ -40,8 +40,6 @@ export type Waiting =
   /** A2: somebody else's pod has the name. */
   | (About & { readonly reason: 'NameTaken'; readonly owner?: string });
 
-export type WaitingReason = Waiting['reason'];
-
 /** A pod that is there and not as it should be: what is wrong with it. */
 export function waitForPod(
   pod: Pod,
