@@ -13,8 +13,9 @@ export interface ProbeState {
 const DEFAULT_PERIOD_SECONDS = 10;
 const DEFAULT_TIMEOUT_SECONDS = 1;
 const DEFAULT_FAILURE_THRESHOLD = 3;
-const FIRST_RETRY_MS = 20;
-const RETRY_FACTOR = 1.5;
+const SHORTEST_RETRY_MS = 20;
+/** Waiting goes on for at most this part of what has been waited already. */
+const RETRY_SHARE = 0.25;
 
 export function initialState(decided?: boolean): ProbeState {
   return { decided, successes: 0, failures: 0 };
@@ -42,6 +43,6 @@ export function timeoutMs({ timeoutSeconds = DEFAULT_TIMEOUT_SECONDS }: Probe): 
  * period asks for. Kubernetes probes once a period and so lets a pod that is ready wait up to a period. Only the probes
  * on the period's own beat count as failures: the thresholds keep their meaning.
  */
-export function eagerDelayMs(attempts: number): number {
-  return FIRST_RETRY_MS * RETRY_FACTOR ** Math.min(attempts, 40);
+export function eagerDelayMs(waitedMs: number): number {
+  return Math.max(SHORTEST_RETRY_MS, waitedMs * RETRY_SHARE);
 }

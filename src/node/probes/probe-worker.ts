@@ -33,7 +33,7 @@ export class ProbeWorker {
   #beatMs: number;
   /** Probes until the first success: liveness has nothing to wait for. */
   #eager: boolean;
-  #attempts = 0;
+  readonly #firstMs: number;
   #timer: Timer | undefined;
 
   constructor(options: ProbeWorkerOptions) {
@@ -42,6 +42,7 @@ export class ProbeWorker {
     this.#state = initialState(decided);
     this.#eager = kind !== 'liveness' && decided !== true;
     this.#beatMs = Math.max(clock.now(), startedAtMs + (probe.initialDelaySeconds ?? 0) * 1000);
+    this.#firstMs = this.#beatMs;
     this.#schedule(this.#beatMs);
   }
 
@@ -73,7 +74,7 @@ export class ProbeWorker {
       found(outcome, before, this.#state);
     }
     if (this.#stopped.signal.aborted) return;
-    const eagerMs = clock.now() + eagerDelayMs(this.#attempts++);
+    const eagerMs = clock.now() + eagerDelayMs(clock.now() - this.#firstMs);
     this.#schedule(this.#eager ? Math.min(this.#beatMs, eagerMs) : this.#beatMs);
   }
 }
