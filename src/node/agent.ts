@@ -19,7 +19,7 @@ import { PodEvents } from './pod/pod-events.ts';
 import { PodManager } from './pod/pod-manager.ts';
 import { podStreams } from './pod/pod-streams.ts';
 import type { Runtime } from './runtimes/runtime.ts';
-import { machineDisk, noDisk } from './volumes/disk.ts';
+import { type Disk, machineDisk, noDisk } from './volumes/disk.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
 import { Provisioner } from './volumes/provisioner.ts';
 
@@ -54,6 +54,8 @@ export interface NodeAgentOptions {
   readonly backOff?: BackOffPolicy;
   /** Shared with others of this process; the agent's own when absent. */
   readonly informers?: InformerSet;
+  /** The machine's, or none at all for a simulated runtime, when absent. */
+  readonly disk?: Disk;
 }
 
 /** The agent of one node. */
@@ -108,7 +110,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const [registered] = await Promise.all([registration.start(), pods.synced, nodes.synced, services.synced]);
   const node = (): Node => nodes.get({ name }) ?? registered;
 
-  const disk = runtime.simulated ? noDisk : machineDisk;
+  const disk = options.disk ?? (runtime.simulated ? noDisk : machineDisk);
   const references = apiReferences(client, informers);
   const volumes = new PodVolumes({
     directory: path.join(options.directory, 'pod-volumes'),

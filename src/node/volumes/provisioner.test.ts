@@ -1,0 +1,182 @@
+import { describe, expect, test } from 'vitest';
+
+import { NODE, nodeHarness } from '../../../test/support/node-harness.ts';
+import type { PersistentVolume } from '../../api/generated/types.ts';
+import { PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses } from '../../api/kinds.ts';
+import { noDisk } from './disk.ts';
+import { PROVISIONED_BY, PROVISIONER, SELECTED_NODE } from './local-volume.ts';
+
+const key = { namespace: 'default', name: 'data-db-0' };
+
+async function cluster(reclaimPolicy = 'Delete') {
+  const made: string[] = [];
+  const removed: string[] = [];
+  const disk = {
+    ...noDisk,
+    makeDirectory: async (directory: string) => void made.push(directory),
+    remove: async (directory: string) => void removed.push(directory),
+  };
+  const harness = await nodeHarness({ directory: '/data/nodes/node-0', disk });
+  const { client } = harness;
+  await client.create(StorageClasses, {
+    metadata: { name: 'local' },
+    provisioner: PROVISIONER,
+    reclaimPolicy,
+    volumeBindingMode: 'WaitForFirstConsumer',
+  });
+  const createClaim = (node?: string) =>
+    client.create(PersistentVolumeClaims, {
+      metadata: { ...key, ...(node && { annotations: { [SELECTED_NODE]: node } }) },
+      spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'local', resources: { requests: { storage: '1Gi' } } },
+    });
+  const volumes = async () => (await client.list(PersistentVolumes)).items;
+  /** As the volume controller does when the claim is gone. */
+  const release = async (volume: PersistentVolume) => {
+    const claim = await client.get(PersistentVolumeClaims, key);
+    await client.update(PersistentVolumeClaims, { ...claim, metadata: { ...claim.metadata, finalizers: [] } });
+    await client.delete(PersistentVolumeClaims, key);
+    const fresh = await client.get(PersistentVolumes, { name: volume.metadata.name });
+    await client.update(PersistentVolumes, { ...fresh, status: { phase: 'Released' } }, { subresource: 'status' });
+  };
+  return { ...harness, made, removed, createClaim, volumes, release };
+}
+
+describe('the provisioner of a node', () => {
+  test('C1 makes a directory and a volume for a claim that was given to its node', async () => {
+    const { clock, createClaim, volumes, made } = await cluster();
+    const { metadata } = await createClaim(NODE);
+    await clock.advance(1);
+    const directory = `/data/nodes/node-0/volumes/pvc-${metadata.uid}`;
+    expect(made).toContain(directory);
+    expect(await volumes()).toMatchObject([
+      {
+        metadata: { name: `pvc-${metadata.uid}`, annotations: { [PROVISIONED_BY]: PROVISIONER } },
+        spec: {
+          capacity: { storage: '1Gi' },
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: 'local',
+          persistentVolumeReclaimPolicy: 'Delete',
+          claimRef: { ...key, kind: 'PersistentVolumeClaim', uid: metadata.uid },
+          local: { path: directory },
+          nodeAffinity: {
+            required: {
+              nodeSelectorTerms: [
+                { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [NODE] }] },
+              ],
+            },
+          },
+        },
+      },
+    ]);
+  });
+
+  test('leaves the claims of other nodes, and those that wait for a consumer, alone', async () => {
+    const { clock, createClaim, volumes, client } = await cluster();
+    await createClaim();
+    await clock.advance(1);
+    expect(await volumes()).toEqual([]);
+    const annotations = { [SELECTED_NODE]: 'node-1' };
+    await client.patch(PersistentVolumeClaims, key, { type: 'merge', body: { metadata: { annotations } } });
+    await clock.advance(1);
+    expect(await volumes()).toEqual([]);
+  });
+
+  test('M3 goes on with a claim that was left half done', async () => {
+    const { clock, createClaim, volumes, agent, startAgent } = await cluster();
+    await agent().stop();
+    await createClaim(NODE);
+    await startAgent();
+    await clock.advance(1);
+    expect(await volumes()).toHaveLength(1);
+    await agent().stop();
+    await startAgent();
+    await clock.advance(1);
+    expect(await volumes()).toHaveLength(1);
+  });
+
+  test('C8 removes the directory and then the volume when the claim is gone', async () => {
+    const { clock, createClaim, volumes, release, removed } = await cluster();
+    await createClaim(NODE);
+    await clock.advance(1);
+    const [volume] = await volumes();
+    await release(volume!);
+    await clock.advance(1);
+    expect(removed).toContain(volume!.spec.local!.path);
+    expect((await volumes()).filter(({ metadata }) => !metadata.deletionTimestamp)).toEqual([]);
+  });
+
+  test('C8 keeps everything while the claim is there, whatever the phase says', async () => {
+    const { clock, createClaim, volumes, removed, client } = await cluster();
+    await createClaim(NODE);
+    await clock.advance(1);
+    const [volume] = await volumes();
+    await client.update(PersistentVolumes, { ...volume!, status: { phase: 'Released' } }, { subresource: 'status' });
+    await clock.advance(10_000);
+    expect(removed).toEqual([]);
+    expect(await volumes()).toHaveLength(1);
+  });
+
+  test('C8 keeps what is to be retained', async () => {
+    const { clock, createClaim, volumes, release, removed } = await cluster('Retain');
+    await createClaim(NODE);
+    await clock.advance(1);
+    const [volume] = await volumes();
+    await release(volume!);
+    await clock.advance(10_000);
+    expect(removed).toEqual([]);
+    expect(await volumes()).toHaveLength(1);
+  });
+
+  test('C8 M2 waits for what still runs of a pod that was deleted by force', async () => {
+    const { clock, createClaim, volumes, release, removed, client, createPod, runtime } = await cluster();
+    const claim = await createClaim(NODE);
+    await clock.advance(1);
+    const [volume] = await volumes();
+    await client.update(PersistentVolumeClaims, {
+      ...claim,
+      ...(await client.get(PersistentVolumeClaims, key)),
+      spec: { ...claim.spec, volumeName: volume!.metadata.name },
+    });
+    const named = await client.get(PersistentVolumeClaims, key);
+    await client.update(PersistentVolumeClaims, { ...named, status: { phase: 'Bound' } }, { subresource: 'status' });
+    const pod = await createPod('db-0', {
+      volumes: [{ name: 'data', persistentVolumeClaim: { claimName: key.name } }],
+    });
+    await clock.advance(1);
+    expect((await runtime.status(pod.metadata.uid))?.alive).toBe(true);
+    const letGo = runtime.hold(pod.metadata.uid);
+    await client.delete(Pods, { namespace: 'default', name: 'db-0' }, { gracePeriodSeconds: 0 });
+    await release(volume!);
+    await clock.advance(30_000);
+    expect(removed).not.toContain(volume!.spec.local!.path);
+    letGo();
+    await clock.advance(5_000);
+    expect(removed).toContain(volume!.spec.local!.path);
+  });
+
+  test('C8 never removes a directory that is not its own, whatever the volume says', async () => {
+    const { clock, createClaim, client, removed } = await cluster();
+    const { metadata } = await createClaim();
+    const spec = {
+      capacity: { storage: '1Gi' },
+      accessModes: ['ReadWriteOnce'],
+      persistentVolumeReclaimPolicy: 'Delete',
+      local: { path: '/home' },
+      claimRef: { ...key, uid: `${metadata.uid}-before` },
+      nodeAffinity: {
+        required: {
+          nodeSelectorTerms: [
+            { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [NODE] }] },
+          ],
+        },
+      },
+    };
+    const volume = await client.create(PersistentVolumes, {
+      metadata: { name: 'mine', annotations: { [PROVISIONED_BY]: PROVISIONER } },
+      spec,
+    });
+    await client.update(PersistentVolumes, { ...volume, status: { phase: 'Released' } }, { subresource: 'status' });
+    await clock.advance(5_000);
+    expect(removed).toEqual([]);
+  });
+});
