@@ -1,7 +1,13 @@
 import type { Node, Pod, Taint } from '../api/generated/types.ts';
 import { allowsNode } from '../api/node-selector.ts';
 import { type HostPort, portsClash, type Resources } from '../api/pod-requests.ts';
-import { NOT_READY_TAINT, nodeReadiness, UNSCHEDULABLE_TAINT, untoleratedTaint } from '../api/taints.ts';
+import {
+  NOT_READY_TAINT,
+  nodeReadiness,
+  UNREACHABLE_TAINT,
+  UNSCHEDULABLE_TAINT,
+  untoleratedTaint,
+} from '../api/taints.ts';
 import type { Obstacle } from './obstacle.ts';
 import type { NodeView } from './snapshot.ts';
 
@@ -19,12 +25,12 @@ export function nodeObstacles(
 /** The taints of a node, with those its own state stands for: their controller may not have set them yet. */
 export function effectiveTaints(node: Node): readonly Taint[] {
   const taints = node.spec.taints ?? [];
-  const has = (key: string): boolean => taints.some((taint) => taint.key === key && taint.effect === 'NoSchedule');
+  const has = (key: string): boolean => taints.some((taint) => taint.key === key);
   const implied: Taint[] = [];
   if (node.spec.unschedulable && !has(UNSCHEDULABLE_TAINT)) {
     implied.push({ key: UNSCHEDULABLE_TAINT, effect: 'NoSchedule' });
   }
-  if (nodeReadiness(node) !== 'True' && taints.length === 0) {
+  if (nodeReadiness(node) !== 'True' && !has(NOT_READY_TAINT) && !has(UNREACHABLE_TAINT)) {
     implied.push({ key: NOT_READY_TAINT, effect: 'NoSchedule' });
   }
   return implied.length === 0 ? taints : [...implied, ...taints];

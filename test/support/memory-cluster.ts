@@ -63,17 +63,15 @@ export async function startMemoryCluster(): Promise<MemoryCluster> {
     parts: { client, informers, clock, logger, events },
     notes,
     writes: () => store.revision,
-    async createNode(name, change = {}) {
-      const node = await client.create(Nodes, {
-        metadata: { name, labels: { 'kubernetes.io/hostname': name } },
-        spec: {},
-        ...change,
-      });
-      if (change.status !== undefined) return client.update(Nodes, { ...node, status: change.status }, STATUS);
+    createNode(name, change = {}) {
       const resources = { cpu: '4', memory: '8Gi', pods: '110' };
       const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime: timestamp(clock.now()) }];
-      const status = { allocatable: resources, capacity: resources, conditions };
-      return client.update(Nodes, { ...node, status }, STATUS);
+      return client.create(Nodes, {
+        metadata: { name, labels: { 'kubernetes.io/hostname': name } },
+        spec: {},
+        status: { allocatable: resources, capacity: resources, conditions },
+        ...change,
+      });
     },
     createPod: (name, { labels = {}, spec = {} } = {}) =>
       client.create(Pods, {
