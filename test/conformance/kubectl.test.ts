@@ -1,0 +1,314 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { Pods, StatefulSets } from '../../src/api/kinds.ts';
+import { startTestServer, type TestServer } from '../support/api-server.ts';
+import { echoServer, processStreams } from '../support/process-streams.ts';
+import { Kubectl, kubectlPath } from './kubectl.ts';
+
+const root = { user: { name: 'test', groups: ['system:masters'] } };
+const streams = processStreams();
+
+const podYaml = (name: string, label = name): string => `
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}, labels: {app: ${label}}}
+spec:
+  nodeName: node-0
+  terminationGracePeriodSeconds: 0
+  containers: [{name: main, image: demo}]
+`;
+
+const configMap = (name: string, data?: Record<string, string>): string =>
+  JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, ...(data && { data }) });
+
+const setYaml = `
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  replicas: 2
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: main, image: demo}]}
+`;
+
+describe.skipIf(kubectlPath === undefined)('kubectl', () => {
+  let server: TestServer;
+  let kubectl: Kubectl;
+  beforeAll(async () => {
+    server = await startTestServer({ streams: (node) => (node === 'node-0' ? streams : undefined) });
+    kubectl = new Kubectl(server.kubeconfig, server.directory);
+  });
+  afterAll(() => server.close());
+
+  describe('finds out what there is', () => {
+    test('version', async () => {
+      const { serverVersion } = JSON.parse(await kubectl.ok('version -o json'));
+      expect(serverVersion.gitVersion).toMatch(/^v1\.36\.0/);
+    });
+
+    test('api-resources lists every kind with short names and scope', async () => {
+      const text = await kubectl.ok('api-resources');
+      expect(text).toMatch(/^statefulsets +sts +apps\/v1 +true +StatefulSet$/m);
+      expect(text).toMatch(/^persistentvolumes +pv +v1 +false +PersistentVolume$/m);
+      expect(await kubectl.ok('api-versions')).toContain('discovery.k8s.io/v1\n');
+    });
+
+    test('get --raw of health', async () => {
+      expect(await kubectl.ok('get --raw /readyz')).toBe('ok');
+    });
+
+    test('get all names the kinds of the category', async () => {
+      expect(await kubectl.ok('get all')).toContain('service/kubernetes');
+    });
+
+    test('a kind that does not exist', async () => {
+      expect(await kubectl.fails('get unicorns')).toBe('error: the server doesn\'t have a resource type "unicorns"');
+    });
+  });
+
+  describe('reads', () => {
+    beforeAll(async () => {
+      await kubectl.ok(
+        'create --validate=false -f -',
+        `${podYaml('r-0', 'r')}---${podYaml('r-1', 'r')}---${podYaml('other')}`,
+      );
+    });
+
+    test('a table, a wide one, names, columns of its own', async () => {
+      expect(await kubectl.ok('get pods -l app=r')).toMatch(
+        /^NAME +READY +STATUS +RESTARTS +AGE\nr-0 +0\/1 +Pending +0 +\d+s\nr-1 /,
+      );
+      expect(await kubectl.ok('get pods -o wide')).toMatch(/^NAME .*NODE +NOMINATED NODE +READINESS GATES$/m);
+      expect(await kubectl.ok('get pods -l app=r -o name')).toBe('pod/r-0\npod/r-1\n');
+      expect(await kubectl.ok('get pods -A --show-labels -l app=other')).toContain('app=other');
+      expect(await kubectl.ok('get pod r-0 -o custom-columns=N:.metadata.name,I:.spec.containers[0].image')).toMatch(
+        /^N +I\nr-0 +demo\n$/,
+      );
+    });
+
+    test('an object as JSON and YAML', async () => {
+      const pod = JSON.parse(await kubectl.ok('get pod r-0 -o json'));
+      expect(pod).toMatchObject({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'r-0', namespace: 'default' } });
+      const list = JSON.parse(await kubectl.ok('get pods -l app=r -o json'));
+      expect(list.items.map((item: { metadata: { name: string } }) => item.metadata.name)).toEqual(['r-0', 'r-1']);
+      expect(await kubectl.ok('get pod r-0 -o yaml')).toContain('kind: Pod\n');
+    });
+
+    test('by field selector and in chunks', async () => {
+      expect(await kubectl.ok('get pods --field-selector spec.nodeName=node-0,metadata.name=r-1 -o name')).toBe(
+        'pod/r-1\n',
+      );
+      expect((await kubectl.ok('get pods --chunk-size=1 -o name')).split('\n')).toHaveLength(4);
+    });
+
+    test('describe', async () => {
+      expect(await kubectl.ok('describe pod r-0')).toMatch(/^Name: +r-0\n[\s\S]*^Node: +node-0\//m);
+    });
+
+    test('what is not there', async () => {
+      expect(await kubectl.fails('get pod none')).toBe('Error from server (NotFound): pods "none" not found');
+      expect(await kubectl.ok('get pod none --ignore-not-found')).toBe('');
+      expect(await kubectl.fails('get statefulset none')).toBe(
+        'Error from server (NotFound): statefulsets.apps "none" not found',
+      );
+    });
+
+    test('a selector that cannot be read', async () => {
+      expect(await kubectl.fails('get pods --field-selector spec.colour=red')).toContain(
+        'field label not supported: spec.colour',
+      );
+    });
+  });
+
+  describe('writes', () => {
+    test('create, change in every way, delete', async () => {
+      await kubectl.ok('create --validate=false -f -', configMap('w', { a: '1' }));
+      expect(await kubectl.fails('create --validate=false -f -', configMap('w'))).toContain(
+        'Error from server (AlreadyExists): error when creating "STDIN": configmaps "w" already exists',
+      );
+      expect(await kubectl.ok('label cm w tier=back')).toBe('configmap/w labeled\n');
+      expect(await kubectl.ok('annotate cm w note=x')).toBe('configmap/w annotated\n');
+      await kubectl.ok('patch cm w -p {"data":{"b":"2"}}');
+      await kubectl.ok('patch cm w --type=merge -p {"data":{"a":null}}');
+      await kubectl.ok('patch cm w --type=json -p [{"op":"add","path":"/data/c","value":"3"}]');
+      const map = JSON.parse(await kubectl.ok('get cm w -o json'));
+      expect(map.data).toEqual({ b: '2', c: '3' });
+      expect(map.metadata).toMatchObject({ labels: { tier: 'back' }, annotations: { note: 'x' } });
+      expect(await kubectl.ok('delete cm w')).toBe('configmap "w" deleted\n');
+      expect(await kubectl.fails('delete cm w')).toBe('Error from server (NotFound): configmaps "w" not found');
+    });
+
+    test('apply creates, changes, leaves alone and prunes fields', async () => {
+      const apply = (data: Record<string, string>) => kubectl.ok('apply --validate=false -f -', configMap('ap', data));
+      expect(await apply({ a: '1', b: '2' })).toBe('configmap/ap created\n');
+      expect(await apply({ a: '1', b: '2' })).toBe('configmap/ap unchanged\n');
+      expect(await apply({ a: '3' })).toBe('configmap/ap configured\n');
+      expect(await kubectl.ok('get cm ap -o jsonpath={.data}')).toBe('{"a":"3"}');
+    });
+
+    test('replace needs the version it replaces', async () => {
+      await kubectl.ok('create --validate=false -f -', configMap('rp'));
+      const old = await kubectl.ok('get cm rp -o json');
+      await kubectl.ok('label cm rp a=b');
+      expect(await kubectl.fails('replace --validate=false -f -', old)).toContain(
+        'Operation cannot be fulfilled on configmaps "rp": the object has been modified; please apply your changes to the latest version and try again',
+      );
+    });
+
+    test('a dry run stores nothing', async () => {
+      const manifest = configMap('dry');
+      expect(await kubectl.ok('create --dry-run=server --validate=false -f -', manifest)).toBe(
+        'configmap/dry created (server dry run)\n',
+      );
+      await kubectl.fails('get cm dry');
+    });
+
+    test('V1 what is not valid is refused with field and reason', async () => {
+      const text = await kubectl.fails('create --validate=false -f -', setYaml.replace('replicas: 2', 'replicas: -1'));
+      expect(text).toContain(
+        'The StatefulSet "db" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0',
+      );
+    });
+
+    test('a namespace that does not exist', async () => {
+      expect(await kubectl.fails('create --validate=false -n nowhere -f -', configMap('x'))).toContain(
+        'namespaces "nowhere" not found',
+      );
+    });
+
+    test('S5 scale', async () => {
+      await kubectl.ok('create --validate=false -f -', setYaml);
+      expect(await kubectl.ok('scale sts db --replicas=5')).toBe('statefulset.apps/db scaled\n');
+      expect(await kubectl.fails('scale sts db --current-replicas=3 --replicas=1')).toContain(
+        'Expected replicas to be 3, was 5',
+      );
+      const { object } = await server.registry.get(StatefulSets, { namespace: 'default', name: 'db' }, root);
+      expect(object.spec?.replicas).toBe(5);
+      expect(await kubectl.ok('get sts db')).toMatch(/^NAME +READY +AGE\ndb +0\/5 +\d+s\n$/);
+    });
+
+    test('U6 rollout restart and status', async () => {
+      expect(await kubectl.ok('rollout restart sts db')).toBe('statefulset.apps/db restarted\n');
+      expect(await kubectl.ok('get sts db -o jsonpath={.spec.template.metadata.annotations}')).toContain('restartedAt');
+      expect((await kubectl.run(['rollout', 'status', 'sts/db', '--timeout=1s'])).stdout).toContain('Waiting for');
+    });
+
+    test('set image and edit', async () => {
+      await kubectl.ok('set image sts/db main=demo:2');
+      const edit = kubectl.with({ KUBE_EDITOR: 'sed -i s/demo:2/demo:3/' });
+      expect(await edit.ok('edit --validate=false sts db')).toBe('statefulset.apps/db edited\n');
+      expect(await kubectl.ok('get sts db -o jsonpath={.spec.template.spec.containers[0].image}')).toBe('demo:3');
+    });
+
+    test('delete by label', async () => {
+      await kubectl.ok('create --validate=false -f -', `${podYaml('d-0', 'd')}---${podYaml('d-1', 'd')}`);
+      expect(await kubectl.ok('delete pods -l app=d --force --grace-period=0')).toContain('pod "d-0" force deleted');
+      expect(await kubectl.ok('get pods -l app=d')).toBe('');
+    });
+  });
+
+  describe('waits', () => {
+    test('get --watch shows what changes', async () => {
+      const watching = kubectl.start('get pods --watch -l app=w');
+      await kubectl.ok('create --validate=false -f -', podYaml('w-0', 'w'));
+      await watching.until('w-0');
+      await kubectl.ok('patch pod w-0 --subresource=status -p {"status":{"phase":"Running"}}');
+      await watching.until('Running');
+      await watching.end();
+    });
+
+    test('wait for a condition, and for the end', async () => {
+      await kubectl.ok('create --validate=false -f -', podYaml('wait-0'));
+      const ready = kubectl.ok('wait --for=condition=Ready pod/wait-0 --timeout=20s');
+      await kubectl.ok(
+        'patch pod wait-0 --subresource=status -p {"status":{"conditions":[{"type":"Ready","status":"True"}]}}',
+      );
+      expect(await ready).toBe('pod/wait-0 condition met\n');
+      const gone = kubectl.ok('wait --for=delete pod/wait-0 --timeout=20s');
+      await kubectl.ok('delete pod wait-0 --force --grace-period=0');
+      expect(await gone).toContain('pod/wait-0');
+    });
+  });
+
+  describe.each([
+    ['WebSocket', 'true'],
+    ['SPDY', 'false'],
+  ])('reaches into pods over %s', (way, webSockets) => {
+    let streaming: Kubectl;
+    const pod = `s-${webSockets}`;
+    beforeAll(async () => {
+      streaming = kubectl.with({
+        KUBECTL_REMOTE_COMMAND_WEBSOCKETS: webSockets,
+        KUBECTL_PORT_FORWARD_WEBSOCKETS: webSockets,
+      });
+      await kubectl.ok('create --validate=false -f -', podYaml(pod));
+      await kubectl.ok(`patch pod ${pod} --subresource=status -p {"status":{"phase":"Running"}}`);
+    });
+
+    test(`P7 exec: outputs apart, input, exit code (${way})`, async () => {
+      const ran = await streaming.run(['exec', '-i', pod, '--', 'sh', '-c', 'cat; echo bad >&2; exit 7'], 'typed\n');
+      expect(ran).toMatchObject({ code: 7, stdout: 'typed\n' });
+      expect(ran.stderr).toContain('bad\n');
+      expect(ran.stderr).toContain('command terminated with exit code 7');
+    });
+
+    test(`P7 exec of a command that is not there (${way})`, async () => {
+      expect(await streaming.fails(`exec ${pod} -- no-such-program`)).toContain('cannot run no-such-program');
+    });
+
+    test(`P7 much goes both ways (${way})`, async () => {
+      const sizeBytes = 5_000_000;
+      const ran = await streaming.run(['exec', '-i', pod, '--', 'cat'], 'x'.repeat(sizeBytes));
+      expect(ran.stdout.length).toBe(sizeBytes);
+    });
+
+    test(`P7 port-forward (${way})`, async () => {
+      const echo = await echoServer();
+      const forward = streaming.start(`port-forward ${pod} :${echo.port}`);
+      await forward.until('Forwarding from 127.0.0.1');
+      const port = Number(/127\.0\.0\.1:(\d+)/.exec(forward.lines()[0]!)?.[1]);
+      expect(await askEcho(port, 'hello')).toBe('hello');
+      expect(await askEcho(port, 'again')).toBe('again');
+      await forward.end();
+      echo.close();
+    });
+  });
+
+  describe('follows logs', () => {
+    beforeAll(() => kubectl.ok('create --validate=false -f -', podYaml('log-0')));
+
+    test('P7 whole, the end of it, and as it comes', async () => {
+      expect(await kubectl.ok('logs log-0')).toBe('one\ntwo\nthree\n');
+      expect(await kubectl.ok('logs log-0 --tail=1')).toBe('three\n');
+      expect(await kubectl.ok('logs log-0 -f --tail=1')).toBe('three\nlater\n');
+    });
+
+    test('P7 of what is not there', async () => {
+      expect(await kubectl.fails('logs log-0 -c other')).toContain('container other is not valid for pod log-0');
+      expect(await kubectl.fails('logs log-0 --previous')).toContain('previous terminated container "main" not found');
+      await server.registry.create(
+        Pods,
+        'default',
+        { metadata: { name: 'unbound' }, spec: { containers: [{ name: 'a', image: 'x' }] } },
+        root,
+      );
+      expect(await kubectl.fails('logs unbound')).toContain('pod unbound does not have a host assigned');
+    });
+  });
+});
+
+async function askEcho(port: number, text: string): Promise<string> {
+  const { connect } = await import('node:net');
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.end(text));
+    let answer = '';
+    socket.on('data', (chunk) => {
+      answer += chunk.toString();
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(answer));
+  });
+}
