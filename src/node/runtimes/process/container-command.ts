@@ -27,17 +27,37 @@ export function containerArguments(container: ContainerConfig, prefix: readonly 
     container.workingDir ?? '/',
     env.PATH ?? DEFAULT_PATH,
     program,
-    tool('setsid'),
+    ...newSession(),
     ...prefix,
     tool('env'),
     '-i',
-    // A shell that starts something in the background makes it deaf to these; it would be so for life.
-    '--default-signal=INT,QUIT',
-    '--',
-    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    ...defaultSignals(),
+    ...assignments(container),
     program,
     ...args,
   ]);
+}
+
+/** The command line, as far as `env`, of a program that is run beside the container's own. */
+export function execArguments(container: ContainerConfig, command: readonly string[]): string[] {
+  return [tool('env'), '-i', `--chdir=${container.workingDir ?? '/'}`, ...assignments(container), ...command];
+}
+
+/** The tools that make a program the first of a session of its own: a signal to its group is to nobody else. */
+export function newSession(): string[] {
+  const setsid = findTool('setsid');
+  if (setsid !== undefined) return [setsid];
+  const perl = findTool('perl');
+  return perl === undefined ? [] : [perl, '-MPOSIX', '-e', 'setsid; exec { $ARGV[0] } @ARGV', '--'];
+}
+
+/** A shell that starts something in the background makes it deaf to these signals; it would be so for life. */
+function defaultSignals(): string[] {
+  return process.platform === 'linux' ? ['--default-signal=INT,QUIT'] : [];
+}
+
+function assignments(container: ContainerConfig): string[] {
+  return ['--', ...Object.entries(containerEnvironment(container)).map(([name, value]) => `${name}=${value}`)];
 }
 
 /** What every program of the container finds in its environment. */

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../platform/clock.ts';
 import { silentLogger } from '../../../platform/logger.ts';
 import { type ContainerConfig, type ContainerStatus, LockHeldError, type PodConfig, StartError } from '../runtime.ts';
-import { type Isolation, type ProcessRuntime, type ProcessRuntimeOptions, processRuntime } from './process-runtime.ts';
+import type { Isolation } from './isolation.ts';
+import { type ProcessRuntime, type ProcessRuntimeOptions, processRuntime } from './process-runtime.ts';
 
 /** A node with real processes in a directory of its own. */
 export class TestNode {
@@ -283,7 +284,7 @@ export function describeProcessRuntime(isolation: Isolation): void {
       await node.runtime.startPod(pod);
       await node.runtime.startContainer(pod.uid, containerConfig({ command: ['sleep', '4323'] }));
       const first = await node.runtime.status(pod.uid);
-      for (const process_ of processesWith(pod.uid)) process.kill(process_, 'SIGKILL');
+      killAll(processesWith(pod.uid));
       expect(await node.exited(pod.uid)).toMatchObject({ exitCode: 137, attempt: 0 });
       expect(processesWith('sleep\x004323')).toEqual([]);
       const again = await node.runtime.startPod(pod);
@@ -364,6 +365,17 @@ function goMount(node: TestNode): Pick<ContainerConfig, 'mounts' | 'command'> {
     command: ['sh', '-c', script, `${node.directory}/go`],
     mounts: [{ hostPath: directory, mountPath: '/go.d', readOnly: false }],
   };
+}
+
+/** All at once; one may end with another. */
+function killAll(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
 }
 
 /** The numbers of the living processes whose command line contains `text`. */

@@ -2,39 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
 import type { ExecSession } from '../../../client/pod-streams.ts';
-import type { ContainerConfig } from '../runtime.ts';
-import { containerEnvironment, tool } from './container-command.ts';
 import { killEntered } from './process-identity.ts';
 import { TOOL_PATH } from './run.ts';
-
-/**
- * The command line that runs a program beside a container's own: in its namespaces and root, with its environment,
- * working directory and rights. `enter` are the arguments of nsenter, `rights` those of setpriv.
- */
-export function execCommand(
-  container: ContainerConfig,
-  command: readonly string[],
-  enter: readonly string[],
-  rights: readonly string[],
-): string[] {
-  return [
-    'setpriv',
-    '--pdeathsig=KILL', // ends with the agent
-    'nsenter',
-    ...enter,
-    '--',
-    tool('setsid'),
-    tool('setpriv'),
-    '--pdeathsig=KILL', // ends with nsenter
-    ...rights,
-    tool('env'),
-    '-i',
-    `--chdir=${container.workingDir ?? '/'}`,
-    '--',
-    ...Object.entries(containerEnvironment(container)).map(([name, value]) => `${name}=${value}`),
-    ...command,
-  ];
-}
 
 /** Runs it with pipes. The session has ended when its outputs have, too. */
 export function startSession(

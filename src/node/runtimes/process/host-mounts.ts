@@ -1,5 +1,13 @@
 import fs from 'node:fs';
 
+/** A mount point of the machine. */
+export interface HostMount {
+  readonly target: string;
+  readonly type: string;
+  /** `nosuid`, `nodev`, `noexec`, as far as it has them. */
+  readonly restrictions: readonly string[];
+}
+
 /** File systems that are the kernel's, not somebody's files; containers get their own of those they need. */
 const VIRTUAL = new Set([
   ...['autofs', 'binfmt_misc', 'bpf', 'cgroup', 'cgroup2', 'configfs', 'debugfs', 'devpts', 'devtmpfs', 'efivarfs'],
@@ -8,18 +16,42 @@ const VIRTUAL = new Set([
 ]);
 
 /** Directories that a container has its own of. */
-const PRIVATE = /^\/(proc|sys|dev|tmp|run)(\/|$)/;
+const OWN = /^\/(proc|sys|dev|tmp|run)(\/|$)/;
 
-/** The mount points of the machine's other real file systems (`/home`), parents first. */
-export function hostMounts(mountInfo = fs.readFileSync('/proc/self/mountinfo', 'utf8')): string[] {
-  const targets = new Set<string>();
-  for (const line of mountInfo.split('\n')) {
-    const [before, after] = line.split(' - ');
-    const target = decodeField(before?.split(' ')[4] ?? '/');
-    const type = after?.split(' ')[0] ?? '';
-    if (target !== '/' && !VIRTUAL.has(type) && !PRIVATE.test(target)) targets.add(target);
+/** All mount points, in the order they were mounted. */
+export function readHostMounts(mountInfo = fs.readFileSync('/proc/self/mountinfo', 'utf8')): HostMount[] {
+  return mountInfo
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [before = '', after = ''] = line.split(' - ');
+      const [, , , , target = '/', flags = ''] = before.split(' ');
+      const restrictions = flags.split(',').filter((flag) => ['nosuid', 'nodev', 'noexec'].includes(flag));
+      return { target: decodeField(target), type: after.split(' ')[0] ?? '', restrictions };
+    });
+}
+
+/** The machine's other real file systems (`/home`), parents first. */
+export function realFileSystems(mounts: readonly HostMount[]): HostMount[] {
+  const byTarget = new Map<string, HostMount>();
+  for (const mount of mounts) {
+    if (mount.target === '/' || VIRTUAL.has(mount.type) || OWN.test(mount.target)) continue;
+    if (fs.existsSync(mount.target)) byTarget.set(mount.target, mount);
   }
-  return [...targets].sort();
+  return [...byTarget.values()].sort((a, b) => (a.target < b.target ? -1 : 1));
+}
+
+/** The mount that a path of the machine is on. */
+export function mountOf(mounts: readonly HostMount[], target: string): HostMount | undefined {
+  let found: HostMount | undefined;
+  for (const mount of mounts) {
+    if (isWithin(target, mount.target) && mount.target.length >= (found?.target.length ?? 0)) found = mount;
+  }
+  return found;
+}
+
+export function isWithin(target: string, directory: string): boolean {
+  return target === directory || target.startsWith(directory === '/' ? '/' : `${directory}/`);
 }
 
 /** The kernel writes blanks and backslashes of a path as three octal digits. */

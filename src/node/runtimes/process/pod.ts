@@ -5,11 +5,13 @@ import type { Logger } from '../../../platform/logger.ts';
 import type { ContainerStatus, PodConfig, PodStatus } from '../runtime.ts';
 import { attemptsOf, newestRun, type RunState, readRun, writeLostEnd } from './container-run.ts';
 import { namesIn, readIfThere } from './files.ts';
+import type { Level } from './level.ts';
 import { LogRecorder } from './log-recorder.ts';
 import { type PodFiles, type PodRecord, runFiles } from './pod-files.ts';
-import { Sandbox, type SandboxCommand, type SandboxStart } from './sandbox.ts';
+import { Sandbox, type SandboxCommand, type SandboxContext, type SandboxStart, sandboxProcess } from './sandbox.ts';
 
 export interface PodContext {
+  readonly level: Level;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Something of the pod changed. */
@@ -44,20 +46,31 @@ export class Pod {
   }
 
   /** Takes over a sandbox that lives, or settles what one that has ended has left open. */
-  adopt(): void {
-    const sandbox = Sandbox.adopt(this.files, (name) => this.#changed(name));
-    if (sandbox === undefined) this.#settle();
-    else this.#take(sandbox);
+  async adopt(): Promise<void> {
+    const sandbox = Sandbox.adopt(this.files, this.#sandboxContext());
+    if (sandbox !== undefined) return this.#take(sandbox);
+    await this.#context.level.gone(this.config.uid, sandboxProcess(this.files));
+    this.#settle();
   }
 
   /** Only when it is not alive. */
   async start(command: SandboxCommand): Promise<SandboxStart> {
-    const { sandbox, started } = Sandbox.start(this.files, command, (name) => this.#changed(name));
+    const { sandbox, started } = Sandbox.start(this.files, command, this.#sandboxContext());
     this.#take(sandbox);
     const result = await started;
     if (result.outcome !== 'ready') await sandbox.ended;
     this.#startedAtMs = this.#sandboxTime();
     return result;
+  }
+
+  #sandboxContext(): SandboxContext {
+    const { uid } = this.config;
+    const { level } = this.#context;
+    return {
+      onContainer: (name) => this.#changed(name),
+      kill: (first) => level.kill(uid, first),
+      gone: (first) => level.gone(uid, first),
+    };
   }
 
   get alive(): boolean {
@@ -159,6 +172,7 @@ export class Pod {
   }
 
   #changed(container: string): void {
+    if (!CONTAINER_NAME.test(container)) return; // at the level "processes" anybody could have written it
     this.#look(container);
     this.#wake();
     this.#context.onChange();
@@ -194,6 +208,8 @@ export class Pod {
     this.#waiters.clear();
   }
 }
+
+const CONTAINER_NAME = /^[a-z0-9-]+$/;
 
 /** The record of a pod whose files are in `directory`. */
 export function readPodRecord(files: PodFiles): PodRecord | undefined {

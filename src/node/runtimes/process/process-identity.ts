@@ -36,9 +36,8 @@ export function isRunning(identity: ProcessIdentity): boolean {
 export function killEntered(pid: number): void {
   send(pid, 'SIGSTOP'); // it starts nothing while we look
   const all = processes();
-  const children = new Set(all.filter((one) => one.parent === pid).map((one) => one.pid));
-  for (const one of all) if (children.has(one.pid) || children.has(one.session)) send(one.pid, 'SIGKILL');
-  send(pid, 'SIGKILL');
+  const entered = new Set([pid, ...all.filter((one) => one.parent === pid).map((one) => one.pid)]);
+  for (const one of all) if (entered.has(one.pid) || entered.has(one.session)) send(one.pid, 'SIGKILL');
 }
 
 function processes(): { readonly pid: number; readonly parent: number; readonly session: number }[] {

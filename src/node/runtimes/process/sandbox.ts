@@ -2,32 +2,35 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 
-import type { IdentityLock } from '../runtime.ts';
 import { openIfHeld, writeLine } from './fifo.ts';
 import { readIfThere } from './files.ts';
+import { type LockFile, lockCommand } from './identity-locks.ts';
 import type { PodFiles } from './pod-files.ts';
-import { isRunning, type ProcessIdentity, parseStat, signalProcess } from './process-identity.ts';
+import { type ProcessIdentity, parseStat } from './process-identity.ts';
 import { TOOL_PATH } from './run.ts';
 
 /** How a sandbox is started: with these locks held (M5), this command line becomes it. */
 export interface SandboxCommand {
-  readonly locks: readonly { readonly lock: IdentityLock; readonly file: string }[];
+  readonly locks: readonly LockFile[];
   readonly command: readonly string[];
 }
 
-/** A container of the sandbox that something happened to. */
-export type ContainerListener = (name: string, attempt: number) => void;
+export interface SandboxContext {
+  /** Something happened to a container. */
+  onContainer(name: string): void;
+  /** Begins to kill all processes of the pod. */
+  kill(first: ProcessIdentity): void;
+  /** Resolves when none is left, the sandbox having ended. */
+  gone(first: ProcessIdentity | undefined): Promise<void>;
+}
 
 export type SandboxStart =
   | { readonly outcome: 'ready' }
-  | { readonly outcome: 'locked'; readonly lock: IdentityLock; readonly file: string }
+  | { readonly outcome: 'locked'; readonly held: LockFile }
   | { readonly outcome: 'failed'; readonly complaint: string };
 
 /** flock's exit code for the first lock that another holds; the next one's is one more. */
 const LOCKED_EXIT_CODE = 100;
-
-/** How often to look whether the kernel has done with a pod whose shims were all killed at once. */
-const DYING_CHECK_MS = 2;
 
 /**
  * A pod's living sandbox, own child or adopted: there is no difference. It is alive for as long as a process has the
@@ -36,15 +39,15 @@ const DYING_CHECK_MS = 2;
 export class Sandbox {
   readonly #files: PodFiles;
   readonly #socket: net.Socket;
-  readonly #onContainer: ContainerListener;
+  readonly #context: SandboxContext;
   readonly #waiters = new Set<() => void>();
   #rest = '';
   /** Resolves when no process of it is left. */
   readonly ended: Promise<void>;
 
-  private constructor(files: PodFiles, events: number, onContainer: ContainerListener) {
+  private constructor(files: PodFiles, events: number, context: SandboxContext) {
     this.#files = files;
-    this.#onContainer = onContainer;
+    this.#context = context;
     this.#socket = new net.Socket({ fd: events, readable: true, writable: false });
     this.#socket.setEncoding('utf8');
     this.#socket.on('data', (text: string) => this.#read(text));
@@ -53,13 +56,13 @@ export class Sandbox {
       // Reading a pipe does not fail; if it did, not knowing must not look like an end.
       this.#socket.on('error', () => {});
     });
-    this.ended = closed.then(() => this.#firstGone());
+    this.ended = closed.then(() => this.#context.gone(this.first));
   }
 
   /** Finds a sandbox that lives. */
-  static adopt(files: PodFiles, onContainer: ContainerListener): Sandbox | undefined {
+  static adopt(files: PodFiles, context: SandboxContext): Sandbox | undefined {
     const events = openIfHeld(files.events);
-    return events === undefined ? undefined : new Sandbox(files, events, onContainer);
+    return events === undefined ? undefined : new Sandbox(files, events, context);
   }
 
   /**
@@ -69,7 +72,7 @@ export class Sandbox {
   static start(
     files: PodFiles,
     options: SandboxCommand,
-    onContainer: ContainerListener,
+    context: SandboxContext,
   ): { readonly sandbox: Sandbox; readonly started: Promise<SandboxStart> } {
     fs.rmSync(files.sandbox, { force: true });
     fs.rmSync(files.ready, { force: true });
@@ -88,10 +91,10 @@ export class Sandbox {
         ? open('/proc/self/ns/net', O_RDONLY)
         : open('/dev/null', O_RDWR);
       const filler = open('/dev/null', O_RDWR);
-      const sandbox = new Sandbox(files, fs.openSync(files.events, O_RDONLY | O_NONBLOCK), onContainer);
+      const sandbox = new Sandbox(files, fs.openSync(files.events, O_RDONLY | O_NONBLOCK), context);
 
       const [program = '', ...args] = [
-        ...options.locks.flatMap(({ file }, index) => ['flock', '-nFE', String(LOCKED_EXIT_CODE + index), file]),
+        ...options.locks.flatMap(({ file }, index) => lockCommand(file, LOCKED_EXIT_CODE + index)),
         ...options.command,
       ];
       const child = spawn(program, args, {
@@ -104,7 +107,7 @@ export class Sandbox {
         child.once('error', (error) => resolve({ outcome: 'failed', complaint: error.message }));
         child.once('exit', (code) => {
           const held = code === null ? undefined : options.locks[code - LOCKED_EXIT_CODE];
-          if (held !== undefined) resolve({ outcome: 'locked', ...held });
+          if (held !== undefined) resolve({ outcome: 'locked', held });
           else resolve({ outcome: 'failed', complaint: (readIfThere(files.complaints) ?? '').trim() });
         });
       });
@@ -129,9 +132,9 @@ export class Sandbox {
     return this.#until(() => this.ready);
   }
 
-  /** Tells it to start a run whose files are there. Telling it again does no harm. */
-  startContainer(name: string, attempt: number): void {
-    writeLine(this.#files.control, `start ${name} ${attempt}`);
+  /** Tells it to start a run whose files are there. Telling it again does no harm. False when it has ended. */
+  startContainer(name: string, attempt: number): boolean {
+    return writeLine(this.#files.control, `start ${name} ${attempt}`);
   }
 
   /** M2: kills all of it, and resolves when the kernel says that no process is left. */
@@ -143,18 +146,7 @@ export class Sandbox {
   async #killFirst(): Promise<void> {
     // It writes down its number first of all; before that it is about to.
     await this.#until(() => this.first !== undefined);
-    if (this.first !== undefined) signalProcess(this.first, 'SIGKILL');
-  }
-
-  /**
-   * A process closes its files before it is gone. Usually the one that waits for the first process is the last to
-   * close the pipe; when both were killed at once, the kernel may still be ending what was in the namespaces.
-   */
-  async #firstGone(): Promise<void> {
-    const first = this.first;
-    while (first !== undefined && isRunning(first)) {
-      await new Promise<void>((resolve) => setTimeout(resolve, DYING_CHECK_MS));
-    }
+    if (this.first !== undefined) this.#context.kill(this.first);
   }
 
   /** The sandbox writes a file first and then the event, so whoever waits for an event has not missed it. */
@@ -174,8 +166,7 @@ export class Sandbox {
 
   /** The first process of the pod, as soon as it has said its number. */
   get first(): ProcessIdentity | undefined {
-    const line = readIfThere(this.#files.sandbox);
-    return line?.endsWith('\n') ? parseStat(line) : undefined;
+    return sandboxProcess(this.#files);
   }
 
   /** Stops listening and leaves it running. */
@@ -187,9 +178,15 @@ export class Sandbox {
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop() ?? '';
     for (const line of lines) {
-      const [, name, attempt] = line.split(' ');
-      if (name !== undefined) this.#onContainer(name, Number(attempt));
+      const [, name] = line.split(' ');
+      if (name !== undefined) this.#context.onContainer(name);
     }
     this.#wake();
   }
+}
+
+/** The first process of the sandbox that was started last. */
+export function sandboxProcess(files: PodFiles): ProcessIdentity | undefined {
+  const line = readIfThere(files.sandbox);
+  return line?.endsWith('\n') ? parseStat(line) : undefined;
 }

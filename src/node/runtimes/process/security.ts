@@ -9,7 +9,9 @@ const DEFAULT_CAPABILITIES = [
 ];
 
 /** The rights a container's program starts with, as arguments of setpriv; none when it keeps all it has. */
-export function setprivArguments(security: ContainerConfig['securityContext']): string[] {
+export function setprivArguments(security: ContainerConfig['securityContext'], mayChangeUser = true): string[] {
+  const escalation = security.allowPrivilegeEscalation === false ? ['--no-new-privs'] : [];
+  if (!mayChangeUser) return [...boundingSet(security), ...escalation];
   const user = security.runAsUser;
   const group = security.runAsGroup ?? (user === undefined ? undefined : primaryGroup(user));
   if (security.runAsNonRoot === true && (user ?? 0) === 0) {
@@ -27,12 +29,13 @@ export function setprivArguments(security: ContainerConfig['securityContext']): 
   if (user !== undefined) args.push(`--reuid=${user}`);
   if (group !== undefined) args.push(`--regid=${group}`);
   args.push(groups.length > 0 ? `--groups=${groups.join(',')}` : '--clear-groups');
-  if (security.privileged !== true) {
-    const names = capabilities(security.capabilities?.add ?? [], security.capabilities?.drop ?? []);
-    args.push(`--bounding-set=-all${names.map((name) => `,+${name}`).join('')}`, '--inh-caps=-all');
-  }
-  if (security.allowPrivilegeEscalation === false) args.push('--no-new-privs');
-  return args;
+  return [...args, ...boundingSet(security), ...escalation];
+}
+
+function boundingSet(security: ContainerConfig['securityContext']): string[] {
+  if (security.privileged === true) return [];
+  const names = capabilities(security.capabilities?.add ?? [], security.capabilities?.drop ?? []);
+  return [`--bounding-set=-all${names.map((name) => `,+${name}`).join('')}`, '--inh-caps=-all'];
 }
 
 function capabilities(add: readonly string[], drop: readonly string[]): string[] {

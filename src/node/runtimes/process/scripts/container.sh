@@ -1,14 +1,15 @@
-# The first process of a container's PID namespace: enters the container's root and runs its program.
-# Arguments: the container's name, the number of the run. Works in the directory of the run, with these files:
+# The first process of a container, and of its PID namespace: enters the container's root and runs its program.
+# Arguments: the container's name, the number of the run, and what the pod has of its own (see sandbox.sh; with `none`
+# nothing is mounted). Works in the directory of the run, with these files:
 #   fstab      what is mounted
 #   arguments  the working directory, the search path, the program as its user gave it, and the command line to execute
 #   log        what the program says
 #   started    written here: the stat lines of the program and of this shell, as the host sees them
 #   code       written here: the exit code of the program
 #   failed     written here: what could not be done, instead of started
-# Descriptor 4 carries events to the agent.
+# Descriptor 4 carries events to the agent; with `none` the pipe is opened for each.
 main() {
-  name=$1 attempt=$2
+  name=$1 attempt=$2 own=$3
   exec 7<arguments
   next && directory=$argument
   next && path=$argument
@@ -17,27 +18,46 @@ main() {
   while next; do set -- "$@" "$argument"; done
 
   # Held open, as the root with these files is left behind. A redirection of a directory opens it, which is all it takes.
-  exec 5</proc 6>>started 7>>code 8>>log 9>>failed
-  IFS= read -r stat </proc/self/fd/5/self/stat
-  mount --all --fstab fstab >failure 2>&1 || fail mount
-  cd root/merged && pivot_root . tmp && cd / && umount -l /tmp || fail root
-  cd -P -- "$directory" 2>/dev/null || { mkdir -p -- "$directory" && cd -P -- "$directory"; } || fail directory
+  exec 5</ 6>>started 7>>code 8>>log 9>>failed
+  if [ "$own" = none ]; then
+    events=$PWD/../../../events host=/proc
+  else
+    exec 5</proc
+    events=/proc/self/fd/4 host=/proc/self/fd/5
+  fi
+  identify
+  first=$stat
+  if [ "$own" != none ]; then
+    mount --all --fstab fstab >failure 2>&1 || fail mount
+    cd root/merged && pivot_root . tmp && cd / && umount -l /tmp || fail root
+  fi
+  cd -P -- "$directory" 2>/dev/null || make_directory || fail directory
   executable || fail program
   (run "$@")
   printf '%s\n' "$?" >&7
 }
 
 run() {
-  first=$stat
-  IFS= read -r stat </proc/self/fd/5/self/stat
+  identify
   printf '%s\n%s\n' "$stat" "$first" >&6
-  printf 'started %s %s\n' "$name" "$attempt" >&4
+  printf 'started %s %s\n' "$name" "$attempt" >"$events"
   exec "$@" </dev/null >&8 2>&1 4>&- 5<&- 6>&- 7>&- 8>&- 9>&-
+}
+
+# Sets `stat` to this shell's line of the host's /proc/<pid>/stat, or to as much of one as there is without.
+identify() {
+  { IFS= read -r stat <"$host/self/stat"; } 2>/dev/null ||
+    stat="$(exec sh -c 'echo "$PPID"') (sh) S 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"
+}
+
+# In the container's own layer; never in the files of the machine.
+make_directory() {
+  [ "$own" != none ] && mkdir -p -- "$directory" && cd -P -- "$directory"
 }
 
 fail() {
   printf '%s\n' "$1" >&9
-  printf 'failed %s %s\n' "$name" "$attempt" >&4
+  printf 'failed %s %s\n' "$name" "$attempt" >"$events"
   exit 128
 }
 

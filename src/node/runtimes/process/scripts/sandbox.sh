@@ -1,5 +1,6 @@
 # The first process of a pod. Whatever it needs to know comes as an argument or as a line of a file: nothing is evaluated.
-# Arguments: the pod's directory, the directory of these scripts, `bridge` or `host` network.
+# Arguments: the pod's directory, the directory of these scripts, and what the pod has of its own: `bridge` all
+# namespaces, `host` all but the network, `none` nothing.
 # A file is always written before the event that tells of it.
 # Descriptors: 3 commands of the agent (a FIFO, open both ways: never at its end), 4 events for the agent, 5 the host's
 # network namespace; 10 and above hold the identity locks (M5).
@@ -10,7 +11,7 @@ main() {
   cd "$1" || fail 'the directory of the pod cannot be entered'
 
   # This /proc is the host's: the numbers are those the agent knows processes by.
-  IFS= read -r stat </proc/self/stat
+  identify
   printf '%s\n' "$stat" >sandbox
   printf 'born\n' >&4
 
@@ -22,20 +23,9 @@ main() {
     printf '%s\n%s\n' "$holder" "$stat" >"$lock"
   done <locks
 
-  mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs shm &
-  mounting=$!
-  if [ "$3" = bridge ]; then
-    # The process numbers are the pod's already (1 is this shell), the network namespace is the host's once more.
-    nsenter --net=/proc/self/fd/5 ip -batch link.host || fail 'the pod cannot be connected to its bridge'
-    ip -batch link.pod || fail 'the network of the pod cannot be set up'
-  fi
+  own=$3
+  [ "$own" = none ] || isolate
   exec 5>&-
-  IFS= read -r hostname <hostname
-  printf '%s' "$hostname" >/proc/sys/kernel/hostname || fail 'the hostname cannot be set'
-  while IFS= read -r file && IFS= read -r value; do
-    printf '%s' "$value" >"$file" || fail "$file cannot be set"
-  done <sysctls
-  wait $mounting || fail 'shared memory cannot be mounted'
 
   printf 'ready\n' >ready
   printf 'ready\n' >&4
@@ -44,6 +34,30 @@ main() {
       start) start "$name" "$attempt" ;;
     esac
   done
+}
+
+isolate() {
+  mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs shm &
+  mounting=$!
+  if [ "$own" = bridge ]; then
+    # The process numbers are the pod's already (1 is this shell), the network namespace is the host's once more.
+    nsenter --net=/proc/self/fd/5 ip -batch link.host || fail 'the pod cannot be connected to its bridge'
+    ip -batch link.pod || fail 'the network of the pod cannot be set up'
+  fi
+  IFS= read -r hostname <hostname
+  # Without root the file is not writable, but the name may be set all the same.
+  printf '%s' "$hostname" 2>/dev/null >/proc/sys/kernel/hostname || hostname "$hostname" ||
+    fail 'the hostname cannot be set'
+  while IFS= read -r file && IFS= read -r value; do
+    printf '%s' "$value" >"$file" || fail "$file cannot be set"
+  done <sysctls
+  wait "$mounting" || fail 'shared memory cannot be mounted'
+}
+
+# Sets `stat` to this shell's line of /proc/<pid>/stat, or to as much of one as there is without.
+identify() {
+  { IFS= read -r stat </proc/self/stat; } 2>/dev/null ||
+    stat="$(exec sh -c 'echo "$PPID"') (sh) S 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"
 }
 
 # The second line of a lock's file is the line of /proc/<pid>/stat of the first process of the pod that had it last.
@@ -76,9 +90,19 @@ start() {
 # unshare returns when every process of the container has ended: the kernel ends a PID namespace with its first process.
 supervise() {
   cd "containers/$1/$2" || exit
-  unshare --mount --propagation private --pid --fork sh "$scripts/container.sh" "$1" "$2" 3<&-
-  echo >ended
-  printf 'exited %s %s\n' "$1" "$2" >&4
+  if [ "$own" = none ]; then
+    # Only the sandbox itself keeps the pipe open: the agent is to see the end of it, whatever it leaves behind.
+    exec 4>&-
+    sh "$scripts/container.sh" "$1" "$2" none 3<&-
+    # What is left of the program's own process group.
+    read -r leader rest <started && kill -9 "-$leader"
+    echo >ended
+    printf 'exited %s %s\n' "$1" "$2" >../../../events
+  else
+    unshare --mount --propagation private --pid --fork sh "$scripts/container.sh" "$1" "$2" "$own" 3<&-
+    echo >ended
+    printf 'exited %s %s\n' "$1" "$2" >&4
+  fi 2>/dev/null
   exit
 }
 

@@ -1,25 +1,43 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** Something that is put into a container's root at `target`, from `source` on the host. */
-export interface Placed {
+import { isWithin } from './host-mounts.ts';
+
+/** A directory of the machine that the container sees at the same path. */
+export interface HostPart {
+  readonly target: string;
+  /** The directory of what the container adds to it. */
+  readonly layer: string;
+  /** Whether the container can add to it at all. */
+  readonly canLayer: boolean;
+}
+
+/** Something that is put into the root at `target`, from `source` on the machine. */
+interface Placed {
   readonly source: string;
-  /** Absolute, inside the container, without symbolic links. */
   readonly target: string;
 }
 
 /**
- * The root of a container before it is mounted: the host's files, the container's own layer above them, and what has
- * been placed so far. Finds where a path really is, and makes the place for the next mount, without ever writing to
- * the host's own tree.
+ * The root of a container before it is mounted: parts of the machine, each with a layer of the container's own above
+ * it, and what is placed into that. Finds where a path really is, and makes the place for the next mount, without ever
+ * writing to the machine's own files.
  */
 export class ContainerTree {
-  readonly #layer: string;
+  readonly #base: string;
+  readonly #parts: readonly HostPart[];
+  readonly #layered = new Set<HostPart>();
   readonly #placed: Placed[] = [];
 
-  /** `layer` is the directory of what the container adds to the host's files. */
-  constructor(layer: string) {
-    this.#layer = layer;
+  /** `base` is a directory of the container's own: what is of no part is in it. */
+  constructor(base: string, parts: readonly HostPart[]) {
+    this.#base = base;
+    this.#parts = parts;
+  }
+
+  /** Whether something was added to the part. */
+  isLayered(part: HostPart): boolean {
+    return this.#layered.has(part);
   }
 
   place(source: string, target: string): void {
@@ -28,7 +46,7 @@ export class ContainerTree {
 
   /**
    * Follows symbolic links as the container would, and makes what is missing: a directory, or an empty file. Returns
-   * the path without links.
+   * the path without links. Throws when it cannot be made there.
    */
   makeMountPoint(mountPath: string, kind: 'directory' | 'file'): string {
     let links = 0;
@@ -38,8 +56,7 @@ export class ContainerTree {
       const name = rest.shift();
       if (name === undefined) return current === '' ? '/' : current;
       if (name === '..') {
-        current = path.posix.dirname(current);
-        if (current === '/' || current === '.') current = '';
+        current = current.slice(0, current.lastIndexOf('/'));
         continue;
       }
       const next = `${current}/${name}`;
@@ -57,12 +74,6 @@ export class ContainerTree {
     }
   }
 
-  /** Puts an empty file into the layer, in the place of whatever the host has there. */
-  makeOwnFile(target: string): void {
-    this.#makeLayerDirectory(path.posix.dirname(target));
-    fs.writeFileSync(this.#layer + target, '');
-  }
-
   #find(target: string): { readonly file: string; readonly stat: fs.Stats } | undefined {
     for (const file of this.#candidates(target)) {
       const stat = fs.lstatSync(file, { throwIfNoEntry: false });
@@ -73,7 +84,9 @@ export class ContainerTree {
 
   #candidates(target: string): string[] {
     const placed = this.#placedAbove(target);
-    return placed === undefined ? [this.#layer + target, target] : [placed];
+    if (placed !== undefined) return [placed];
+    const part = this.#partOf(target);
+    return part === undefined ? [this.#base + target] : [inLayer(part, target), target];
   }
 
   /** Where a path is that lies in something placed; the one placed last wins, as with mounts. */
@@ -82,31 +95,42 @@ export class ContainerTree {
     return placed && placed.source + target.slice(placed.target.length);
   }
 
+  #partOf(target: string): HostPart | undefined {
+    let found: HostPart | undefined;
+    for (const part of this.#parts) {
+      if (isWithin(target, part.target) && part.target.length >= (found?.target.length ?? 0)) found = part;
+    }
+    return found;
+  }
+
   #make(target: string, kind: 'directory' | 'file'): void {
-    const placed = this.#placedAbove(target);
-    if (placed === undefined) this.#makeLayerDirectory(path.posix.dirname(target));
-    const file = placed ?? this.#layer + target;
+    const file = this.#placedAbove(target) ?? this.#newPlace(target);
     if (kind === 'directory') fs.mkdirSync(file, { mode: 0o755 });
     else fs.writeFileSync(file, '');
   }
 
-  /** A directory of the layer hides the host's attributes of it, so it gets the same. */
-  #makeLayerDirectory(target: string): void {
-    let current = '';
-    for (const name of parts(target)) {
+  #newPlace(target: string): string {
+    const part = this.#partOf(target);
+    if (part === undefined) return this.#base + target;
+    if (!part.canLayer) throw new Error(`${target} does not exist, and nothing can be added to ${part.target}`);
+    this.#layered.add(part);
+    // A directory of the layer hides the machine's attributes of it, so it gets the same.
+    let current = part.target === '/' ? '' : part.target;
+    for (const name of parts(path.posix.dirname(target).slice(current.length))) {
       current += `/${name}`;
-      const file = this.#layer + current;
+      const file = inLayer(part, current);
       if (fs.existsSync(file)) continue;
       const original = fs.statSync(current, { throwIfNoEntry: false });
       fs.mkdirSync(file);
       fs.chmodSync(file, original?.mode ?? 0o755);
       if (original !== undefined && process.getuid?.() === 0) fs.chownSync(file, original.uid, original.gid);
     }
+    return inLayer(part, target);
   }
 }
 
-export function isWithin(target: string, directory: string): boolean {
-  return target === directory || target.startsWith(directory === '/' ? '/' : `${directory}/`);
+function inLayer(part: HostPart, target: string): string {
+  return part.layer + (part.target === '/' ? target : target.slice(part.target.length));
 }
 
 function parts(target: string): string[] {

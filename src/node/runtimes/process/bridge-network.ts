@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { type Cidr, formatAddress, parseCidr } from './address-pool.ts';
+import { namesIn, readIfThere, writeAtomically } from './files.ts';
+import { machineDirectory } from './identity-locks.ts';
+import type { PodNetwork } from './pod-network.ts';
+import { run } from './run.ts';
+
+/**
+ * A /24 of 10.244.0.0 - 10.254.255.255 that this machine has no route into. Where the search begins depends on
+ * `directory`, so that nodes that start at the same moment do not choose the same.
+ */
+export function choosePodCidr(directory: string, routes = fs.readFileSync('/proc/net/route', 'utf8')): string {
+  const taken = parseRoutes(routes);
+  const count = 11 * 256;
+  const start = Number.parseInt(shortHash(directory), 16) % count;
+  for (let tried = 0; tried < count; tried++) {
+    const cidr: Cidr = { first: (10 * 256 + 244) * 2 ** 16 + ((start + tried) % count) * 256, bits: 24 };
+    if (!taken.some((route) => overlap(route, cidr))) return `${formatAddress(cidr.first)}/24`;
+  }
+  throw new Error('every network from 10.244.0.0/24 to 10.254.255.0/24 is in use on this machine');
+}
+
+/** The networks of /proc/net/route, without the default route. */
+function parseRoutes(text: string): Cidr[] {
+  const swap = (hex: string): number => Buffer.from(hex, 'hex').readUInt32LE();
+  return text
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split('\t'))
+    .flatMap(([, destination, , , , , , mask]) =>
+      destination === undefined || mask === undefined || Number.parseInt(mask, 16) === 0
+        ? []
+        : [{ first: swap(destination), bits: swap(mask).toString(2).replaceAll('0', '').length }],
+    );
+}
+
+function overlap(one: Cidr, other: Cidr): boolean {
+  const size = 2 ** (32 - Math.min(one.bits, other.bits));
+  return Math.floor(one.first / size) === Math.floor(other.first / size);
+}
+
+/**
+ * Every pod has a network namespace, and an address on a bridge of the node whose files are in `directory`. The bridge
+ * is made now, unless it is there.
+ */
+export async function bridgeNetwork(directory: string, podCidr: string): Promise<PodNetwork> {
+  const cidr = parseCidr(podCidr);
+  const bridge = `berth${shortHash(directory)}`;
+  const gateway = formatAddress(cidr.first + 1);
+  const claims = path.join(machineDirectory(), 'bridges');
+  await removeStale(claims);
+  writeAtomically(path.join(claims, bridge), directory);
+  if (!exists(bridge)) await run('ip', ['link', 'add', bridge, 'type', 'bridge']);
+  // `replace` does nothing when the address is there, and a bridge that is up stays up.
+  const batch = [
+    `address replace ${gateway}/${cidr.bits} dev ${bridge}`,
+    `link set ${bridge} up address ${macAddress(gateway)}`,
+  ];
+  await run('ip', ['-batch', '-'], `${batch.join('\n')}\n`);
+  // Packets may go on from here, to pods of other nodes on this machine. Nothing else of the host becomes a router.
+  fs.writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/forwarding`, '1');
+  return {
+    cidr: podCidr,
+    gateway,
+    linkFiles(podUid, address) {
+      // The hardware address follows from the address, so that a neighbour that remembers an earlier pod's is right.
+      const peer = `peer name eth0 address ${macAddress(address)}`;
+      return {
+        // `netns 1` is the network of process 1 of the pod, which is where this is run.
+        'link.host': `link add name ${linkName(podUid)} up master ${bridge} type veth ${peer} netns 1\n`,
+        'link.pod': [
+          'link set lo up',
+          `address add ${address}/${cidr.bits} dev eth0`,
+          'link set eth0 up',
+          `route add default via ${gateway}`,
+          '',
+        ].join('\n'),
+      };
+    },
+    disconnect: (podUid) => removeLink(linkName(podUid)),
+    async remove() {
+      await removeLink(bridge);
+      fs.rmSync(path.join(claims, bridge), { force: true });
+    },
+  };
+}
+
+/** A bridge is written down before it is made: one whose node's directory is gone has been forgotten. */
+async function removeStale(claims: string): Promise<void> {
+  fs.mkdirSync(claims, { recursive: true, mode: 0o700 });
+  for (const bridge of namesIn(claims)) {
+    const file = path.join(claims, bridge);
+    const directory = readIfThere(file);
+    if (directory === undefined || fs.existsSync(directory)) continue;
+    await removeLink(bridge);
+    fs.rmSync(file, { force: true });
+  }
+}
+
+/** The host's end of a pod's link. */
+function linkName(podUid: string): string {
+  return `bv${createHash('sha256').update(podUid).digest('hex').slice(0, 12)}`;
+}
+
+async function removeLink(name: string): Promise<void> {
+  if (!exists(name)) return;
+  try {
+    await run('ip', ['link', 'delete', name]);
+  } catch (error) {
+    // A pod's end goes by itself with its network namespace, which may have been just now.
+    if (exists(name)) throw error;
+  }
+}
+
+function exists(link: string): boolean {
+  return fs.existsSync(`/sys/class/net/${link}`);
+}
+
+/** The same eight letters for the same text on every run. */
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8);
+}
+
+function macAddress(address: string): string {
+  return ['0a', '58', ...address.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'))].join(':');
+}

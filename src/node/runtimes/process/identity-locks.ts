@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { type IdentityLock, LockHeldError } from '../runtime.ts';
+import { findTool } from './container-command.ts';
+import { readIfThere } from './files.ts';
+
+/** A lock and the file that is locked for it. */
+export interface LockFile {
+  readonly lock: IdentityLock;
+  readonly file: string;
+}
+
+/**
+ * M5: the files are in one directory for all servers of this machine, so that a copied data directory or a second
+ * server collides. They are never deleted: a lock is on the file, and another file of the same name would be another
+ * lock.
+ */
+export function lockFile(lock: IdentityLock): LockFile {
+  const directory = path.join(machineDirectory(), 'locks');
+  fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return { lock, file: path.join(directory, createHash('sha256').update(lock.id).digest('hex').slice(0, 32)) };
+}
+
+/** Where all servers of this user on this machine meet, until the machine is started anew. */
+export function machineDirectory(): string {
+  if (process.getuid?.() === 0 && process.platform === 'linux') return '/run/berth';
+  const runtimeDirectory = process.env.XDG_RUNTIME_DIR;
+  if (runtimeDirectory && fs.existsSync(runtimeDirectory)) return path.join(runtimeDirectory, 'berth');
+  const directory = path.join('/tmp', `berth-${process.getuid?.() ?? 0}`);
+  fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // Whoever else made it could take locks away from us.
+  const stat = fs.lstatSync(directory);
+  if (!stat.isDirectory() || stat.uid !== process.getuid?.() || (stat.mode & 0o022) !== 0) {
+    throw new Error(`${directory} is not a directory that only this user can write to`);
+  }
+  return directory;
+}
+
+/**
+ * The beginning of a command line: locks the file for the program that follows and for all it starts, or ends with
+ * `exitCode` when it is locked.
+ */
+export function lockCommand(file: string, exitCode: number): string[] {
+  if (findTool('flock') !== undefined) return ['flock', '-nFE', String(exitCode), file];
+  const script =
+    'use Fcntl qw(:flock F_SETFD); my ($file, $code) = splice @ARGV, 0, 2; open(my $lock, "+>>", $file) or exit 98; ' +
+    'flock($lock, LOCK_EX | LOCK_NB) or exit $code; fcntl($lock, F_SETFD, 0); exec { $ARGV[0] } @ARGV; exit 97';
+  return ['perl', '-e', script, '--', file, String(exitCode)];
+}
+
+/** What the file of a lock says while a pod holds it; the sandbox writes it there. */
+export function holderText(holder: { readonly pod: string; readonly uid: string; readonly directory: string }): string {
+  return JSON.stringify(holder);
+}
+
+export function lockHeld({ lock, file }: LockFile): LockHeldError {
+  let holder = 'another process';
+  try {
+    const { pod, uid, directory } = JSON.parse((readIfThere(file) ?? '').split('\n')[0] ?? '') as Record<
+      string,
+      string
+    >;
+    holder = `pod ${pod} (uid ${uid}) of the server with its data in ${directory}`;
+  } catch {
+    // it has not written it down yet
+  }
+  return new LockHeldError(lock, holder);
+}

@@ -1,0 +1,30 @@
+import type { ContainerConfig, Limitation, PodConfig } from '../runtime.ts';
+import type { Isolation } from './isolation.ts';
+import type { PodFiles, RunFiles } from './pod-files.ts';
+import type { ProcessIdentity } from './process-identity.ts';
+
+/** What differs between the levels of isolation. */
+export interface Level {
+  readonly isolation: Isolation;
+  readonly limitations: readonly Limitation[];
+  /** Throws StartError when the pod asks for what the level does not give. */
+  checkPod(pod: PodConfig): void;
+  /** The command line that becomes the sandbox. */
+  sandboxCommand(files: PodFiles, pod: PodConfig): readonly string[];
+  /**
+   * Writes what a run is started with: its arguments, and what its root is made of. Throws StartError when the container
+   * asks for what the level does not give.
+   */
+  prepareRun(pod: PodFiles, podUid: string, run: RunFiles, container: ContainerConfig): void;
+  /** The command line that runs `command` beside the program of a container; `first` is its first process. */
+  enter(
+    podUid: string,
+    container: ContainerConfig,
+    first: ProcessIdentity,
+    command: readonly string[],
+  ): readonly string[];
+  /** M2: begins to kill all processes of the pod; `first` is its first one. */
+  kill(podUid: string, first: ProcessIdentity): void;
+  /** M2: resolves when none is left. The sandbox has ended: whatever is left is killed. */
+  gone(podUid: string, first: ProcessIdentity | undefined): Promise<void>;
+}

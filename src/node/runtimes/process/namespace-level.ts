@@ -1,0 +1,143 @@
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { type ContainerConfig, type Limitation, type PodConfig, StartError } from '../runtime.ts';
+import { containerArguments, execArguments, tool } from './container-command.ts';
+import { containerRoot, makeDeviceDirectory } from './container-root.ts';
+import { type Isolation, namespacesOf } from './isolation.ts';
+import type { Level } from './level.ts';
+import type { PodFiles, RunFiles } from './pod-files.ts';
+import { isRunning, type ProcessIdentity, signalProcess } from './process-identity.ts';
+import { setprivArguments } from './security.ts';
+import { notAtThisLevel } from './start-errors.ts';
+
+/** How often to look whether the kernel has done with a pod whose shims were all killed at once. */
+const DYING_CHECK_MS = 2;
+
+export interface NamespaceLevelOptions {
+  readonly isolation: Exclude<Isolation, 'processes'>;
+  readonly scripts: string;
+  /** Made when missing: every container's /dev. */
+  readonly deviceDirectory: string;
+  readonly hidden: readonly string[];
+}
+
+/**
+ * Pods in namespaces of their own: as root with everything, or as another user in a user namespace, with the machine's
+ * network.
+ */
+export class NamespaceLevel implements Level {
+  readonly isolation: Exclude<Isolation, 'processes'>;
+  readonly limitations: readonly Limitation[];
+  readonly #options: NamespaceLevelOptions;
+
+  constructor(options: NamespaceLevelOptions) {
+    this.isolation = options.isolation;
+    this.limitations = options.isolation === 'user' ? USER_LIMITATIONS : [];
+    this.#options = options;
+    makeDeviceDirectory(options.deviceDirectory);
+  }
+
+  checkPod(pod: PodConfig): void {
+    if (this.isolation === 'user' && Object.keys(pod.sysctls).length > 0)
+      throw notAtThisLevel('user', 'setting sysctls');
+  }
+
+  sandboxCommand(files: PodFiles, pod: PodConfig): readonly string[] {
+    const { scripts } = this.#options;
+    const ownNetwork = this.isolation === 'namespaces' && !pod.hostNetwork;
+    const shell = ['sh', path.join(scripts, 'sandbox.sh'), files.directory, scripts, ownNetwork ? 'bridge' : 'host'];
+    return ['unshare', ...namespacesOf(this.isolation, ownNetwork), '--', ...shell];
+  }
+
+  prepareRun(pod: PodFiles, _podUid: string, run: RunFiles, container: ContainerConfig): void {
+    const { securityContext } = container;
+    const args = containerArguments(container, this.#rights(container));
+    const fstab = containerRoot({
+      podDirectory: pod.directory,
+      runDirectory: run.directory,
+      deviceDirectory: this.#options.deviceDirectory,
+      mounts: container.mounts,
+      readOnly: securityContext.readOnlyRootFilesystem === true,
+      privileged: securityContext.privileged === true,
+      hidden: this.#options.hidden,
+      userNamespace: this.isolation === 'user',
+    });
+    fs.writeFileSync(run.fstab, fstab, { mode: 0o600 });
+    fs.writeFileSync(run.arguments, args, { mode: 0o600 });
+  }
+
+  enter(
+    _podUid: string,
+    container: ContainerConfig,
+    first: ProcessIdentity,
+    command: readonly string[],
+  ): readonly string[] {
+    const namespaces =
+      this.isolation === 'user'
+        ? ['--user', '--preserve-credentials', '--mount', '--uts', '--ipc', '--pid']
+        : ['--mount', '--uts', '--ipc', '--net', '--pid'];
+    return [
+      ...['setpriv', '--pdeathsig=KILL'], // ends with the agent
+      ...['nsenter', '--target', String(first.pid), ...namespaces, '--'],
+      ...[tool('setsid'), tool('setpriv'), '--pdeathsig=KILL'], // ends with nsenter
+      ...this.#rights(container).slice(1),
+      ...execArguments(container, command),
+    ];
+  }
+
+  kill(_podUid: string, first: ProcessIdentity): void {
+    signalProcess(first, 'SIGKILL');
+  }
+
+  /**
+   * The first process is gone when the kernel has ended all others of its namespaces. Usually what waits for it is the
+   * last to close the sandbox's pipe; when both were killed at once, the kernel may still be at it.
+   */
+  async gone(_podUid: string, first: ProcessIdentity | undefined): Promise<void> {
+    while (first !== undefined && isRunning(first)) {
+      await new Promise<void>((resolve) => setTimeout(resolve, DYING_CHECK_MS));
+    }
+  }
+
+  /** What a program is started through, to have the rights it asks for and no others. */
+  #rights(container: ContainerConfig): string[] {
+    const security = container.securityContext;
+    if (this.isolation === 'namespaces') return [tool('setpriv'), ...setprivArguments(security)];
+    if (security.privileged === true) throw notAtThisLevel('user', 'a privileged container');
+    if ((security.capabilities?.add ?? []).length > 0) throw notAtThisLevel('user', 'adding capabilities');
+    if ((security.supplementalGroups ?? []).length > 0) throw notAtThisLevel('user', 'setting supplemental groups');
+    if (security.runAsNonRoot === true && (security.runAsUser ?? 0) === 0) {
+      throw new StartError(
+        'CreateContainerConfigError',
+        'container has runAsNonRoot and would run as root: set runAsUser',
+      );
+    }
+    // One user of the machine is all there is; under which number a program sees it can be chosen.
+    const { runAsUser = 0, runAsGroup = runAsUser } = security;
+    const mapped = ['--user', `--map-user=${runAsUser}`, `--map-group=${runAsGroup}`, '--'];
+    const plain = setprivArguments(security, false);
+    return [tool('setpriv'), ...plain, ...(runAsUser === 0 && runAsGroup === 0 ? [] : [tool('unshare'), ...mapped])];
+  }
+}
+
+const USER_LIMITATIONS: readonly Limitation[] = [
+  {
+    reason: 'NoNetworkNamespace',
+    message:
+      'pods share the network of this machine, as it takes root to give them their own: each has an address in 127.0.0.0/8 ' +
+      'that its programs have to listen on ($(POD_IP) from status.podIP), and ports on 0.0.0.0 collide',
+  },
+  {
+    reason: 'NoResolver',
+    message: 'names of the cluster are served at $BERTH_DNS_SERVER only: without root, resolv.conf cannot point there',
+  },
+  {
+    reason: 'NoResourceLimits',
+    message: 'limits of CPU and memory are not enforced: control groups take root',
+  },
+  {
+    reason: 'OneUser',
+    message: "all containers run with the rights of the user that runs Berth, whatever runAsUser's number they see",
+  },
+];

@@ -1,0 +1,153 @@
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { type ContainerConfig, type Limitation, type Mount, type PodConfig, StartError } from '../runtime.ts';
+import { containerArguments, execArguments, findTool } from './container-command.ts';
+import { namesIn } from './files.ts';
+import type { Level } from './level.ts';
+import { translatePaths } from './path-translation.ts';
+import type { PodFiles, RunFiles } from './pod-files.ts';
+import type { ProcessIdentity } from './process-identity.ts';
+import { setprivArguments } from './security.ts';
+import { notAtThisLevel } from './start-errors.ts';
+
+/** In the environment of every process of a pod: how those that are left are found. */
+const MARK = 'BERTH_POD_UID';
+
+const DYING_CHECK_MS = 2;
+
+/** Pods as plain processes of this machine: nothing of it is hidden from them or changed for them. */
+export class ProcessLevel implements Level {
+  readonly isolation = 'processes';
+  readonly limitations = LIMITATIONS;
+  readonly #scripts: string;
+
+  constructor(scripts: string) {
+    this.#scripts = scripts;
+  }
+
+  checkPod(pod: PodConfig): void {
+    if (Object.keys(pod.sysctls).length > 0) throw notAtThisLevel('processes', 'setting sysctls');
+  }
+
+  sandboxCommand(files: PodFiles, pod: PodConfig): readonly string[] {
+    const shell = ['sh', path.join(this.#scripts, 'sandbox.sh'), files.directory, this.#scripts, 'none'];
+    return ['env', `${MARK}=${pod.uid}`, ...shell];
+  }
+
+  prepareRun(_pod: PodFiles, podUid: string, run: RunFiles, container: ContainerConfig): void {
+    const translated = translate(marked(podUid, container));
+    fs.writeFileSync(run.arguments, containerArguments(translated, this.#rights(container)), { mode: 0o600 });
+  }
+
+  enter(
+    podUid: string,
+    container: ContainerConfig,
+    _first: ProcessIdentity,
+    command: readonly string[],
+  ): readonly string[] {
+    const { command: program, ...translated } = translate(marked(podUid, { ...container, command }));
+    return [...this.#rights(container), ...execArguments({ ...translated, command: [] }, program)];
+  }
+
+  kill(podUid: string): void {
+    for (const pid of markedProcesses(podUid)) kill(pid);
+  }
+
+  async gone(podUid: string): Promise<void> {
+    for (;;) {
+      const left = markedProcesses(podUid);
+      if (left.length === 0) return;
+      for (const pid of left) kill(pid);
+      await new Promise<void>((resolve) => setTimeout(resolve, DYING_CHECK_MS));
+    }
+  }
+
+  #rights({ securityContext: security }: ContainerConfig): string[] {
+    if (security.privileged === true) throw notAtThisLevel('processes', 'a privileged container');
+    if (security.readOnlyRootFilesystem === true) throw notAtThisLevel('processes', 'a read-only root file system');
+    const setpriv = findTool('setpriv');
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot && setpriv !== undefined) return [setpriv, ...setprivArguments(security)];
+    if ((security.capabilities?.add ?? []).length > 0) throw notAtThisLevel('processes', 'adding capabilities');
+    if ((security.supplementalGroups ?? []).length > 0)
+      throw notAtThisLevel('processes', 'setting supplemental groups');
+    if (security.runAsUser !== undefined && security.runAsUser !== process.getuid?.()) {
+      throw notAtThisLevel('processes', `running as user ${security.runAsUser}`);
+    }
+    if (security.runAsGroup !== undefined && security.runAsGroup !== process.getgid?.()) {
+      throw notAtThisLevel('processes', `running as group ${security.runAsGroup}`);
+    }
+    if (security.runAsNonRoot === true && isRoot) {
+      throw new StartError('CreateContainerConfigError', 'container has runAsNonRoot and would run as root');
+    }
+    if (security.allowPrivilegeEscalation !== false) return [];
+    if (setpriv === undefined) throw notAtThisLevel('processes', 'allowPrivilegeEscalation: false');
+    return [setpriv, '--no-new-privs'];
+  }
+}
+
+function marked(podUid: string, container: ContainerConfig): ContainerConfig {
+  return { ...container, env: { HOME: process.env.HOME ?? '/', ...container.env, [MARK]: podUid } };
+}
+
+/** Nothing is mounted: paths of volumes are replaced by where the volumes are. */
+function translate(container: ContainerConfig): ContainerConfig {
+  const replace = (text: string): string => translatePaths(text, container.mounts);
+  return {
+    ...container,
+    command: container.command.map(replace),
+    args: container.args.map(replace),
+    env: Object.fromEntries(Object.entries(container.env).map(([name, value]) => [name, replace(value)])),
+    ...(container.workingDir === undefined ? {} : { workingDir: replace(container.workingDir) }),
+    mounts: container.mounts.map((mount): Mount => ({ ...mount, mountPath: mount.hostPath })),
+  };
+}
+
+/** Every living process that has the pod's mark. */
+function markedProcesses(podUid: string): number[] {
+  const mark = `${MARK}=${podUid}\0`;
+  return namesIn('/proc')
+    .filter((name) => /^\d+$/.test(name) && isMarked(name, mark))
+    .map(Number);
+}
+
+function isMarked(pid: string, mark: string): boolean {
+  try {
+    return `\0${fs.readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0${mark}`);
+  } catch {
+    return false; // another user's, or gone
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+const LIMITATIONS: readonly Limitation[] = [
+  {
+    reason: 'NoNamespaces',
+    message:
+      'pods are plain processes of this machine: they see its files, processes and network. Each has an address in ' +
+      '127.0.0.0/8 where the system has it, which its programs have to listen on ($(POD_IP) from status.podIP)',
+  },
+  {
+    reason: 'NoMounts',
+    message:
+      'nothing is mounted: where a command, an argument, a variable or the working directory names the mountPath of a ' +
+      "volume, the volume's own directory is put in its place; files that name it are left as they are, and read-only " +
+      'volumes can be written to',
+  },
+  {
+    reason: 'NoResolver',
+    message: 'names of the cluster are served at $BERTH_DNS_SERVER only',
+  },
+  {
+    reason: 'NoResourceLimits',
+    message: 'limits of CPU and memory are not enforced',
+  },
+];
