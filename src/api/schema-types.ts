@@ -56,6 +56,8 @@ export type SchemaType = ScalarType | ListType | MapType | ObjectType;
 
 export interface FieldType {
   readonly name: string;
+  /** How a set of owned fields names it: `f:spec`. */
+  readonly element: string;
   readonly type: SchemaType;
   readonly required: boolean;
   /** How a strategic merge patch treats the value, when it is an object. */
@@ -94,6 +96,7 @@ export function objectType(name: string): ObjectType {
     const at = `${name}.${field}`;
     type.fields.set(field, {
       name: field,
+      element: `f:${field}`,
       type: parseType(notation.endsWith('!') ? notation.slice(0, -1) : notation, at),
       required: notation.endsWith('!'),
       patch: replacedFields.has(at) ? 'replace' : retainKeysFields.has(at) ? 'retainKeys' : 'merge',

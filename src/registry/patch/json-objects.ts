@@ -1,11 +1,6 @@
 import { apiError } from '../../api/errors.ts';
 
-/** A JSON object whose values are not known. */
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+import type { JsonObject } from '../values.ts';
 
 /** The value an object has itself under `key`, never one it inherits (`constructor` is a fine key in JSON). */
 export function own(object: JsonObject, key: string): unknown {
@@ -38,17 +33,4 @@ export function checkDepth(document: unknown): void {
     }
     level = next;
   }
-}
-
-/** Whether two JSON documents are equal: same keys in any order, same values. */
-export function jsonEqual(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length && a.every((item, index) => jsonEqual(item, b[index]));
-  }
-  if (!isJsonObject(a) || !isJsonObject(b)) return false;
-  const keys = Object.keys(a);
-  return (
-    keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && jsonEqual(a[key], b[key]))
-  );
 }

@@ -1,5 +1,6 @@
 import { apiError } from '../../api/errors.ts';
-import { isJsonObject, jsonEqual, setOwn } from './json-objects.ts';
+import { isJsonObject, sameValue } from '../values.ts';
+import { setOwn } from './json-objects.ts';
 
 /** As many operations as one patch may have. */
 const MAX_OPERATIONS = 10_000;
@@ -117,7 +118,7 @@ class PatchedDocument {
         return;
       }
       case 'test':
-        if (!jsonEqual(this.#find(step.path), step.value ?? null)) {
+        if (!sameValue(this.#find(step.path), step.value ?? null)) {
           throw unfit(`testing value ${step.pointer} failed`);
         }
         return;

@@ -1,4 +1,5 @@
-import { isJsonObject, type JsonObject, jsonEqual, own, setOwn } from './json-objects.ts';
+import { isJsonObject, type JsonObject, sameValue } from '../values.ts';
+import { own, setOwn } from './json-objects.ts';
 
 /**
  * JSON merge patch (RFC 7386): objects merge, `null` removes, everything else replaces. The result shares with
@@ -27,7 +28,7 @@ export function createMergePatch(from: unknown, to: unknown): unknown {
     if (isJsonObject(before) && isJsonObject(after)) {
       const inner = createMergePatch(before, after) as JsonObject;
       if (Object.keys(inner).length > 0) setOwn(patch, key, inner);
-    } else if (!jsonEqual(before, after)) setOwn(patch, key, after);
+    } else if (!sameValue(before, after)) setOwn(patch, key, after);
   }
   return patch;
 }

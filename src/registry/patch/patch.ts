@@ -1,6 +1,7 @@
 import { apiError } from '../../api/errors.ts';
 import type { ObjectType } from '../../api/schema-types.ts';
-import { checkDepth, isJsonObject } from './json-objects.ts';
+import { isJsonObject } from '../values.ts';
+import { checkDepth } from './json-objects.ts';
 import { jsonPatch } from './json-patch.ts';
 import { mergePatch } from './merge-patch.ts';
 import { strategicPatch } from './strategic-patch.ts';

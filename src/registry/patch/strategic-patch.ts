@@ -1,6 +1,7 @@
 import { apiError } from '../../api/errors.ts';
 import type { FieldType, ListType, ObjectType, SchemaType } from '../../api/schema-types.ts';
-import { isJsonObject, type JsonObject, own, setOwn } from './json-objects.ts';
+import { isJsonObject, type JsonObject } from '../values.ts';
+import { own, setOwn } from './json-objects.ts';
 
 const DELETE_PREFIX = '$deleteFromPrimitiveList/';
 const ORDER_PREFIX = '$setElementOrder/';
