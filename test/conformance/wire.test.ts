@@ -1,0 +1,413 @@
+import { request as httpsRequest } from 'node:https';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ApiError } from '../../src/api/errors.ts';
+import type { Status } from '../../src/api/generated/types.ts';
+import type { HttpAnswer, HttpRequestOptions } from '../../src/client/http-connection.ts';
+import { startTestServer, type TestServer } from '../support/api-server.ts';
+import { readLines } from '../support/lines.ts';
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ limits: { bodyBytes: 100_000, headerBytes: 16 * 1024 } });
+});
+afterAll(() => server.close());
+
+const request = (method: string, path: string, options?: HttpRequestOptions): Promise<HttpAnswer> =>
+  server.admin.request(method, path, options);
+const json = (answer: HttpAnswer) => JSON.parse(answer.body.toString());
+const send = (method: string, path: string, body: object, options: HttpRequestOptions = {}): Promise<HttpAnswer> =>
+  request(method, path, { body: JSON.stringify(body), ...options });
+const configMap = (name: string, more: object = {}): object => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name },
+  ...more,
+});
+
+async function failure(attempt: Promise<unknown>): Promise<Status> {
+  const error = await attempt.then(
+    () => expect.unreachable('the request succeeded'),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof ApiError)) throw error;
+  return error.status;
+}
+
+/** Sends a body in pieces, without its length; gives the code of the answer. */
+function sendUnannounced(body: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sending = httpsRequest(`${server.server.url}${configMaps}`, {
+      method: 'POST',
+      ca: server.pki.authorityCertificate,
+      headers: { authorization: `Bearer ${server.pki.adminToken}`, 'content-type': 'application/json' },
+      agent: false,
+    });
+    sending.on('response', (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    sending.on('error', reject);
+    sending.write(body.slice(0, 1000));
+    sending.end(body.slice(1000));
+  });
+}
+
+describe('who asks', () => {
+  test('nobody sees more than health and version', async () => {
+    const nobody = server.connect({});
+    for (const path of ['/healthz', '/livez', '/readyz', '/version']) {
+      expect((await nobody.request('GET', path)).status).toBe(200);
+    }
+    for (const path of ['/', '/api', '/apis', '/api/v1/pods', '/metrics', '/openapi/v2']) {
+      expect(await failure(nobody.request('GET', path))).toMatchObject({ code: 401, reason: 'Unauthorized' });
+    }
+    nobody.close();
+  });
+
+  test('a wrong token is refused everywhere', async () => {
+    const stranger = server.connect({ token: 'wrong' });
+    expect(await failure(stranger.request('GET', '/healthz'))).toMatchObject({ code: 401 });
+    expect(await failure(stranger.request('GET', configMaps))).toMatchObject({ code: 401 });
+    stranger.close();
+  });
+
+  test('a client certificate of our authority names user and groups', async () => {
+    const { certificate, key } = server.pki.issueClientCertificate({
+      commonName: 'ops',
+      organizations: ['system:masters'],
+    });
+    const ops = server.connect({ cert: certificate, key });
+    expect((await ops.request('GET', configMaps)).status).toBe(200);
+    ops.close();
+  });
+
+  test('a user without rights is told what is missing', async () => {
+    const { certificate, key } = server.pki.issueClientCertificate({ commonName: 'guest' });
+    const guest = server.connect({ cert: certificate, key });
+    const status = await failure(guest.request('GET', configMaps));
+    expect(status).toMatchObject({ code: 403, reason: 'Forbidden' });
+    expect(status.message).toContain(
+      'configmaps is forbidden: User "guest" cannot list resource "configmaps" in API group "" in the namespace "default"',
+    );
+    guest.close();
+  });
+});
+
+describe('an answer', () => {
+  test('is what is stored, byte for byte, whoever reads it', async () => {
+    const created = await send('POST', configMaps, configMap('bytes', { data: { a: '1' } }));
+    expect(created.status).toBe(201);
+    const read = await request('GET', `${configMaps}/bytes`);
+    expect(read.body.equals(created.body)).toBe(true);
+    expect(read.headers['content-type']).toBe('application/json');
+  });
+
+  test('of a list holds items and the version of the whole', async () => {
+    const { kind, apiVersion, metadata, items } = json(await request('GET', configMaps));
+    expect({ kind, apiVersion }).toEqual({ kind: 'ConfigMapList', apiVersion: 'v1' });
+    expect(metadata.resourceVersion).toMatch(/^\d+$/);
+    expect(items.length).toBeGreaterThan(0);
+  });
+
+  test('of a list comes in chunks when asked', async () => {
+    for (const name of ['chunk-1', 'chunk-2', 'chunk-3']) {
+      await send('POST', configMaps, configMap(name, { metadata: { name, labels: { chunk: 'yes' } } }));
+    }
+    const names: string[] = [];
+    let next: string | undefined;
+    do {
+      const page = json(
+        await request('GET', configMaps, { query: { labelSelector: 'chunk=yes', limit: 2, continue: next } }),
+      );
+      expect(page.items.length).toBeLessThanOrEqual(2);
+      names.push(...page.items.map((item: { metadata: { name: string } }) => item.metadata.name));
+      next = page.metadata.continue;
+    } while (next);
+    expect(names).toEqual(['chunk-1', 'chunk-2', 'chunk-3']);
+  });
+
+  test('can be YAML', async () => {
+    const answer = await request('GET', `${configMaps}/bytes`, { headers: { accept: 'application/yaml' } });
+    expect(answer.headers['content-type']).toBe('application/yaml');
+    expect(answer.body.toString()).toContain('kind: ConfigMap\n');
+  });
+
+  test('can be a table, of one or of many', async () => {
+    for (const path of [`${configMaps}/bytes`, configMaps]) {
+      const answer = await request('GET', path, { headers: { accept: `${TABLE},application/json` } });
+      expect(answer.headers['content-type']).toBe('application/json;as=Table;g=meta.k8s.io;v=v1');
+      const table = json(answer);
+      expect(table.kind).toBe('Table');
+      expect(table.columnDefinitions.map((column: { name: string }) => column.name)).toEqual(['Name', 'Data', 'Age']);
+      const row = table.rows.find((each: { cells: string[] }) => each.cells[0] === 'bytes');
+      expect(row.cells[1]).toBe(1);
+      expect(row.object).toMatchObject({ kind: 'PartialObjectMetadata', metadata: { name: 'bytes' } });
+      expect(row.object.data).toBeUndefined();
+    }
+  });
+
+  test('of a table brings the objects along when asked', async () => {
+    const table = json(
+      await request('GET', `${configMaps}/bytes`, { headers: { accept: TABLE }, query: { includeObject: 'Object' } }),
+    );
+    expect(table.rows[0].object.data).toEqual({ a: '1' });
+    const bare = json(
+      await request('GET', `${configMaps}/bytes`, { headers: { accept: TABLE }, query: { includeObject: 'None' } }),
+    );
+    expect(bare.rows[0].object).toBeNull();
+  });
+
+  test('can be metadata only', async () => {
+    const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+    const list = json(await request('GET', configMaps, { headers: { accept } }));
+    expect(list).toMatchObject({ kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1' });
+    expect(Object.keys(list.items[0])).toEqual(['kind', 'apiVersion', 'metadata']);
+  });
+
+  test('is JSON for a client that likes protobuf better, and 406 for one that takes nothing we have', async () => {
+    const both = await request('GET', configMaps, {
+      headers: { accept: 'application/vnd.kubernetes.protobuf, application/json' },
+    });
+    expect(both.headers['content-type']).toBe('application/json');
+    const status = await failure(request('GET', configMaps, { headers: { accept: 'text/html' } }));
+    expect(status).toMatchObject({ code: 406, reason: 'NotAcceptable' });
+  });
+});
+
+describe('V5 what cannot be read is refused', () => {
+  test.each([
+    ['broken JSON', '{"kind":', 400, 'BadRequest'],
+    ['nothing', '', 400, 'BadRequest'],
+    ['a list', '[]', 400, 'BadRequest'],
+    ['a word', '"x"', 400, 'BadRequest'],
+    ['another kind', JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'x' } }), 400, 'BadRequest'],
+    ['a wrong type', JSON.stringify(configMap('x', { data: { a: 1 } })), 400, 'BadRequest'],
+    ['deep nesting', `{"data":${'['.repeat(40_000)}${']'.repeat(40_000)}}`, 400, 'BadRequest'],
+    ['no name', JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: {} }), 422, 'Invalid'],
+  ])('%s', async (_what, body, code, reason) => {
+    expect(await failure(request('POST', configMaps, { body }))).toMatchObject({ code, reason, status: 'Failure' });
+  });
+
+  test('a body over the limit, announced or not', async () => {
+    const body = JSON.stringify(configMap('big', { data: { a: 'x'.repeat(120_000) } }));
+    expect(await failure(request('POST', configMaps, { body }))).toMatchObject({
+      code: 413,
+      reason: 'RequestEntityTooLarge',
+    });
+    expect(await sendUnannounced(body)).toBe(413);
+    expect(await failure(request('GET', `${configMaps}/big`))).toMatchObject({ code: 404 });
+  });
+
+  test('a media type that is not known', async () => {
+    expect(await failure(request('POST', configMaps, { body: '<a/>', contentType: 'text/xml' }))).toMatchObject({
+      code: 415,
+      reason: 'UnsupportedMediaType',
+    });
+    expect(await failure(send('PATCH', `${configMaps}/bytes`, {}, { contentType: 'application/json' }))).toMatchObject({
+      code: 415,
+    });
+  });
+
+  test('headers over the limit', async () => {
+    const answer = request('GET', configMaps, { headers: { 'x-large': 'x'.repeat(20_000) } });
+    expect(await failure(answer)).toMatchObject({ code: 431 });
+  });
+
+  test.each([
+    ['dryRun=Some', 422],
+    ['fieldValidation=Maybe', 422],
+    ['fieldValidation=strict', 422],
+  ])('an option: %s', async (query, code) => {
+    expect(await failure(send('POST', `${configMaps}?${query}`, configMap('option')))).toMatchObject({ code });
+  });
+
+  test.each([
+    'limit=ten',
+    'timeoutSeconds=x&watch=1',
+    'resourceVersion=abc',
+    'labelSelector=a==b==c',
+    'includeObject=All',
+  ])('an option of reading: %s', async (query) => {
+    const status = await failure(request('GET', `${configMaps}?${query}`, { headers: { accept: TABLE } }));
+    expect(status.code).toBe(400);
+  });
+
+  test('what is no resource, no method, no path', async () => {
+    expect(await failure(request('GET', '/api/v1/unicorns'))).toMatchObject({ code: 404, reason: 'NotFound' });
+    expect(await failure(request('GET', '/apis/apps/v2/statefulsets'))).toMatchObject({ code: 404 });
+    expect(await failure(request('GET', '/nothing'))).toMatchObject({ code: 404 });
+    expect(await failure(request('GET', `${configMaps}/bytes/unknown`))).toMatchObject({ code: 404 });
+    expect(await failure(request('GET', '/api/v1/%zz'))).toMatchObject({ code: 400 });
+    expect(await failure(send('PUT', configMaps, {}))).toMatchObject({ code: 405, reason: 'MethodNotAllowed' });
+    expect(await failure(send('POST', `${configMaps}/bytes`, {}))).toMatchObject({ code: 405 });
+  });
+});
+
+describe('V4 fields that are not known or given twice', () => {
+  const body = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"v4"},"dta":{},"data":{"a":"1","a":"2"}}';
+
+  test('are warned of', async () => {
+    const answer = await request('POST', configMaps, { body, query: { dryRun: 'All', fieldValidation: 'Warn' } });
+    expect(answer.headers.warning).toContain('299 - "unknown field \\"dta\\""');
+    expect(answer.headers.warning).toContain('duplicate field \\"data.a\\"');
+    expect(json(answer).data).toEqual({ a: '2' });
+  });
+
+  test('are ignored', async () => {
+    const answer = await request('POST', configMaps, { body, query: { dryRun: 'All', fieldValidation: 'Ignore' } });
+    expect(answer.headers.warning).toBeUndefined();
+  });
+
+  test('are refused', async () => {
+    const strict = (text: string) =>
+      failure(request('POST', configMaps, { body: text, query: { dryRun: 'All', fieldValidation: 'Strict' } }));
+    expect((await strict(body)).message).toContain('strict decoding error: ');
+    expect(await strict(body.replace(',"a":"2"', ''))).toMatchObject({ code: 400 });
+    expect(await strict(body.replace('"dta":{},', ''))).toMatchObject({ code: 400 });
+  });
+});
+
+describe('deleting', () => {
+  test('answers with success, and takes options from body or query', async () => {
+    await send('POST', configMaps, configMap('del'));
+    const wrong = send('DELETE', `${configMaps}/del`, { preconditions: { uid: 'other' } });
+    expect(await failure(wrong)).toMatchObject({ code: 409, reason: 'Conflict' });
+    await request('DELETE', `${configMaps}/del`, { query: { dryRun: 'All' } });
+    const answer = json(await request('DELETE', `${configMaps}/del`));
+    expect(answer).toMatchObject({ kind: 'Status', status: 'Success', details: { name: 'del' } });
+    expect(await failure(request('DELETE', `${configMaps}/del`))).toMatchObject({ code: 404 });
+  });
+
+  test('a collection by its labels', async () => {
+    for (const name of ['dc-1', 'dc-2'])
+      await send('POST', configMaps, configMap(name, { metadata: { name, labels: { dc: 'yes' } } }));
+    const deleted = json(await request('DELETE', configMaps, { query: { labelSelector: 'dc=yes' } }));
+    expect(deleted).toMatchObject({ kind: 'ConfigMapList' });
+    expect(deleted.items).toHaveLength(2);
+    expect(await failure(request('GET', `${configMaps}/dc-1`))).toMatchObject({ code: 404 });
+  });
+
+  test.each(['propagationPolicy=Sometimes', 'gracePeriodSeconds=-1'])('refuses %s', async (query) => {
+    const { code } = await failure(request('DELETE', `${configMaps}/bytes?${query}`));
+    expect([400, 422]).toContain(code);
+  });
+});
+
+describe('discovery', () => {
+  test('tells every resource with its verbs', async () => {
+    const { resources, groupVersion } = json(await request('GET', '/apis/apps/v1'));
+    expect(groupVersion).toBe('apps/v1');
+    expect(resources).toContainEqual(
+      expect.objectContaining({
+        name: 'statefulsets',
+        singularName: 'statefulset',
+        kind: 'StatefulSet',
+        namespaced: true,
+        shortNames: ['sts'],
+        categories: ['all'],
+      }),
+    );
+    expect(resources).toContainEqual(
+      expect.objectContaining({ name: 'statefulsets/scale', kind: 'Scale', group: 'autoscaling', version: 'v1' }),
+    );
+    expect(resources).toContainEqual(expect.objectContaining({ name: 'statefulsets/status', kind: 'StatefulSet' }));
+  });
+
+  test('tells groups and versions', async () => {
+    expect(json(await request('GET', '/api'))).toMatchObject({ kind: 'APIVersions', versions: ['v1'] });
+    const { groups } = json(await request('GET', '/apis'));
+    expect(groups.map((group: { name: string }) => group.name)).toContain('discovery.k8s.io');
+    expect(json(await request('GET', '/apis/apps'))).toMatchObject({
+      kind: 'APIGroup',
+      preferredVersion: { groupVersion: 'apps/v1' },
+    });
+    expect(await failure(request('GET', '/apis/none'))).toMatchObject({ code: 404 });
+  });
+
+  test('in one document, and not again to a client that has it', async () => {
+    const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
+    const answer = await request('GET', '/apis', { headers: { accept } });
+    expect(answer.headers['content-type']).toBe('application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList');
+    const apps = json(answer).items.find((item: { metadata: { name: string } }) => item.metadata.name === 'apps');
+    expect(apps.versions[0].resources).toContainEqual(
+      expect.objectContaining({ resource: 'statefulsets', scope: 'Namespaced', singularResource: 'statefulset' }),
+    );
+    const again = await request('GET', '/apis', { headers: { accept, 'if-none-match': String(answer.headers.etag) } });
+    expect(again.status).toBe(304);
+    expect(again.body).toHaveLength(0);
+  });
+
+  test('metrics count what was answered', async () => {
+    const text = (await request('GET', '/metrics')).body.toString();
+    expect(text).toMatch(/apiserver_request_total\{verb="GET",resource="configmaps",code="200"\} \d+/);
+  });
+});
+
+describe('a watch', () => {
+  const watch = async (query: HttpRequestOptions['query'], accept = 'application/json') =>
+    readLines(await server.admin.stream('GET', configMaps, { query: { watch: 1, ...query }, headers: { accept } }));
+  const version = async (): Promise<string> => json(await request('GET', configMaps)).metadata.resourceVersion;
+
+  test('from a version shows every change after it, in order', async () => {
+    const events = await watch({ resourceVersion: await version(), fieldSelector: 'metadata.name=seen' });
+    await send('POST', configMaps, configMap('seen'));
+    await send('PATCH', `${configMaps}/seen`, { data: { a: '1' } }, { contentType: 'application/merge-patch+json' });
+    await request('DELETE', `${configMaps}/seen`);
+    const [added, modified, deleted] = [await events.next(), await events.next(), await events.next()];
+    expect([added.type, modified.type, deleted.type]).toEqual(['ADDED', 'MODIFIED', 'DELETED']);
+    expect(modified.object.data).toEqual({ a: '1' });
+    const versions = [added, modified, deleted].map((event) => Number(event.object.metadata.resourceVersion));
+    expect(versions).toEqual([...versions].sort((a, b) => a - b));
+    expect(new Set(versions).size).toBe(3);
+    events.close();
+  });
+
+  test('begins with what there is, and says where that ends', async () => {
+    const events = await watch({
+      sendInitialEvents: true,
+      resourceVersionMatch: 'NotOlderThan',
+      allowWatchBookmarks: true,
+      fieldSelector: 'metadata.name=bytes',
+    });
+    expect(await events.next()).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'bytes' } } });
+    const bookmark = await events.next();
+    expect(bookmark).toMatchObject({
+      type: 'BOOKMARK',
+      object: { kind: 'ConfigMap', metadata: { annotations: { 'k8s.io/initial-events-end': 'true' } } },
+    });
+    events.close();
+  });
+
+  test('ends when it was to end', async () => {
+    const startedMs = Date.now();
+    const events = await watch({ resourceVersion: await version(), timeoutSeconds: 1 });
+    await events.ended;
+    expect(Date.now() - startedMs).toBeGreaterThanOrEqual(900);
+  });
+
+  test('of tables has its columns in its rows', async () => {
+    const events = await watch({ fieldSelector: 'metadata.name=bytes' }, TABLE);
+    const { object } = await events.next();
+    expect(object.kind).toBe('Table');
+    expect(object.rows[0].cells[0]).toBe('bytes');
+    events.close();
+  });
+
+  test('from a version that is gone is told so', async () => {
+    const old = await version();
+    await send('POST', configMaps, configMap('compact'));
+    await server.store.compact(server.store.revision);
+    const events = await watch({ resourceVersion: String(Number(old) - 1) });
+    expect(await events.next()).toMatchObject({ type: 'ERROR', object: { code: 410, reason: 'Expired' } });
+    await events.ended;
+    expect(
+      await failure(request('GET', configMaps, { query: { resourceVersion: 1, resourceVersionMatch: 'Exact' } })),
+    ).toMatchObject({
+      code: 410,
+      reason: 'Expired',
+    });
+  });
+});
