@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import type { Node, NodeAddress, Pod } from '../api/generated/types.ts';
 import { Nodes, Pods, Services } from '../api/kinds.ts';
+import type { KubernetesObject } from '../api/meta.ts';
 import type { Client } from '../client/client.ts';
 import { ApiEventRecorder } from '../client/event-recorder.ts';
 import { InformerSet } from '../client/informer.ts';
@@ -12,7 +13,7 @@ import { type Random, systemRandom } from '../platform/random.ts';
 import { admitPod } from './admission.ts';
 import { apiReferences } from './config/api-references.ts';
 import { followReferences } from './config/follow-references.ts';
-import { hostDns, NodeResources } from './config/node-resources.ts';
+import { hostDns, type NodeDns, NodeResources } from './config/node-resources.ts';
 import { NodeRegistration } from './node-registration.ts';
 import { type BackOffPolicy, defaultBackOff } from './pod/observed.ts';
 import { PodEvents } from './pod/pod-events.ts';
@@ -40,6 +41,8 @@ export interface NodeAgentOptions {
      * it the network of the pods, and before any pod is touched.
      */
     readonly nameservers: readonly string[] | (() => Promise<readonly string[]>);
+    /** The machine's own resolvers; read from its configuration when absent. */
+    readonly host?: NodeDns['host'];
   };
   readonly clock?: Clock;
   readonly random?: Random;
@@ -107,6 +110,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const pods = informers.get(Pods, { fieldSelector: `spec.nodeName=${name}` });
   const nodes = informers.get(Nodes);
   const services = informers.get(Services);
+  const servicesByNamespace = services.index(namespaceOf);
   const [registered] = await Promise.all([registration.start(), pods.synced, nodes.synced, services.synced]);
   const node = (): Node => nodes.get({ name }) ?? registered;
 
@@ -119,10 +123,10 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     node,
   });
   const resources = new NodeResources({
-    dns: { zone: options.dns.zone ?? 'cluster.local', nameservers, host: await hostDns() },
+    dns: { zone: options.dns.zone ?? 'cluster.local', nameservers, host: options.dns.host ?? (await hostDns()) },
     volumes,
     references,
-    services: () => services.list(),
+    services: (namespace) => servicesByNamespace.get(namespace),
     hostIPs,
     allocatable: () => node().status?.allocatable ?? {},
   });
@@ -173,4 +177,8 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       registration.leave().catch((error) => logger.warn('cannot say that the node leaves', { error: String(error) })),
     endPod: (uid) => manager.endForShutdown(uid),
   };
+}
+
+function namespaceOf({ metadata }: KubernetesObject): string | undefined {
+  return metadata.namespace;
 }

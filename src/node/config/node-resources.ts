@@ -18,7 +18,8 @@ export interface NodeResourcesOptions {
   readonly dns: NodeDns;
   readonly volumes: PodVolumes;
   readonly references: References;
-  readonly services: () => Iterable<Service>;
+  /** The services of a namespace. */
+  readonly services: (namespace: string) => readonly Service[];
   readonly hostIPs: readonly string[];
   readonly allocatable: () => Readonly<Record<string, string>>;
 }
@@ -40,7 +41,8 @@ export class NodeResources implements PodResources {
     const { volumes, references, services } = this.#options;
     const facts = this.#facts(runtime.ips);
     const { namespace = 'default' } = pod.metadata;
-    const fromServices = serviceEnvironment(services(), namespace, pod.spec.enableServiceLinks ?? true);
+    const links = pod.spec.enableServiceLinks ?? true;
+    const fromServices = serviceEnvironment(services, namespace, links);
     const own = await containerEnvironment(pod, container, fromServices, references, facts);
     const env = { HOSTNAME: podConfig(pod, this.#options.dns, []).hostname, ...own };
     const terminationMessagePath = await volumes.ownFile(pod.metadata.uid, `${container.name}-${attempt}`);
@@ -79,6 +81,8 @@ function kindOf(pod: Pod, { name }: Container): ContainerKind {
   if (init) return init.restartPolicy === 'Always' ? 'sidecar' : 'init';
   return pod.spec.ephemeralContainers?.some((container) => container.name === name) ? 'ephemeral' : 'main';
 }
+
+export const noHostDns: NodeDns['host'] = { nameservers: [], searches: [] };
 
 /** What the machine's own resolver uses. */
 export async function hostDns(): Promise<NodeDns['host']> {
