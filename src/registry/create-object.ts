@@ -7,6 +7,7 @@ import { objectOf, type RegistryCore, UnstoredObject } from './core.ts';
 import { applyDefaults } from './defaulting/defaulting.ts';
 import { readObject, sealObject } from './input.ts';
 import { storeKey } from './keys.ts';
+import { type ManagedFields, withManagers } from './managed-fields.ts';
 import { generatedName, namespaceFor, newMetadata } from './metadata.ts';
 import type { RequestContext, StoredObject } from './requests.ts';
 import { strategyOf } from './strategies/strategies.ts';
@@ -16,13 +17,17 @@ import { assertValidNew } from './validity.ts';
 /** How many generated names are tried before one that is taken becomes an error. */
 const NAME_ATTEMPTS = 8;
 
-/** Stores a new object. Throws `AlreadyExists`, `Invalid`, `BadRequest`, and what admission says. */
+/**
+ * Stores a new object. Throws `AlreadyExists`, `Invalid`, `BadRequest`, and what admission says. `managers` says
+ * whether the object has the owners of its fields right already.
+ */
 export async function createObject(
   core: RegistryCore,
   type: ResourceType,
   namespace: string | undefined,
   body: unknown,
   context: RequestContext,
+  managers: ManagedFields = 'tracked',
 ): Promise<StoredObject> {
   const input = readObject(type, body, context);
   const strategy = strategyOf(type);
@@ -36,7 +41,8 @@ export async function createObject(
     const prepared: AnyObject = strategy.prepareCreate?.(own, core.clock) ?? own;
     assertValidNew(type, prepared);
     const generates = input.metadata.name === undefined || input.metadata.name === '';
-    return await storeNew(core, type, sealObject(prepared), generates, context);
+    const owned = managers === 'said' ? prepared : withManagers(core, type, prepared, undefined, context);
+    return await storeNew(core, type, sealObject(owned), generates, context);
   } finally {
     admitted.release();
   }

@@ -1,6 +1,6 @@
 import { notFound } from '../api/errors.ts';
 import { builtInTypes } from '../api/kinds.ts';
-import type { ObjectKey } from '../api/meta.ts';
+import type { KubernetesObject, ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { type Logger, silentLogger } from '../platform/logger.ts';
@@ -9,7 +9,7 @@ import type { Store } from '../store/store.ts';
 import { parseRange } from './allocation/address-range.ts';
 import { ServiceAddresses } from './allocation/service-addresses.ts';
 import { bootstrap } from './bootstrap.ts';
-import { type RegistryCore, StoredEntry } from './core.ts';
+import { type RegistryCore, StoredEntry, UnstoredObject } from './core.ts';
 import { createObject } from './create-object.ts';
 import { deleteCollection } from './delete-collection.ts';
 import { deleteObject } from './delete-object.ts';
@@ -92,9 +92,13 @@ export function createRegistry(options: RegistryOptions): ClusterRegistry {
     create: (type: ResourceType, namespace: string | undefined, object: unknown, context: RequestContext) =>
       createObject(core, type, namespace, object, context),
     update: (type: ResourceType, key: ObjectKey, object: unknown, context: RequestContext) =>
-      updateObject(core, type, key, object, context),
+      context.subresource === 'scale'
+        ? asObject(updateSubresource(core, type, key, 'scale', object, context))
+        : updateObject(core, type, key, object, context),
     patch: (type: ResourceType, key: ObjectKey, patch: PatchRequest, context: RequestContext) =>
-      patchObject(core, type, key, patch, context),
+      context.subresource === 'scale'
+        ? asObject(patchSubresource(core, type, key, 'scale', patch, context))
+        : patchObject(core, type, key, patch, context),
     delete: (type: ResourceType, key: ObjectKey, request: DeleteRequest, context: RequestContext) =>
       deleteObject(core, type, key, request, context),
     deleteCollection: (type: ResourceType, list: ListRequest, request: DeleteRequest, context: RequestContext) =>
@@ -122,4 +126,9 @@ async function getObject(core: RegistryCore, type: ResourceType, key: ObjectKey)
   const entry = await core.store.get(storeKey(type, key));
   if (entry === undefined) throw notFound(type, key.name);
   return new StoredEntry(entry);
+}
+
+/** What is below an object, as the answer to a request for the object itself with its `subresource`. */
+async function asObject(part: Promise<KubernetesObject>): Promise<StoredObject> {
+  return new UnstoredObject(await part);
 }

@@ -146,3 +146,27 @@ export function specChanged(object: AnyObject, old: AnyObject): boolean {
 }
 
 const NOT_SPEC: ReadonlySet<string> = new Set(['metadata', 'status']);
+
+/** Throws unless a patched object is the one that was asked for: a patch may repeat which that is, not change it. */
+export function assertIdentityKept(type: ResourceType, key: ObjectKey, object: AnyObject, old: AnyObject): void {
+  const { name, namespace } = object.metadata;
+  if (name !== key.name) {
+    throw apiError(
+      'BadRequest',
+      `the name of the object (${name ?? ''}) does not match the name on the URL (${key.name})`,
+    );
+  }
+  if (namespace !== old.metadata.namespace) {
+    throw apiError(
+      'BadRequest',
+      `the namespace of the object (${namespace ?? ''}) does not match the namespace on the request (${key.namespace ?? ''})`,
+    );
+  }
+  if (object.metadata.uid !== old.metadata.uid && object.metadata.uid !== undefined) {
+    throw conflict(
+      type,
+      key.name,
+      `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: ${old.metadata.uid}`,
+    );
+  }
+}

@@ -11,6 +11,7 @@ import { applyDefaults } from './defaulting/defaulting.ts';
 import { isOver } from './deletion.ts';
 import { readObject, sealObject } from './input.ts';
 import { storeKey } from './keys.ts';
+import { type ManagedFields, withManagers } from './managed-fields.ts';
 import { assertCurrent, assertSameObject, changedMetadata, specChanged } from './metadata.ts';
 import type { RequestContext, StoredObject } from './requests.ts';
 import { strategyOf } from './strategies/strategies.ts';
@@ -55,7 +56,8 @@ function assertVersionGiven(type: ResourceType, strategy: Strategy, object: AnyO
 
 /**
  * Writes `object` over the `current` version, as far as the route (`context.subresource`) may write. The caller holds
- * the key. What turns out to be no change is not written.
+ * the key. What turns out to be no change is not written. `managers` says whether the object has the owners of its
+ * fields right already.
  */
 export async function storeChange(
   core: RegistryCore,
@@ -64,6 +66,7 @@ export async function storeChange(
   current: Entry,
   object: AnyObject,
   context: RequestContext,
+  managers: ManagedFields = 'tracked',
 ): Promise<StoredObject> {
   const strategy = strategyOf(type);
   const old = objectOf(current);
@@ -75,7 +78,8 @@ export async function storeChange(
     assertValidChange(type, admitted.object, old, context.subresource);
     if (sameValue(admitted.object, old)) return new StoredEntry(current);
 
-    const sealed = sealObject(admitted.object);
+    const owned = managers === 'said' ? admitted.object : withManagers(core, type, admitted.object, old, context);
+    const sealed = sealObject(owned);
     if (context.dryRun) return new UnstoredObject(sealed);
     if (isOver(sealed)) return await commitDelete(core, path, sealed, current.revision);
     return await commitPut(core, path, sealed, current.revision);

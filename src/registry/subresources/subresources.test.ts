@@ -47,6 +47,14 @@ describe('scale', () => {
     expect((await client.get(StatefulSets, redis)).spec.replicas).toBe(2);
   });
 
+  test('S5 a client may patch it as a subresource of the set', async () => {
+    const { client } = await testRegistry();
+    await client.create(StatefulSets, setNamed('redis'));
+    const patch = { type: 'merge', body: { spec: { replicas: 4 } } } as const;
+    expect(await client.patch(StatefulSets, redis, patch, { subresource: 'scale' })).toMatchObject({ kind: 'Scale' });
+    expect((await client.get(StatefulSets, redis)).spec.replicas).toBe(4);
+  });
+
   test('S5 a scale of another version is a conflict, one below zero invalid', async () => {
     const { client, registry } = await testRegistry();
     await client.create(StatefulSets, setNamed('redis'));

@@ -1,4 +1,5 @@
 import { type ApiError, apiError } from '../../api/errors.ts';
+import type { Scale } from '../../api/generated/types.ts';
 import { Pods } from '../../api/kinds.ts';
 import type { ObjectKey } from '../../api/meta.ts';
 import { qualifiedName, type ResourceType } from '../../api/resource-type.ts';
@@ -31,7 +32,7 @@ export async function getSubresource(
   type: ResourceType,
   key: ObjectKey,
   subresource: string,
-): Promise<object> {
+): Promise<Scale> {
   assertScalable(type, subresource);
   return getScale(core, type, key);
 }
@@ -44,7 +45,7 @@ export async function updateSubresource(
   subresource: string,
   body: unknown,
   context: RequestContext,
-): Promise<object> {
+): Promise<Scale> {
   assertScalable(type, subresource);
   return updateScale(core, type, key, body, context);
 }
@@ -57,7 +58,7 @@ export async function patchSubresource(
   subresource: string,
   patch: PatchRequest,
   context: RequestContext,
-): Promise<object> {
+): Promise<Scale> {
   assertScalable(type, subresource);
   return patchScale(core, type, key, patch, context);
 }
