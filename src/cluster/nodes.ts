@@ -107,10 +107,14 @@ function createRuntime(
         clock: options.clock,
         logger: options.logger,
         hidden: [options.dataDir],
+        isolation: options.isolation,
+        dnsServer: () => options.dns.addresses.map(({ address, port }) => `${address}:${port}`)[0],
       });
       return {
         runtime,
         async listenForPods() {
+          // Pods on the machine's own network cannot have a resolv.conf that names another port than 53.
+          if (runtime.isolation !== 'namespaces') return [];
           await options.dns.addListener({ address: runtime.gateway, port: DNS_PORT });
           return [runtime.gateway];
         },

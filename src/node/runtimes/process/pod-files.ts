@@ -1,6 +1,7 @@
 import path from 'node:path';
 
 import type { PodConfig } from '../runtime.ts';
+import type { Isolation } from './isolation.ts';
 
 /** The files of a pod, all that is known of it. The scripts read and write them too. */
 export interface PodFiles {
@@ -21,6 +22,7 @@ export interface PodFiles {
 
 export interface PodRecord {
   readonly pod: PodConfig;
+  readonly isolation: Isolation;
   readonly address?: string;
 }
 

@@ -73,6 +73,10 @@ export class Pod {
     };
   }
 
+  get level(): Level {
+    return this.#context.level;
+  }
+
   get alive(): boolean {
     return this.#sandbox !== undefined;
   }

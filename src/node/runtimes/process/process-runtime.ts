@@ -70,7 +70,9 @@ export function processRuntime(options: ProcessRuntimeOptions): ProcessRuntime {
 
 /** What is known once the runtime is started. */
 interface Started {
+  /** The level of new pods; those of an earlier server may be at another. */
   readonly level: Level;
+  readonly levels: (isolation: Isolation) => Level;
   readonly network: PodNetwork;
   readonly addresses: AddressPool;
   readonly limitations: readonly Limitation[];
@@ -112,18 +114,14 @@ class Processes implements ProcessRuntime {
     fs.mkdirSync(path.join(directory, 'pods'), { recursive: true, mode: 0o700 });
     const scripts = installScripts(directory);
     const [detected] = await Promise.all([detectIsolation(isolation, scripts), this.#fifos.fill()]);
-    const level =
-      detected === 'processes'
+    const levels = (level: Isolation): Level =>
+      level === 'processes'
         ? new ProcessLevel(scripts)
-        : new NamespaceLevel({
-            isolation: detected,
-            scripts,
-            deviceDirectory: path.join(directory, 'dev'),
-            hidden,
-          });
+        : new NamespaceLevel({ isolation: level, scripts, deviceDirectory: path.join(directory, 'dev'), hidden });
+    const level = levels(detected);
     const { network, limitations } = await openNetwork(directory, level.isolation, podCidr);
     const addresses = new AddressPool(parseCidr(network.cidr));
-    this.#started = { level, network, addresses, limitations: [...level.limitations, ...limitations] };
+    this.#started = { level, levels, network, addresses, limitations: [...level.limitations, ...limitations] };
     logger.info('the process runtime is ready', { isolation: level.isolation, podCidr: network.cidr });
     await this.#findPods();
   }
@@ -161,7 +159,11 @@ class Processes implements ProcessRuntime {
       throw new StartError('CreateContainerError', `no address is left in the node's pod network ${network.cidr}`);
     }
     const files = podFiles(podDirectory(this.#options.directory, config.uid));
-    const record: PodRecord = { pod: config, ...(address === undefined ? {} : { address }) };
+    const record: PodRecord = {
+      pod: config,
+      isolation: level.isolation,
+      ...(address === undefined ? {} : { address }),
+    };
     const locks = config.locks.map(lockFile);
     const linkFiles = address === undefined ? {} : network.linkFiles(config.uid, address);
     await writePod(files, { record, locks, linkFiles, owner: this.#options.directory, fifos: this.#fifos });
@@ -185,7 +187,7 @@ class Processes implements ProcessRuntime {
       // Nothing looks at these files before the sandbox is told to, and what an attempt that failed left is of no use.
       fs.rmSync(files.directory, { recursive: true, force: true });
       fs.mkdirSync(files.directory, { recursive: true, mode: 0o700 });
-      this.#known.level.prepareRun(pod.files, podUid, files, this.#withDnsServer(container));
+      pod.level.prepareRun(pod.files, podUid, files, this.#withDnsServer(pod, container));
       fs.writeFileSync(files.record, JSON.stringify(container), { mode: 0o600 });
     }
     if (!pod.sandbox.startContainer(container.name, container.attempt)) throw sandboxEnded();
@@ -235,7 +237,7 @@ class Processes implements ProcessRuntime {
     options: { readonly command: readonly string[]; readonly stdin: boolean; readonly tty: boolean },
   ): Promise<ExecSession> {
     const { pod, run, config } = this.#running(podUid, container);
-    const command = this.#known.level.enter(podUid, this.#withDnsServer(config), run.processes.first, options.command);
+    const command = pod.level.enter(podUid, this.#withDnsServer(pod, config), run.processes.first, options.command);
     const session = startSession(command, options.stdin);
     pod.addSession(session.exited);
     return session;
@@ -270,9 +272,10 @@ class Processes implements ProcessRuntime {
   }
 
   #pod(files: PodFiles, record: PodRecord): Pod {
+    const { level, levels } = this.#known;
     const { uid } = record.pod;
     return new Pod(files, record, {
-      level: this.#known.level,
+      level: record.isolation === level.isolation ? level : levels(record.isolation),
       clock: this.#options.clock,
       logger: this.#options.logger,
       onChange: () => this.#listener(uid),
@@ -290,8 +293,8 @@ class Processes implements ProcessRuntime {
     return { pod, run, config: JSON.parse(fs.readFileSync(record, 'utf8')) as ContainerConfig };
   }
 
-  #withDnsServer(container: ContainerConfig): ContainerConfig {
-    const server = this.isolation === 'namespaces' ? undefined : this.#options.dnsServer?.();
+  #withDnsServer(pod: Pod, container: ContainerConfig): ContainerConfig {
+    const server = pod.level.isolation === 'namespaces' ? undefined : this.#options.dnsServer?.();
     return server === undefined ? container : { ...container, env: { BERTH_DNS_SERVER: server, ...container.env } };
   }
 
