@@ -47,6 +47,27 @@ describe('the node', () => {
     expect(Date.parse(after.spec.renewTime!) - Date.parse(before.spec.renewTime!)).toBe(10_000);
   });
 
+  test('M6 that was taken for lost says at once that it is there, and so do its pods', async () => {
+    const { client, clock, createPod, pod } = await nodeHarness();
+    await createPod('a');
+    await clock.advance(1);
+    const node = await client.get(Nodes, { name: NODE });
+    const unknown = { type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown' };
+    await client.update(
+      Nodes,
+      { ...node, status: { ...node.status, conditions: [unknown] } },
+      { subresource: 'status' },
+    );
+    const found = await pod('a');
+    const lost = { type: 'Ready', status: 'False', reason: 'NodeNotReady' };
+    await client.update(Pods, { ...found, status: { ...found.status, conditions: [lost] } }, { subresource: 'status' });
+    await clock.advance(1);
+    expect((await client.get(Nodes, { name: NODE })).status?.conditions).toContainEqual(
+      expect.objectContaining({ type: 'Ready', status: 'True' }),
+    );
+    expect(isReady(await pod('a'))).toBe(true);
+  });
+
   test('keeps what users have made of its object', async () => {
     const { client, agent, startAgent } = await nodeHarness();
     const node = await client.get(Nodes, { name: NODE });

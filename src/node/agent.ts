@@ -13,7 +13,8 @@ import { type Random, systemRandom } from '../platform/random.ts';
 import { admitPod } from './admission.ts';
 import { apiReferences } from './config/api-references.ts';
 import { followReferences } from './config/follow-references.ts';
-import { hostDns, type NodeDns, NodeResources } from './config/node-resources.ts';
+import { hostDns, NodeResources, noHostDns } from './config/node-resources.ts';
+import type { NodeDns } from './config/pod-config.ts';
 import { NodeRegistration } from './node-registration.ts';
 import { type BackOffPolicy, defaultBackOff } from './pod/observed.ts';
 import { PodEvents } from './pod/pod-events.ts';
@@ -123,7 +124,11 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     node,
   });
   const resources = new NodeResources({
-    dns: { zone: options.dns.zone ?? 'cluster.local', nameservers, host: options.dns.host ?? (await hostDns()) },
+    dns: {
+      zone: options.dns.zone ?? 'cluster.local',
+      nameservers,
+      host: options.dns.host ?? (runtime.simulated ? noHostDns : await hostDns()),
+    },
     volumes,
     references,
     services: (namespace) => servicesByNamespace.get(namespace),
@@ -147,6 +152,11 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const unsubscribe = [
     pods.subscribe((changes) => manager.podsChanged(changes)),
     followReferences(informers, (key) => manager.referenceChanged(key)),
+    nodes.subscribe((changes) => {
+      for (const { type, object } of changes) {
+        if (object.metadata.name === name && type !== 'deleted') registration.nodeChanged(object);
+      }
+    }),
   ];
 
   const provisioner = new Provisioner({

@@ -4,6 +4,7 @@ import { isAlreadyExists, isConflict, isNotFound } from '../api/errors.ts';
 import type { Lease, Node } from '../api/generated/types.ts';
 import { Leases, Nodes } from '../api/kinds.ts';
 import { ownerReference } from '../api/owner-references.ts';
+import { nodeReadiness } from '../api/taints.ts';
 import type { Client } from '../client/client.ts';
 import { type Clock, microTimestamp, type Timer } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -28,6 +29,7 @@ export class NodeRegistration {
   #node: Node | undefined;
   #timer: Timer | undefined;
   #statusAtMs = 0;
+  #writing = false;
   #stopped = false;
 
   constructor(options: {
@@ -45,10 +47,19 @@ export class NodeRegistration {
   /** Registers the node and says that it is ready. */
   async start(): Promise<Node> {
     const node = await this.#register();
-    const [ready] = await Promise.all([this.#writeStatus(node, READY), this.#renew()]);
-    this.#node = ready;
+    [this.#node] = await Promise.all([isReady(node) ? node : this.#writeStatus(node, READY), this.#renew(node)]);
     this.#schedule();
-    return ready;
+    return this.#node;
+  }
+
+  /** Somebody wrote the node: when they say that it is not ready, they had not heard of it and are told better. */
+  nodeChanged(node: Node): void {
+    if (this.#stopped || this.#node === undefined || isReady(node) || this.#writing) return;
+    if (Number(node.metadata.resourceVersion) <= Number(this.#node.metadata.resourceVersion)) return;
+    this.#writing = true;
+    void this.#beat(true).finally(() => {
+      this.#writing = false;
+    });
   }
 
   /** Says that the node is on its way out: nothing new is to come here. */
@@ -70,21 +81,35 @@ export class NodeRegistration {
     for (let conflicts = 0; ; conflicts++) {
       try {
         const known = await this.#client.get(Nodes, { name });
-        const labels = { ...known.metadata.labels, ...nodeLabels(this.#description) };
-        const { podCIDR } = this.#description;
-        const spec = podCIDR === undefined ? known.spec : { ...known.spec, podCIDR, podCIDRs: [podCIDR] };
-        const node = { ...known, metadata: { ...known.metadata, labels }, spec };
-        return isDeepStrictEqual(node, known) ? known : await this.#client.update(Nodes, node);
+        const node = this.#asOwn(known);
+        const newest = node === known ? known : await this.#client.update(Nodes, node);
+        // What it says may be old: of before a stop, or of the time without contact.
+        return await this.#writeStatus(newest, READY);
       } catch (error) {
         if (isConflict(error) && conflicts < MAX_CONFLICTS) continue;
         if (!isNotFound(error)) throw error;
       }
       try {
-        return await this.#client.create(Nodes, newNode(this.#description));
+        // With its status, so that there is no moment in which the node is there and not ready.
+        const status = nodeStatus(this.#description, undefined, READY, this.#clock.now());
+        const created = await this.#client.create(Nodes, { ...newNode(this.#description), status });
+        this.#statusAtMs = this.#clock.now();
+        return created;
       } catch (error) {
         if (!isAlreadyExists(error) || conflicts >= MAX_CONFLICTS) throw error;
       }
     }
+  }
+
+  /** The node with its own labels, and all that users have made of it. */
+  #asOwn(known: Node): Node {
+    const labels = { ...known.metadata.labels, ...nodeLabels(this.#description) };
+    const { podCIDR } = this.#description;
+    // The API does not let a range that was given be taken away.
+    const free = podCIDR !== undefined && known.spec.podCIDR === undefined;
+    const spec = free ? { ...known.spec, podCIDR, podCIDRs: [podCIDR] } : known.spec;
+    const node = { ...known, metadata: { ...known.metadata, labels }, spec };
+    return isDeepStrictEqual(node, known) ? known : node;
   }
 
   async #writeStatus(node: Node, readiness: typeof READY): Promise<Node> {
@@ -110,10 +135,10 @@ export class NodeRegistration {
     });
   }
 
-  async #beat(): Promise<void> {
+  async #beat(statusToo = false): Promise<void> {
     try {
-      await this.#renew();
-      if (this.#node && this.#clock.now() - this.#statusAtMs >= STATUS_MS) {
+      if (this.#node) await this.#renew(this.#node);
+      if (this.#node && (statusToo || this.#clock.now() - this.#statusAtMs >= STATUS_MS)) {
         this.#node = await this.#writeStatus(this.#node, READY);
       }
     } catch (error) {
@@ -122,7 +147,7 @@ export class NodeRegistration {
     }
   }
 
-  async #renew(): Promise<void> {
+  async #renew(owner: Node): Promise<void> {
     const { name } = this.#description;
     const key = { namespace: LEASE_NAMESPACE, name };
     const spec = {
@@ -138,10 +163,13 @@ export class NodeRegistration {
       this.#lease = undefined;
       if (!isNotFound(error)) throw error;
     }
-    const owner = this.#node ?? (await this.#client.get(Nodes, { name }));
     this.#lease = await this.#client.create(Leases, {
       metadata: { ...key, ownerReferences: [ownerReference(Nodes, owner)] },
       spec,
     });
   }
+}
+
+function isReady(node: Node): boolean {
+  return nodeReadiness(node) === 'True';
 }

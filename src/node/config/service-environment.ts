@@ -5,17 +5,13 @@ import type { Service } from '../../api/generated/types.ts';
  * API itself (`default/kubernetes`).
  */
 export function serviceEnvironment(
-  services: Iterable<Service>,
+  services: (namespace: string) => readonly Service[],
   namespace: string,
   enableServiceLinks: boolean,
 ): Readonly<Record<string, string>> {
   const env: Record<string, string> = {};
-  for (const service of services) {
-    const { name } = service.metadata;
-    const isApi = service.metadata.namespace === 'default' && name === 'kubernetes';
-    if (!isApi && !(enableServiceLinks && service.metadata.namespace === namespace)) continue;
-    addService(env, service);
-  }
+  for (const service of services('default')) if (service.metadata.name === 'kubernetes') addService(env, service);
+  if (enableServiceLinks) for (const service of services(namespace)) addService(env, service);
   return env;
 }
 

@@ -10,7 +10,7 @@ import type { ProbeKind, ProbeState } from './probe-state.ts';
 import { ProbeWorker } from './probe-worker.ts';
 import { runProbe } from './run-probe.ts';
 
-/** A container that was started so lately need not explain yet why it is not ready. */
+/** A container that was started so lately need not explain yet why it is not ready, and nobody is told. */
 const PATIENCE_MS = 1_000;
 /** How often the reason of a failure is renewed in the status while the decision stays the same. */
 const RENEW_MS = 60_000;
@@ -107,14 +107,11 @@ export class PodProber {
   ): void {
     const { clock, events, changed } = this.#options;
     const text = `${TITLES[kind]} probe failed: ${outcome.output}`;
-    if (!outcome.success) events.warning(pod, 'Unhealthy', text, container);
     const flipped = before.decided !== after.decided;
+    const patient = clock.now() - startedAtMs < PATIENCE_MS && after.decided !== false;
+    if (!outcome.success && !patient) events.warning(pod, 'Unhealthy', text, container);
     const known = record.containers.get(container)?.probes;
-    const explains =
-      !outcome.success &&
-      after.decided !== true &&
-      clock.now() - startedAtMs >= PATIENCE_MS &&
-      isDue(known, clock.now());
+    const explains = !outcome.success && after.decided !== true && !patient && isDue(known, clock.now());
     if (!flipped && !explains) return;
     record.remember(container, (memory) => {
       const { failure, failureAtMs, ...results } = memory.probes;
