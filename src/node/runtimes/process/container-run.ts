@@ -49,7 +49,7 @@ export function readRun(files: RunFiles, name: string, attempt: number): RunStat
       ...common,
       finishedAtMs: Math.max(endedAtMs, startedAtMs),
       exitCode,
-      reason: fs.existsSync(files.outOfMemory) ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
+      reason: exitCode === 0 ? 'Completed' : fs.existsSync(files.outOfMemory) ? 'OOMKilled' : 'Error',
       ...(message === '' ? {} : { message }),
     },
   };

@@ -19,12 +19,17 @@ export interface Level {
   /** The command line that runs `command` beside the program of a container; `first` is its first process. */
   enter(
     podUid: string,
+    run: RunFiles,
     container: ContainerConfig,
     first: ProcessIdentity,
     command: readonly string[],
   ): readonly string[];
   /** M2: begins to kill all processes of the pod; `first` is its first one. */
   kill(podUid: string, first: ProcessIdentity): void;
+  /** A run has ended: whether for want of memory. Lets go of what the kernel kept for it. */
+  closeRun(podUid: string, run: string): { readonly outOfMemory: boolean };
   /** M2: resolves when none is left. The sandbox has ended: whatever is left is killed. */
   gone(podUid: string, first: ProcessIdentity | undefined): Promise<void>;
+  /** The pod has ended: lets go of what the kernel kept for it, and resolves when it has. */
+  closePod(podUid: string): Promise<void>;
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { type ContainerConfig, type Limitation, type PodConfig, StartError } from '../runtime.ts';
 import { containerArguments, execArguments, tool } from './container-command.ts';
 import { containerRoot, makeDeviceDirectory } from './container-root.ts';
+import { ControlGroups, joinGroups, NO_RESOURCE_LIMITS, runName, writeGroups } from './control-groups.ts';
 import { type Isolation, namespacesOf } from './isolation.ts';
 import type { Level } from './level.ts';
 import type { PodFiles, RunFiles } from './pod-files.ts';
@@ -30,10 +31,15 @@ export class NamespaceLevel implements Level {
   readonly isolation: Exclude<Isolation, 'processes'>;
   readonly limitations: readonly Limitation[];
   readonly #options: NamespaceLevelOptions;
+  readonly #groups: ControlGroups | undefined;
 
   constructor(options: NamespaceLevelOptions) {
     this.isolation = options.isolation;
-    this.limitations = options.isolation === 'user' ? USER_LIMITATIONS : [];
+    this.#groups = options.isolation === 'user' ? undefined : ControlGroups.open();
+    this.limitations = [
+      ...(options.isolation === 'user' ? USER_LIMITATIONS : []),
+      ...(this.#groups === undefined ? [NO_RESOURCE_LIMITS] : []),
+    ];
     this.#options = options;
     makeDeviceDirectory(options.deviceDirectory);
   }
@@ -50,7 +56,7 @@ export class NamespaceLevel implements Level {
     return ['unshare', ...namespacesOf(this.isolation, ownNetwork), '--', ...shell];
   }
 
-  prepareRun(pod: PodFiles, _podUid: string, run: RunFiles, container: ContainerConfig): void {
+  prepareRun(pod: PodFiles, podUid: string, run: RunFiles, container: ContainerConfig): void {
     const { securityContext } = container;
     const args = containerArguments(container, this.#rights(container));
     const fstab = containerRoot({
@@ -65,10 +71,12 @@ export class NamespaceLevel implements Level {
     });
     fs.writeFileSync(run.fstab, fstab, { mode: 0o600 });
     fs.writeFileSync(run.arguments, args, { mode: 0o600 });
+    writeGroups(run, this.#groups?.create(podUid, runName(container), container.limits));
   }
 
   enter(
     _podUid: string,
+    run: RunFiles,
     container: ContainerConfig,
     first: ProcessIdentity,
     command: readonly string[],
@@ -78,6 +86,7 @@ export class NamespaceLevel implements Level {
         ? ['--user', '--preserve-credentials', '--mount', '--uts', '--ipc', '--pid']
         : ['--mount', '--uts', '--ipc', '--net', '--pid'];
     return [
+      ...joinGroups(this.#options.scripts, run),
       ...['setpriv', '--pdeathsig=KILL'], // ends with the agent
       ...['nsenter', '--target', String(first.pid), ...namespaces, '--'],
       ...[tool('setsid'), tool('setpriv'), '--pdeathsig=KILL'], // ends with nsenter
@@ -98,6 +107,16 @@ export class NamespaceLevel implements Level {
     while (first !== undefined && isRunning(first)) {
       await new Promise<void>((resolve) => setTimeout(resolve, DYING_CHECK_MS));
     }
+  }
+
+  closeRun(podUid: string, run: string): { readonly outOfMemory: boolean } {
+    const outOfMemory = this.#groups?.ranOutOfMemory(podUid, run) === true;
+    this.#groups?.remove(podUid, run);
+    return { outOfMemory };
+  }
+
+  async closePod(podUid: string): Promise<void> {
+    await this.#groups?.removePod(podUid);
   }
 
   /** What a program is started through, to have the rights it asks for and no others. */
@@ -131,10 +150,6 @@ const USER_LIMITATIONS: readonly Limitation[] = [
   {
     reason: 'NoResolver',
     message: 'names of the cluster are served at $BERTH_DNS_SERVER only: without root, resolv.conf cannot point there',
-  },
-  {
-    reason: 'NoResourceLimits',
-    message: 'limits of CPU and memory are not enforced: control groups take root',
   },
   {
     reason: 'OneUser',

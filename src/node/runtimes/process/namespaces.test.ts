@@ -1,7 +1,221 @@
-import { describe } from 'vitest';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { describeProcessRuntime } from './contract.ts';
+import { describeProcessRuntime, processesWith, TestNode } from './contract.ts';
 
 describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
   describeProcessRuntime('namespaces');
+
+  describe('a pod of its own', () => {
+    const node = new TestNode({ isolation: 'namespaces' });
+    beforeAll(() => node.start());
+    afterAll(() => node.clear());
+
+    test('I3 N8 hostname, hosts and resolver configuration are the pod’s own', async () => {
+      const hosts = fs.readFileSync('/etc/hosts', 'utf8');
+      const output = await node.output(
+        { command: ['sh', '-c', 'hostname; cat /etc/hostname /etc/hosts /etc/resolv.conf; echo mine >/etc/hosts'] },
+        {
+          name: 'redis-0',
+          fullyQualifiedName: 'redis-0.redis.default.svc.cluster.local',
+          hostAliases: [{ ip: '10.1.2.3', hostnames: ['old-name'] }],
+        },
+      );
+      const address = (await node.runtime.status('uid-of-redis-0'))?.ips[0];
+      expect(output).toMatch(/^redis-0\nredis-0\n/);
+      expect(output).toContain(`${address}\tredis-0.redis.default.svc.cluster.local\tredis-0\n10.1.2.3\told-name\n`);
+      expect(output).toContain('nameserver 10.96.0.10\nsearch default.svc.cluster.local\noptions ndots:5\n');
+      expect(fs.readFileSync('/etc/hosts', 'utf8')).toBe(hosts);
+    });
+
+    test('pods reach each other and the machine, each from an address of its own', async () => {
+      const [port, closeServer] = await listen(node.runtime.gateway);
+      const server = await node.run({ command: [process.execPath, '-e', ECHO_ADDRESS] });
+      const address = (await node.runtime.status(server))?.ips[0] ?? '';
+      expect(node.runtime.podCidr.split('.').slice(0, 3)).toEqual(address.split('.').slice(0, 3));
+      await expect.poll(() => ask(address, 8080)).toBe(node.runtime.gateway);
+      const client = await node.run({
+        command: [process.execPath, '-e', ASK, address, '8080', node.runtime.gateway, String(port)],
+      });
+      const own = (await node.runtime.status(client))?.ips[0];
+      expect(await node.log(client, { follow: true })).toBe(`${own}\nthe machine\n`);
+      closeServer();
+    });
+
+    test('M2 a stopped pod leaves no link, no mount and no process behind', async () => {
+      const links = fs.readdirSync('/sys/class/net');
+      const uid = await node.run({ command: ['sleep', '4401'] });
+      expect(fs.readdirSync('/sys/class/net').length).toBe(links.length + 1);
+      await node.runtime.stopPod(uid);
+      expect(fs.readdirSync('/sys/class/net')).toEqual(links);
+      expect(processesWith(uid)).toEqual([]);
+      expect(mountsOfAllProcesses()).not.toContain(uid);
+    });
+
+    test('what a container writes is in a layer of its own, gone with its next run', async () => {
+      const script =
+        'ls /tmp /run | wc -w; echo mine >/etc/berth-test; mkdir /srv/x; echo x >/tmp/x; cat /etc/berth-test';
+      const uid = await node.run({ command: ['sh', '-c', script] });
+      await node.exited(uid);
+      expect(await node.log(uid)).toMatch(/^\d\nmine\n$/);
+      expect(fs.existsSync('/etc/berth-test')).toBe(false);
+      expect(fs.existsSync('/srv/x')).toBe(false);
+      const { runtime } = node;
+      await runtime.startContainer(uid, { ...base, attempt: 1, command: ['ls', '/etc/berth-test', '/tmp/x'] });
+      expect(await node.exited(uid)).toMatchObject({ attempt: 1, exitCode: 2 });
+    });
+
+    test('a container sees its own processes only, and nothing of Berth’s', async () => {
+      fs.writeFileSync(path.join(node.directory, 'secret'), 'secret');
+      const script = `ls /proc | grep -c '^[0-9]'; cat ${node.directory}/secret; ls ${node.directory}`;
+      const output = await node.output({ command: ['sh', '-c', script] });
+      expect(output).toMatch(/^[3-6]\n/);
+      expect(output).not.toContain('pods');
+    });
+
+    test('P9 user, groups, capabilities and read-only root are what was asked for', async () => {
+      const status = [
+        'sh',
+        '-c',
+        'id -u; id -g; id -G; grep -E "CapEff|CapBnd|NoNewPrivs" /proc/self/status; touch /etc/x',
+      ];
+      const plain = await node.output({ command: status });
+      expect(plain).toContain('0\n0\n0\n');
+      expect(plain).toMatch(/CapEff:\s00000000a80425fb/);
+      const limited = await node.output({
+        command: status,
+        securityContext: {
+          runAsUser: 1234,
+          runAsGroup: 2345,
+          supplementalGroups: [5],
+          fsGroup: 6,
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] },
+        },
+      });
+      expect(limited).toContain('1234\n2345\n2345 5 6\n');
+      expect(limited).toMatch(/CapEff:\s0000000000000000/);
+      expect(limited).toMatch(/CapBnd:\s0000000000000400/);
+      expect(limited).toMatch(/NoNewPrivs:\s1/);
+      expect(limited).toContain('Read-only file system');
+      await expect(node.run({ securityContext: { runAsNonRoot: true } })).rejects.toMatchObject({
+        reason: 'CreateContainerConfigError',
+      });
+    });
+
+    test('P9 a container cannot change the machine through /proc and /sys', async () => {
+      const script = 'echo x >/proc/sys/kernel/core_pattern; echo 1 >/sys/class/net/lo/mtu; mount -t tmpfs tmpfs /mnt';
+      const uid = await node.run({ command: ['sh', '-c', `${script}; exit 3`] });
+      await node.exited(uid);
+      const output = await node.log(uid);
+      expect(output.match(/Read-only file system/g)).toHaveLength(2);
+      expect(output).toContain('permission denied');
+    });
+
+    test('P8 a container that takes more memory than its limit is killed, and says so', async () => {
+      const uid = await node.run({
+        command: [process.execPath, '-e', 'const all = []; for (;;) all.push(Buffer.alloc(1e6, 1));'],
+        limits: { memoryBytes: 96 * 2 ** 20, cpuMillis: 900 },
+      });
+      expect(await node.exited(uid)).toMatchObject({ exitCode: 137, reason: 'OOMKilled' });
+      await node.restart();
+      expect(await node.exited(uid)).toMatchObject({ reason: 'OOMKilled' });
+    });
+
+    test('P8 a container gets no more CPU than its limit', async () => {
+      const script =
+        'const end = Date.now() + 400; while (Date.now() < end); console.log(process.cpuUsage().user / 1000)';
+      const used = Number(await node.output({ command: [process.execPath, '-e', script], limits: { cpuMillis: 200 } }));
+      expect(used).toBeGreaterThan(10);
+      expect(used).toBeLessThan(250);
+    });
+
+    test('a volume may lie below a symbolic link, within another volume, and be read-only', async () => {
+      const [outer, inner] = ['outer', 'inner'].map((name) => path.join(node.directory, name));
+      for (const directory of [outer!, inner!]) fs.mkdirSync(directory);
+      fs.writeFileSync(path.join(inner!, 'file'), 'inside\n');
+      const output = await node.output({
+        // /var/run is a link to /run.
+        command: [
+          'sh',
+          '-c',
+          'cat /var/run/app/deep/file; touch /run/app/deep/x; touch /run/app/y; mount | grep -c deep',
+        ],
+        mounts: [
+          { hostPath: inner!, mountPath: '/var/run/app/deep', readOnly: true },
+          { hostPath: outer!, mountPath: '/var/run/app', readOnly: false },
+        ],
+      });
+      expect(output).toContain('inside\n');
+      expect(output).toContain('Read-only file system');
+      expect(fs.readdirSync(outer!).sort()).toEqual(['deep', 'y']);
+    });
+
+    test('a link in a volume does not lead a mount out of the container', async () => {
+      const volume = fs.mkdtempSync(path.join(node.directory, 'volume-'));
+      const target = fs.mkdtempSync(path.join(node.directory, 'target-'));
+      fs.symlinkSync(target, path.join(volume, 'link'));
+      const uid = await node.run({
+        command: ['true'],
+        mounts: [
+          { hostPath: volume, mountPath: '/data', readOnly: false },
+          { hostPath: target, mountPath: '/data/link/made', readOnly: false },
+        ],
+      });
+      await node.exited(uid);
+      expect(fs.readdirSync(target)).toEqual([]);
+    });
+  });
 });
+
+const base = {
+  name: 'main',
+  kind: 'main',
+  image: 'busybox',
+  args: [],
+  env: {},
+  mounts: [],
+  stdin: false,
+  tty: false,
+  securityContext: {},
+  limits: {},
+  terminationMessagePath: '',
+} as const;
+
+const ECHO_ADDRESS = 'net.createServer((s) => s.end(s.remoteAddress.replace("::ffff:", ""))).listen(8080)';
+const ASK = `
+  const [a, b, c, d] = process.argv.slice(1);
+  const ask = (host, port) => new Promise((done) => net.connect(port, host).on('data', (text) => done(console.log(String(text)))));
+  ask(a, b).then(() => ask(c, d)).then(() => process.exit());`;
+
+function listen(address: string): Promise<[port: number, close: () => void]> {
+  const server = net.createServer((socket) => socket.end('the machine'));
+  return new Promise((resolve) =>
+    server.listen(0, address, () => resolve([(server.address() as net.AddressInfo).port, () => server.close()])),
+  );
+}
+
+function ask(host: string, port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, host);
+    socket.on('data', (data) => resolve(String(data)));
+    socket.on('error', (error) => resolve(error.message));
+  });
+}
+
+function mountsOfAllProcesses(): string {
+  return fs
+    .readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return fs.readFileSync(`/proc/${pid}/mountinfo`, 'utf8');
+      } catch {
+        return '';
+      }
+    })
+    .join('');
+}

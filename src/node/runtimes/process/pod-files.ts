@@ -31,6 +31,7 @@ export interface RunFiles {
   readonly directory: string;
   readonly arguments: string;
   readonly fstab: string;
+  readonly controlGroups: string;
   /** Made by the sandbox before anything else: this run has been begun, and is never begun again. */
   readonly claimed: string;
   /** The program's and the first process's lines of /proc/<pid>/stat. */
@@ -74,6 +75,7 @@ export function runFiles(pod: PodFiles, container: string, attempt: number): Run
     directory,
     arguments: file('arguments'),
     fstab: file('fstab'),
+    controlGroups: file('control-groups'),
     claimed: file('claimed'),
     started: file('started'),
     code: file('code'),

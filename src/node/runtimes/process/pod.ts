@@ -4,6 +4,7 @@ import type { Clock } from '../../../platform/clock.ts';
 import type { Logger } from '../../../platform/logger.ts';
 import type { ContainerStatus, PodConfig, PodStatus } from '../runtime.ts';
 import { attemptsOf, newestRun, type RunState, readRun, writeLostEnd } from './container-run.ts';
+import { runName } from './control-groups.ts';
 import { namesIn, readIfThere } from './files.ts';
 import type { Level } from './level.ts';
 import { LogRecorder } from './log-recorder.ts';
@@ -140,6 +141,11 @@ export class Pod {
     this.#settle();
   }
 
+  /** After its end: resolves when the kernel keeps nothing for it any more. */
+  close(): Promise<void> {
+    return this.level.closePod(this.config.uid);
+  }
+
   /** Lets go of it and leaves it running. */
   release(): void {
     for (const { recorder } of this.#recorders.values()) recorder.close();
@@ -183,8 +189,10 @@ export class Pod {
   }
 
   #look(container: string): void {
-    const run = newestRun(this.files, container);
-    if (run === undefined) return;
+    const found = newestRun(this.files, container);
+    if (found === undefined) return;
+    const run =
+      found.state === 'exited' && this.#ranOutOfMemory(container, found.status.attempt) ? outOfMemory(found) : found;
     this.#newest.set(container, run);
     const { attempt } = run.status;
     const recording = this.#recorders.get(container);
@@ -193,6 +201,14 @@ export class Pod {
       this.#recorders.delete(container);
     }
     if (run.state === 'running' && recording?.attempt !== attempt) this.#record(container, attempt);
+  }
+
+  /** The kernel tells it as long as the group is there; after that the file does. */
+  #ranOutOfMemory(container: string, attempt: number): boolean {
+    const files = runFiles(this.files, container, attempt);
+    if (!this.level.closeRun(this.config.uid, runName({ name: container, attempt })).outOfMemory) return false;
+    fs.writeFileSync(files.outOfMemory, '');
+    return true;
   }
 
   #record(container: string, attempt: number): void {
@@ -211,6 +227,13 @@ export class Pod {
     for (const waiter of this.#waiters) waiter();
     this.#waiters.clear();
   }
+}
+
+function outOfMemory(run: StartedRun): StartedRun {
+  const { status } = run;
+  return status.state === 'exited' && status.exitCode !== 0
+    ? { ...run, status: { ...status, reason: 'OOMKilled' } }
+    : run;
 }
 
 const CONTAINER_NAME = /^[a-z0-9-]+$/;

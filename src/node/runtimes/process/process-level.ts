@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { type ContainerConfig, type Limitation, type Mount, type PodConfig, StartError } from '../runtime.ts';
 import { containerArguments, execArguments, findTool } from './container-command.ts';
+import { ControlGroups, joinGroups, NO_RESOURCE_LIMITS, runName, writeGroups } from './control-groups.ts';
 import { namesIn } from './files.ts';
 import type { Level } from './level.ts';
 import { translatePaths } from './path-translation.ts';
@@ -19,11 +20,13 @@ const DYING_CHECK_MS = 2;
 /** Pods as plain processes of this machine: nothing of it is hidden from them or changed for them. */
 export class ProcessLevel implements Level {
   readonly isolation = 'processes';
-  readonly limitations = LIMITATIONS;
+  readonly limitations: readonly Limitation[];
   readonly #scripts: string;
+  readonly #groups = process.getuid?.() === 0 ? ControlGroups.open() : undefined;
 
   constructor(scripts: string) {
     this.#scripts = scripts;
+    this.limitations = [...LIMITATIONS, ...(this.#groups === undefined ? [NO_RESOURCE_LIMITS] : [])];
   }
 
   checkPod(pod: PodConfig): void {
@@ -38,16 +41,32 @@ export class ProcessLevel implements Level {
   prepareRun(_pod: PodFiles, podUid: string, run: RunFiles, container: ContainerConfig): void {
     const translated = translate(marked(podUid, container));
     fs.writeFileSync(run.arguments, containerArguments(translated, this.#rights(container)), { mode: 0o600 });
+    writeGroups(run, this.#groups?.create(podUid, runName(container), container.limits));
   }
 
   enter(
     podUid: string,
+    run: RunFiles,
     container: ContainerConfig,
     _first: ProcessIdentity,
     command: readonly string[],
   ): readonly string[] {
     const { command: program, ...translated } = translate(marked(podUid, { ...container, command }));
-    return [...this.#rights(container), ...execArguments({ ...translated, command: [] }, program)];
+    return [
+      ...joinGroups(this.#scripts, run),
+      ...this.#rights(container),
+      ...execArguments({ ...translated, command: [] }, program),
+    ];
+  }
+
+  closeRun(podUid: string, run: string): { readonly outOfMemory: boolean } {
+    const outOfMemory = this.#groups?.ranOutOfMemory(podUid, run) === true;
+    this.#groups?.remove(podUid, run);
+    return { outOfMemory };
+  }
+
+  async closePod(podUid: string): Promise<void> {
+    await this.#groups?.removePod(podUid);
   }
 
   kill(podUid: string): void {
@@ -145,9 +164,5 @@ const LIMITATIONS: readonly Limitation[] = [
   {
     reason: 'NoResolver',
     message: 'names of the cluster are served at $BERTH_DNS_SERVER only',
-  },
-  {
-    reason: 'NoResourceLimits',
-    message: 'limits of CPU and memory are not enforced',
   },
 ];

@@ -216,6 +216,7 @@ class Processes implements ProcessRuntime {
     const pod = this.#pods.get(podUid);
     if (pod === undefined) return;
     await pod.kill();
+    await pod.close();
     if (pod.address === undefined) return;
     await this.#known.network.disconnect(podUid);
     this.#known.addresses.release(pod.address);
@@ -237,7 +238,13 @@ class Processes implements ProcessRuntime {
     options: { readonly command: readonly string[]; readonly stdin: boolean; readonly tty: boolean },
   ): Promise<ExecSession> {
     const { pod, run, config } = this.#running(podUid, container);
-    const command = pod.level.enter(podUid, this.#withDnsServer(pod, config), run.processes.first, options.command);
+    const command = pod.level.enter(
+      podUid,
+      runFiles(pod.files, container, config.attempt),
+      this.#withDnsServer(pod, config),
+      run.processes.first,
+      options.command,
+    );
     const session = startSession(command, options.stdin);
     pod.addSession(session.exited);
     return session;

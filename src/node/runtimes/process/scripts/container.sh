@@ -3,6 +3,7 @@
 # nothing is mounted). Works in the directory of the run, with these files:
 #   fstab      what is mounted
 #   arguments  the working directory, the search path, the program as its user gave it, and the command line to execute
+#   control-groups  files to write `0` to, which puts the writer into the group
 #   log        what the program says
 #   started    written here: the stat lines of the program and of this shell, as the host sees them
 #   code       written here: the exit code of the program
@@ -27,6 +28,7 @@ main() {
   fi
   identify
   first=$stat
+  while IFS= read -r group; do echo 0 >"$group" || fail limits; done <control-groups 2>failure
   if [ "$own" != none ]; then
     mount --all --fstab fstab >failure 2>&1 || fail mount
     cd root/merged && pivot_root . tmp && cd / && umount -l /tmp || fail root
