@@ -6,11 +6,13 @@ import { startApiServer } from '../apiserver/server.ts';
 import type { Client } from '../client/client.ts';
 import { inProcessClient } from '../client/in-process-client.ts';
 import { InformerSet } from '../client/informer.ts';
+import { ensureApiEndpoints } from '../controllers/namespaces/api-endpoints.ts';
 import { ensureDefaultStorageClass } from '../controllers/volumes/default-storage-class.ts';
 import { DnsListenError } from '../dns/listener.ts';
 import { startDnsServer } from '../dns/start-dns-server.ts';
 import type { NodeAgent } from '../node/agent.ts';
-import { systemClock, timestamp } from '../platform/clock.ts';
+import { type Clock, systemClock, type Timer, timestamp } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
 import { systemRandom } from '../platform/random.ts';
 import { createRegistry } from '../registry/create-registry.ts';
 import { openLmdbStore } from '../store/lmdb-store.ts';
@@ -112,7 +114,10 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   });
 
   const client = inProcessClient(registry, SYSTEM);
-  await ensureDefaultStorageClass(client);
+  await Promise.all([
+    ensureDefaultStorageClass(client),
+    ensureApiEndpoints(client, { address: HOST, port: apiServer.port }),
+  ]);
   const informers = new InformerSet({ client, clock, logger });
   closers.add(() => informers.stop());
   const dns = await startDnsServer({
@@ -127,7 +132,17 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   const administrator = inProcessClient(registry, ADMINISTRATOR);
   await options.prepare?.(administrator);
 
-  const controllers = startControllers({ client, informers, clock, random, logger, schedule: options.nodes > 0 });
+  const sweeper = everyMinute(clock, () => registry.sweepEvents(), logger);
+  closers.add(() => sweeper.cancel());
+  const controllers = startControllers({
+    client,
+    informers,
+    clock,
+    random,
+    logger,
+    schedule: options.nodes > 0,
+    rootCertificate: pki.authorityCertificate,
+  });
   closers.add(() => controllers.stop());
   const [dnsAddress] = dns.addresses;
   if (dnsAddress === undefined) throw new Error('the DNS server listens nowhere');
@@ -170,12 +185,27 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   };
 }
 
+/** Calls `work` again a minute after it has ended, for as long as it is not cancelled. */
+function everyMinute(clock: Clock, work: () => Promise<unknown>, logger: Logger): Timer {
+  let timer: Timer;
+  const arm = (): void => {
+    timer = clock.after(60_000, () => {
+      work().then(arm, (error: unknown) => {
+        logger.warn('cleaning up failed, trying again in a minute', { error: String(error) });
+        arm();
+      });
+    });
+  };
+  arm();
+  return { cancel: () => timer.cancel() };
+}
+
 /** Says what to do about what a person at the command line can mend. */
 function explain(error: unknown, options: ClusterOptions): unknown {
   if (error instanceof DataDirectoryError) return new ClusterError(error.message, error.hint, { cause: error });
   if (error instanceof DnsListenError)
     return new ClusterError(error.message, `take another with --dns-port (0 takes a free one)`, { cause: error });
-  switch ((error as NodeJS.ErrnoException)?.code) {
+  switch (systemCode(error)) {
     case 'EADDRINUSE':
       return new ClusterError(
         `port ${options.apiPort} on ${HOST} is in use`,
@@ -191,4 +221,10 @@ function explain(error: unknown, options: ClusterOptions): unknown {
     default:
       return error;
   }
+}
+
+/** The system's own code of a failure, also when somebody has put it in other words. */
+function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return (error as NodeJS.ErrnoException).code ?? systemCode(error.cause);
 }

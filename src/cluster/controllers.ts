@@ -2,8 +2,12 @@ import { builtInTypes } from '../api/kinds.ts';
 import type { Client } from '../client/client.ts';
 import { ApiEventRecorder } from '../client/event-recorder.ts';
 import type { InformerSet } from '../client/informer.ts';
+import { startDisruptionController } from '../controllers/disruption/controller.ts';
 import { startEndpointsController } from '../controllers/endpoints/controller.ts';
 import { startGarbageCollector } from '../controllers/garbage-collector/controller.ts';
+import { startNamespaceController } from '../controllers/namespaces/controller.ts';
+import { startNamespaceContents } from '../controllers/namespaces/namespace-contents.ts';
+import { startNodeController } from '../controllers/nodes/controller.ts';
 import { startStatefulSetController } from '../controllers/statefulset/controller.ts';
 import { startVolumeController } from '../controllers/volumes/controller.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -23,6 +27,8 @@ export interface ControllersOptions {
   readonly logger: Logger;
   /** Whether pods without a node are given one; otherwise the caller does it. */
   readonly schedule: boolean;
+  /** PEM: whom the clients in pods trust. */
+  readonly rootCertificate: string;
 }
 
 export interface RunningControllers {
@@ -44,6 +50,10 @@ export function startControllers(options: ControllersOptions): RunningController
   start(startStatefulSetController({ ...options, events: recorder('statefulset-controller') }));
   start(startEndpointsController({ ...options, events: recorder('endpoint-slice-controller') }));
   start(startGarbageCollector({ ...options, types: OWNED_TYPES }));
+  start(startNamespaceController({ ...options, types: () => builtInTypes }));
+  start(startNamespaceContents({ ...options, rootCertificate: options.rootCertificate }));
+  start(startNodeController({ ...options, events: recorder('node-controller') }));
+  start(startDisruptionController(options));
   start(startVolumeController({ ...options, events: recorder('persistentvolume-controller') }));
   if (options.schedule) start(startScheduler({ ...options, events: recorder('default-scheduler') }));
   return { stop: () => closers.close() };

@@ -73,13 +73,18 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
   const limitations = new Set(started.flatMap(({ runtime }) => runtime.limitations.map(({ message }) => message)));
   return {
     agents: started.map(({ agent }) => agent),
-    isolation: options.nodes === 0 ? 'no nodes' : `${options.runtime} runtime`,
+    isolation: describeIsolation(options.runtime, started[0]?.runtime),
     limitations: [...limitations],
     async stop() {
       await Promise.all(started.map(({ agent }) => agent.stop()));
       await Promise.all(started.map(({ runtime }) => runtime.close()));
     },
   };
+}
+
+function describeIsolation(choice: RuntimeChoice, runtime: Runtime | undefined): string {
+  if (runtime === undefined) return 'no nodes';
+  return runtime.isolation === undefined ? `${choice} runtime` : `${choice} runtime, isolation ${runtime.isolation}`;
 }
 
 interface CreatedRuntime {

@@ -2,6 +2,7 @@ import readline from 'node:readline/promises';
 import { Command } from 'commander';
 
 import { dataDirectoryPath, readServerStatus } from '../../cluster/data-directory.ts';
+import { processIdentity } from '../../cluster/process-identity.ts';
 import { CliError } from '../errors.ts';
 import { dataDirOption, duration } from '../options.ts';
 import type { Output } from '../output.ts';
@@ -30,7 +31,7 @@ export function downCommand(output: Output): Command {
         if (status !== undefined) {
           output.note(`ending process ${status.pid} and its pods, highest ordinal first`);
           process.kill(status.pid, 'SIGTERM');
-          await untilGone(directory, status.pid, options.timeout);
+          await untilGone(status.pid, options.timeout);
           output.line(`Berth in ${directory} has ended`);
         }
         // A server that was killed leaves its pods running.
@@ -65,9 +66,10 @@ async function confirm(directory: string): Promise<void> {
 /** Another process's end makes no event that we could await: it is looked for. */
 const LOOK_EVERY_MS = 50;
 
-async function untilGone(directory: string, pid: number, timeoutMs: number): Promise<void> {
+async function untilGone(pid: number, timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;
-  while (readServerStatus(directory)?.pid === pid) {
+  const identity = processIdentity(pid);
+  while (identity !== undefined && processIdentity(pid) === identity) {
     if (Date.now() > deadline)
       throw new CliError(`process ${pid} is still ending its pods after ${timeoutMs / 1000} s`, {
         hint: 'berth get pods tells which',

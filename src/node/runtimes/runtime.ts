@@ -121,6 +121,8 @@ export interface Limitation {
 export interface Runtime {
   readonly name: string;
   readonly limitations: readonly Limitation[];
+  /** How far its pods are kept apart, in a word, where there is something to keep; known once it is started. */
+  readonly isolation?: string;
   /** The network of its pods, where it has one; known once it is started. */
   readonly podCidr?: string;
   /** It runs no processes: nobody reads the files and directories that pods' volumes are, and none are made. */
