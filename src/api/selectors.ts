@@ -48,3 +48,10 @@ function unescaped(value: string, text: string): string {
     );
   });
 }
+
+/** The text of a field selector: what {@link parseFieldSelector} reads. */
+export function formatFieldSelector(requirements: readonly FieldRequirement[]): string {
+  return requirements
+    .map(({ field, equal, value }) => `${field}${equal ? '=' : '!='}${value.replace(/[\\,=]/g, '\\$&')}`)
+    .join(',');
+}

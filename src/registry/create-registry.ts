@@ -1,7 +1,6 @@
-import { notFound } from '../api/errors.ts';
-import { builtInTypes } from '../api/kinds.ts';
-import type { KubernetesObject, ObjectKey } from '../api/meta.ts';
-import type { ResourceType } from '../api/resource-type.ts';
+import { builtInTypes, EventsEvents } from '../api/kinds.ts';
+import type { ObjectKey } from '../api/meta.ts';
+import { qualifiedName, type ResourceType } from '../api/resource-type.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { type Logger, silentLogger } from '../platform/logger.ts';
 import { type Random, systemRandom } from '../platform/random.ts';
@@ -9,29 +8,22 @@ import type { Store } from '../store/store.ts';
 import { parseRange } from './allocation/address-range.ts';
 import { ServiceAddresses } from './allocation/service-addresses.ts';
 import { bootstrap } from './bootstrap.ts';
-import { type RegistryCore, StoredEntry, UnstoredObject } from './core.ts';
-import { createObject } from './create-object.ts';
-import { deleteCollection } from './delete-collection.ts';
-import { deleteObject } from './delete-object.ts';
+import type { RegistryCore } from './core.ts';
 import { type EventRetention, sweepEvents } from './event-retention.ts';
 import { KeyLocks } from './key-locks.ts';
-import { storeKey } from './keys.ts';
-import { listObjects } from './list-objects.ts';
-import { patchObject } from './patch-object.ts';
+import { type Operations, storedOperations } from './operations.ts';
 import type {
   DeleteRequest,
   ListRequest,
   PatchRequest,
   Registry,
   RequestContext,
-  StoredObject,
   StoredWatchHandler,
   WatchRequest,
 } from './requests.ts';
 import { strategyOf } from './strategies/strategies.ts';
 import { createSubresource, getSubresource, patchSubresource, updateSubresource } from './subresources/subresources.ts';
-import { updateObject } from './update-object.ts';
-import { watchObjects } from './watch-objects.ts';
+import { eventOperations } from './views/event-operations.ts';
 
 export interface RegistryOptions {
   readonly store: Store;
@@ -77,6 +69,12 @@ export function createRegistry(options: RegistryOptions): ClusterRegistry {
     addresses: new ServiceAddresses(store, random, parseRange(serviceRange)),
   };
 
+  const stored = storedOperations(core);
+  const events = eventOperations(stored);
+  const eventsName = qualifiedName(EventsEvents);
+  const on = (type: ResourceType): Operations =>
+    type.plural === EventsEvents.plural && qualifiedName(type) === eventsName ? events : stored;
+
   const untyped = {
     bootstrap: () => bootstrap(core),
     sweepEvents: (retention?: EventRetention) => sweepEvents(core, retention),
@@ -87,22 +85,20 @@ export function createRegistry(options: RegistryOptions): ClusterRegistry {
     get resourceVersion() {
       return String(store.revision);
     },
-    get: (type: ResourceType, key: ObjectKey) => getObject(core, type, key),
-    list: (type: ResourceType, request: ListRequest) => listObjects(core, type, request),
+    get: (type: ResourceType, key: ObjectKey) => on(type).get(type, key),
+    list: (type: ResourceType, request: ListRequest) => on(type).list(type, request),
     create: (type: ResourceType, namespace: string | undefined, object: unknown, context: RequestContext) =>
-      createObject(core, type, namespace, object, context),
+      on(type).create(type, namespace, object, context),
     update: (type: ResourceType, key: ObjectKey, object: unknown, context: RequestContext) =>
-      context.subresource === 'scale'
-        ? asObject(updateSubresource(core, type, key, 'scale', object, context))
-        : updateObject(core, type, key, object, context),
+      on(type).update(type, key, object, context),
     patch: (type: ResourceType, key: ObjectKey, patch: PatchRequest, context: RequestContext) =>
-      context.subresource === 'scale'
-        ? asObject(patchSubresource(core, type, key, 'scale', patch, context))
-        : patchObject(core, type, key, patch, context),
+      on(type).patch(type, key, patch, context),
     delete: (type: ResourceType, key: ObjectKey, request: DeleteRequest, context: RequestContext) =>
-      deleteObject(core, type, key, request, context),
+      on(type).delete(type, key, request, context),
     deleteCollection: (type: ResourceType, list: ListRequest, request: DeleteRequest, context: RequestContext) =>
-      deleteCollection(core, type, list, request, context),
+      on(type).deleteCollection(type, list, request, context),
+    watch: (type: ResourceType, request: WatchRequest, handler: StoredWatchHandler) =>
+      on(type).watch(type, request, handler),
     createSubresource: (type: ResourceType, key: ObjectKey, name: string, body: unknown, context: RequestContext) =>
       createSubresource(core, type, key, name, body, context),
     getSubresource: (type: ResourceType, key: ObjectKey, name: string) => getSubresource(core, type, key, name),
@@ -115,20 +111,7 @@ export function createRegistry(options: RegistryOptions): ClusterRegistry {
       patch: PatchRequest,
       context: RequestContext,
     ) => patchSubresource(core, type, key, name, patch, context),
-    watch: (type: ResourceType, request: WatchRequest, handler: StoredWatchHandler) =>
-      watchObjects(core, type, request, handler),
   };
   // What is stored below the keys of a resource is of its type: only this registry writes there.
   return untyped as ClusterRegistry;
-}
-
-async function getObject(core: RegistryCore, type: ResourceType, key: ObjectKey): Promise<StoredObject> {
-  const entry = await core.store.get(storeKey(type, key));
-  if (entry === undefined) throw notFound(type, key.name);
-  return new StoredEntry(entry);
-}
-
-/** What is below an object, as the answer to a request for the object itself with its `subresource`. */
-async function asObject(part: Promise<KubernetesObject>): Promise<StoredObject> {
-  return new UnstoredObject(await part);
 }

@@ -1,7 +1,6 @@
 import { isNotFound } from '../api/errors.ts';
-import type { Event, EventsEvent } from '../api/generated/types.ts';
-import { Events, EventsEvents } from '../api/kinds.ts';
-import type { ResourceType } from '../api/resource-type.ts';
+import type { Event } from '../api/generated/types.ts';
+import { Events } from '../api/kinds.ts';
 import type { Entry } from '../store/store.ts';
 import { objectOf, type RegistryCore } from './core.ts';
 import { deleteObject } from './delete-object.ts';
@@ -26,27 +25,24 @@ export async function sweepEvents(
   core: RegistryCore,
   { maxAgeMs = 3_600_000, maxCount = 10_000 }: EventRetention = {},
 ): Promise<number> {
+  const { entries } = await core.store.list(resourcePrefix(Events));
+  const oldest = core.clock.now() - maxAgeMs;
+  const dated = entries.map((entry) => ({ entry, seenMs: lastSeenMs(entry) })).sort((a, b) => b.seenMs - a.seenMs);
+  const surplus = dated.filter(({ seenMs }, index) => index >= maxCount || seenMs < oldest);
   let removed = 0;
-  for (const type of [Events, EventsEvents]) {
-    const { entries } = await core.store.list(resourcePrefix(type));
-    const oldest = core.clock.now() - maxAgeMs;
-    const dated = entries.map((entry) => ({ entry, seenMs: lastSeenMs(entry) })).sort((a, b) => b.seenMs - a.seenMs);
-    const surplus = dated.filter(({ seenMs }, index) => index >= maxCount || seenMs < oldest);
-    for (let start = 0; start < surplus.length; start += BATCH) {
-      const batch = surplus.slice(start, start + BATCH);
-      const outcomes = await Promise.all(batch.map(({ entry }) => remove(core, type, entry)));
-      removed += outcomes.filter(Boolean).length;
-    }
+  for (let start = 0; start < surplus.length; start += BATCH) {
+    const batch = surplus.slice(start, start + BATCH);
+    const outcomes = await Promise.all(batch.map(({ entry }) => remove(core, entry)));
+    removed += outcomes.filter(Boolean).length;
   }
   return removed;
 }
 
 function lastSeenMs(entry: Entry): number {
-  const event = objectOf<Event & EventsEvent>(entry);
+  const event = objectOf<Event>(entry);
   const times = [
     event.metadata.creationTimestamp,
     event.lastTimestamp,
-    event.deprecatedLastTimestamp,
     event.eventTime,
     event.series?.lastObservedTime,
   ];
@@ -54,11 +50,11 @@ function lastSeenMs(entry: Entry): number {
 }
 
 /** False when the event has changed or gone since it was looked at. */
-async function remove(core: RegistryCore, type: ResourceType, entry: Entry): Promise<boolean> {
+async function remove(core: RegistryCore, entry: Entry): Promise<boolean> {
   const { metadata } = objectOf(entry);
   const preconditions = { uid: metadata.uid, resourceVersion: metadata.resourceVersion };
   try {
-    await deleteObject(core, type, metadata, { preconditions }, sweeper);
+    await deleteObject(core, Events, metadata, { preconditions }, sweeper);
     return true;
   } catch (error) {
     if (isNotFound(error)) return false;

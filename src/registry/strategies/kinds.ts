@@ -1,6 +1,5 @@
 import type {
   Event,
-  EventsEvent,
   Namespace,
   Node,
   PersistentVolume,
@@ -131,21 +130,5 @@ export const events = strategy<Event>({
     reportingComponent: (event: Event) => event.reportingComponent ?? '',
     source: (event: Event) => event.source?.component ?? event.reportingComponent ?? '',
     type: (event: Event) => event.type ?? '',
-  },
-});
-
-export const eventsEvents = strategy<EventsEvent>({
-  createOnUpdate: true,
-  collected: false,
-  fields: {
-    ...Object.fromEntries(
-      (['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'] as const).map((field) => [
-        `regarding.${field}`,
-        (event: EventsEvent) => event.regarding?.[field] ?? '',
-      ]),
-    ),
-    reason: (event: EventsEvent) => event.reason ?? '',
-    reportingController: (event: EventsEvent) => event.reportingController ?? '',
-    type: (event: EventsEvent) => event.type ?? '',
   },
 });

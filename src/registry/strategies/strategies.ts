@@ -24,7 +24,6 @@ const table: ReadonlyMap<string, Strategy> = new Map(
       [Kinds.EndpointSlices, strategies.endpointSlices],
       [Kinds.Leases, strategies.leases],
       [Kinds.PodDisruptionBudgets, strategies.budgets],
-      [Kinds.EventsEvents, strategies.eventsEvents],
       [Kinds.PriorityClasses, strategies.priorityClasses],
       [Kinds.Roles, strategies.roles],
       [Kinds.RoleBindings, strategies.roles],
