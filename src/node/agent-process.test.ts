@@ -103,11 +103,12 @@ describe.runIf(able)('a node with real processes', () => {
   });
 
   afterAll(async () => {
+    // First the agent, which would start again what is stopped.
+    await agent.stop();
     for (const { uid } of await runtime.list()) {
       await runtime.stopPod(uid);
       await runtime.removePod(uid);
     }
-    await agent.stop();
     await runtime.close();
     await fs.rm(root, { recursive: true, force: true });
   });
