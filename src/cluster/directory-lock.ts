@@ -4,7 +4,7 @@ import path from 'node:path';
 import { processIdentity } from './process-identity.ts';
 
 /** Who holds a lock, as it has written it down. */
-export interface LockHolder {
+interface LockHolder {
   readonly pid: number;
   /** RFC 3339. */
   readonly since: string;

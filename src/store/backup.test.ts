@@ -56,10 +56,11 @@ test('revisions go on far from where any client can have been, and watches from 
 
 test('a backup is of one moment, while others write and history is compacted', async () => {
   const store = await open('first');
-  for (let count = 0; count < 400; count++) await store.commit([put(`/p/${count}`, 'x'.repeat(3000))]);
+  const keys = Array.from({ length: 400 }, (_, count) => `/p/${count}`);
+  await Promise.all(keys.map((key) => store.commit([put(key, 'x'.repeat(3000))])));
   const content = await contentOf(store);
   const writing = writeBackup(store, file, now);
-  for (let count = 0; count < 400; count++) await store.commit([put(`/p/${count}`, 'changed')]);
+  await Promise.all(keys.map((key) => store.commit([put(key, 'changed')])));
   await store.compact(store.revision);
   expect((await writing).revision).toBe(400);
   await store.close();

@@ -42,7 +42,7 @@ export class BackupError extends Error {
 }
 
 /** The state of the store at this moment as the bytes of a backup, while others go on writing. */
-export async function* backupChunks(store: Store, createdAt: Date): AsyncGenerator<Buffer, void, undefined> {
+async function* backupChunks(store: Store, createdAt: Date): AsyncGenerator<Buffer, void, undefined> {
   const { entries, revision } = await store.list('');
   const inOrder = [...entries].sort((a, b) => a.revision - b.revision);
   const hash = createHash('sha256');

@@ -1,8 +1,10 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { History, type HistoryEvent, type HistoryLimits } from './history.ts';
-import { InconsistentLogError, type Log } from './log.ts';
+import { loadLog } from './load-log.ts';
+import type { Log } from './log.ts';
 import { OrderedEntries } from './ordered-entries.ts';
+import { sliceOfThePast } from './past-list.ts';
 import { RecentWindow } from './recent-window.ts';
 import {
   type Committed,
@@ -81,7 +83,8 @@ export class VersionedStore implements Store {
     this.#history = new History(history, log?.compactedRevision ?? 0);
     this.#recent = log === undefined ? undefined : new RecentWindow();
     this.#watchers = new Watchers(logger);
-    if (log !== undefined) this.#load(log);
+    if (log !== undefined) this.#garbage = loadLog(log, this.#current, this.#history);
+    this.#history.mark(clock.now());
     this.#acceptedRevision = this.revision;
     if (this.#garbage.length > 0) this.#flushSoon();
   }
@@ -103,7 +106,7 @@ export class VersionedStore implements Store {
     const isNewest = revision === this.revision;
     const { entries, total } = isNewest
       ? this.#current.slice(prefix, after, limit)
-      : this.#sliceOfThePast(revision, prefix, after, limit);
+      : sliceOfThePast(this.#current, this.#history.after(revision), prefix, after, limit);
     return { entries, revision, remaining: total - entries.length };
   }
 
@@ -323,83 +326,4 @@ export class VersionedStore implements Store {
     this.#logger.error('the store could not write', { error: reason, commits: commits.length });
     for (const { reject } of refused) reject(error);
   }
-
-  #sliceOfThePast(
-    revision: number,
-    prefix: string,
-    after: string | undefined,
-    limit = Number.POSITIVE_INFINITY,
-  ): { readonly entries: readonly StoredEntry[]; readonly total: number } {
-    const changed = new Map<string, StoredEntry | undefined>();
-    for (const { entry, previous } of this.#history.after(revision)) {
-      const isInRange = entry.key.startsWith(prefix) && (after === undefined || entry.key > after);
-      // The first change after the revision tells what the key was then.
-      if (isInRange && !changed.has(entry.key)) changed.set(entry.key, previous);
-    }
-    const { total: totalNow } = this.#current.slice(prefix, after, 0);
-    const unchanged = this.#current.range(prefix, after);
-    const past = [...changed.values()].filter((entry) => entry !== undefined).sort(byKey);
-    const isThereNow = [...changed.keys()].filter((key) => this.#current.get(key) !== undefined).length;
-    return { entries: mergeUpTo(limit, unchanged, changed, past), total: totalNow - isThereNow + past.length };
-  }
-
-  #load(log: Log): void {
-    const newest = new Map<string, StoredEntry>();
-    for (const { revision, key, deleted, sizeBytes } of log.load()) {
-      const entry = StoredEntry.loaded(key, revision, sizeBytes, log);
-      const previous = newest.get(key);
-      if (deleted) newest.delete(key);
-      else newest.set(key, entry);
-      if (revision <= log.compactedRevision) {
-        if (previous !== undefined) this.#garbage.push(previous);
-        if (deleted) this.#garbage.push(entry);
-      } else {
-        this.#history.push(loadedEvent(entry, deleted, previous, this.revision));
-      }
-    }
-    this.#current.fill(newest.values());
-    this.#history.mark(this.#clock.now());
-  }
-}
-
-/** The event a record of the log stands for. Throws when another record that must be there is not. */
-function loadedEvent(
-  entry: StoredEntry,
-  deleted: boolean,
-  previous: StoredEntry | undefined,
-  before: number,
-): HistoryEvent {
-  if (entry.revision !== before + 1) {
-    throw new InconsistentLogError(`its records go from revision ${before} to ${entry.revision}`);
-  }
-  if (!deleted) return previous === undefined ? { type: 'put', entry } : { type: 'put', entry, previous };
-  if (previous === undefined) throw new InconsistentLogError(`it deletes ${entry.key}, which it does not have`);
-  return { type: 'delete', entry, previous };
-}
-
-function byKey(a: Entry, b: Entry): number {
-  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
-}
-
-/** The first `limit` of the current entries that have not `changed` and of the `past` ones, in order. */
-function mergeUpTo(
-  limit: number,
-  current: Iterable<StoredEntry>,
-  changed: ReadonlyMap<string, unknown>,
-  past: readonly StoredEntry[],
-): readonly StoredEntry[] {
-  const merged: StoredEntry[] = [];
-  let taken = 0;
-  for (const entry of current) {
-    if (merged.length >= limit) break;
-    for (
-      let old = past[taken];
-      old !== undefined && old.key < entry.key && merged.length < limit;
-      old = past[++taken]
-    ) {
-      merged.push(old);
-    }
-    if (!changed.has(entry.key) && merged.length < limit) merged.push(entry);
-  }
-  return merged.concat(past.slice(taken, taken + Math.max(0, limit - merged.length)));
 }
