@@ -42,6 +42,12 @@ describe('decoding', () => {
     });
   });
 
+  test('empty lists and maps are fields that are not there, empty objects are not', () => {
+    const metadata = { labels: {}, annotations: {}, finalizers: [] };
+    const spec = { volumes: [{ name: 'v', emptyDir: {} }], securityContext: {}, containers: [] };
+    expect(decodeObject(Pods, { metadata, spec }).object).toEqual({ metadata: {}, spec });
+  });
+
   test('quantities may be numbers, and become canonical', () => {
     const limits = { cpu: 0.5, memory: '1024Mi' };
     const decoded = decodeObject(Pods, pod({ containers: [{ name: 'c', resources: { limits } }] }));

@@ -2,6 +2,7 @@ import { apiError } from './errors.ts';
 import { canonicalQuantity, QuantityError } from './quantity.ts';
 import type { ResourceType } from './resource-type.ts';
 import {
+  type FieldType,
   type ListType,
   type MapType,
   type ObjectType,
@@ -24,7 +25,7 @@ export class StructureError extends Error {
 
 /**
  * JSON from outside as an object of `type`, as Kubernetes' decoding leaves it: fields of the wrong type are refused,
- * unknown fields and nulls are left out, quantities and times are in their canonical form. Nothing is changed in
+ * unknown fields, nulls, empty lists and empty maps are left out, quantities and times are in their canonical form. Nothing is changed in
  * place. Required fields may still be missing: that is for validation to say.
  *
  * Throws a BadRequest `ApiError` with the path of what is wrong.
@@ -106,7 +107,10 @@ class Decoder {
         continue;
       }
       const decoded = this.#member(key, member, field.type);
-      if (decoded !== member) {
+      if (isOmitted(decoded, field)) {
+        copy ??= { ...value };
+        delete copy[key];
+      } else if (decoded !== member) {
         copy ??= { ...value };
         copy[key] = decoded;
       }
@@ -230,6 +234,13 @@ class Decoder {
     this.#unknown ??= [];
     if (this.#unknown.length < MAX_UNKNOWN_FIELDS) this.#unknown.push(formatPath([...this.#path, key]));
   }
+}
+
+/** Kubernetes does not write empty lists and maps, unless they are required: nothing tells them from absent ones. */
+function isOmitted(value: unknown, { type, required }: FieldType): boolean {
+  if (required || typeof value !== 'object' || value === null) return false;
+  if (type.is === 'list') return Array.isArray(value) && value.length === 0;
+  return type.is === 'map' && Object.keys(value).length === 0;
 }
 
 const MAX_UNKNOWN_FIELDS = 100;

@@ -43,7 +43,8 @@ function subresourcesOf(registry: Registry, type: ResourceType): readonly string
   return type.group === '' && type.plural === 'pods' ? [...new Set([...own, ...POD_STREAMS])] : own;
 }
 
-function subresourceShape(type: ResourceType, name: string): SubresourceShape {
+/** What can be done with a subresource of a kind. */
+export function subresourceShape(type: ResourceType, name: string): SubresourceShape {
   if (name === 'finalize') return { ...type, verbs: ['update'] };
   return (
     SUBRESOURCES[name] ?? {

@@ -11,6 +11,7 @@ import type { Attributes, Authorizer } from './authorization/authorizer.ts';
 import { type Discovery, entityTag, POD_STREAMS } from './discovery.ts';
 import { negotiate } from './media-types.ts';
 import type { ServerMetrics } from './metrics.ts';
+import type { OpenApiDocuments } from './openapi/documents.ts';
 import { isWatch } from './request-options.ts';
 import { parseTarget, type RequestTarget, type ResourceTarget } from './request-target.ts';
 import { methodNotAllowed, type ResourceHandler, unknownResource } from './resource-handler.ts';
@@ -25,6 +26,7 @@ export interface RequestHandlerOptions {
   readonly resources: ResourceHandler;
   readonly pods: PodStreamHandler;
   readonly discovery: Discovery;
+  readonly openApi: OpenApiDocuments;
   readonly metrics: ServerMetrics;
   readonly version: VersionInfo;
   /** False, or a reason, while the cluster behind the API is not ready. */
@@ -136,6 +138,8 @@ export class RequestHandler {
       const { contentType, body } = await metrics.text({ inFlight: this.#inFlight, watches: resources.watches });
       return sendBytes(response, 200, Buffer.from(body), contentType);
     }
+    const described = this.#options.openApi.answer(path, request.headers.accept);
+    if (described !== undefined) return sendCacheable(request, response, described.body, described.contentType);
     return this.#serveDiscovery(request, response, path);
   }
 

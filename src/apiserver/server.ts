@@ -11,8 +11,9 @@ import { type Random, systemRandom } from '../platform/random.ts';
 import type { Registry } from '../registry/requests.ts';
 import { type Authenticator, authenticator, MASTERS_GROUP, staticTokens } from './authentication/authenticator.ts';
 import { type Authorizer, mastersOnly } from './authorization/authorizer.ts';
-import { Discovery } from './discovery.ts';
+import { Discovery, subresourceShape } from './discovery.ts';
 import { ServerMetrics } from './metrics.ts';
+import { OpenApiDocuments } from './openapi/documents.ts';
 import type { Pki } from './pki/pki.ts';
 import { RequestHandler } from './request-handler.ts';
 import { ResourceHandler } from './resource-handler.ts';
@@ -98,6 +99,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     resources,
     pods: new PodStreamHandler({ registry, clock, logger, streamsOf: options.streams ?? (() => undefined) }),
     discovery: new Discovery(registry),
+    openApi: new OpenApiDocuments({
+      types: () => registry.types(),
+      subresources: (type) => registry.subresources(type).map((name) => ({ ...subresourceShape(type, name), name })),
+      version: servedVersion.gitVersion,
+    }),
     metrics: new ServerMetrics(),
     version: servedVersion,
     ready: options.ready ?? (() => true),

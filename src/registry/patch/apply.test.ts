@@ -177,6 +177,27 @@ describe('server-side apply', () => {
     expect(scene.owners()).toEqual({ 'a Apply': ['f:spec f:paused'], 'b Apply': ['f:spec f:replicas'] });
   });
 
+  test('what only the defaults of the server add is no conflict', () => {
+    const scene = new Scene();
+    scene.update('u', () =>
+      named(containers({ name: 'c', env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'x' } } }] })),
+    );
+    const withVersion = { fieldRef: { apiVersion: 'v1', fieldPath: 'x' } };
+    scene.update('u', (live) => ({
+      ...live,
+      spec: containers({ name: 'c', env: [{ name: 'A', valueFrom: withVersion }] }),
+    }));
+    const config = seal(
+      named(containers({ name: 'c', env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'x' } } }] })),
+    );
+    const writer = { manager: 'a', apiVersion: 'apps/v1', time: '2026-01-01T00:00:59Z' };
+    const application = { type, live: scene.live, config, writer, force: false };
+    expect(refusal(() => applyConfiguration(application)).code).toBe(409);
+    const complete = (object: object): object =>
+      JSON.parse(JSON.stringify(object).replace('{"fieldPath', '{"apiVersion":"v1","fieldPath'));
+    expect(() => applyConfiguration({ ...application, complete })).not.toThrow();
+  });
+
   test('the same value is shared without a conflict', () => {
     const scene = new Scene();
     scene.apply('a', named({ replicas: 3 }));

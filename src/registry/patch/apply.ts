@@ -16,6 +16,8 @@ export interface Application {
   readonly writer: Writer;
   /** Take over fields that others own with another value. */
   readonly force: boolean;
+  /** Fills in the server's defaults, so that what only they add is no change of a field that another owns. */
+  readonly complete?: (object: object) => object;
 }
 
 /** Who owned the fields of an object that was written before anything was applied to it. */
@@ -29,7 +31,14 @@ const BEFORE_FIRST_APPLY = 'before-first-apply';
  * Throws a Conflict (409) with a cause `FieldManagerConflict` for each field that another manager owns and that would
  * change, unless `force`; BadRequest for a configuration that says who manages fields.
  */
-export function applyConfiguration({ type, live, config, writer, force }: Application): object {
+export function applyConfiguration({
+  type,
+  live,
+  config,
+  writer,
+  force,
+  complete = (object) => object,
+}: Application): object {
   assertApplicable(config, writer);
   const configuration: JsonObject = { ...config };
   const named = withoutForeign(appliedFields(config, type), writer);
@@ -44,7 +53,7 @@ export function applyConfiguration({ type, live, config, writer, force }: Applic
   const kept = others.reduce<FieldSet>((all, entry) => union(all, fieldsOfEntry(entry)), named);
   const pruned = last === undefined ? merged : withoutFields(merged, type, last, kept);
 
-  const changes = live === undefined ? undefined : compareFields(live, pruned, type);
+  const changes = live === undefined ? undefined : compareFields(live, complete(pruned), type);
   const changed = ownable(changes?.changed ?? {});
   const removed = ownable(changes?.removed ?? {});
   const conflicts = others.flatMap((entry) => conflictsWith(entry, changed));
