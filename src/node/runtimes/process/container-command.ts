@@ -1,10 +1,8 @@
-import { accessSync, constants } from 'node:fs';
-import path from 'node:path';
-
 import { type ContainerConfig, StartError } from '../runtime.ts';
 import { argumentFile } from './argument-file.ts';
 import { commandLine } from './image-table.ts';
-import { TOOL_PATH } from './run.ts';
+import { inTerminal } from './terminal.ts';
+import { findTool, tool } from './tools.ts';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -23,18 +21,13 @@ export function containerArguments(container: ContainerConfig, prefix: readonly 
   if (program.includes('=')) {
     throw new StartError('CreateContainerError', `the name of the program ${JSON.stringify(program)} contains "="`);
   }
+  const command = [...prefix, tool('env'), '-i', ...defaultSignals(), ...assignments(container), program, ...args];
   return argumentFile([
     container.workingDir ?? '/',
     env.PATH ?? DEFAULT_PATH,
     program,
     ...newSession(),
-    ...prefix,
-    tool('env'),
-    '-i',
-    ...defaultSignals(),
-    ...assignments(container),
-    program,
-    ...args,
+    ...(container.tty ? inTerminal(command, false) : command),
   ]);
 }
 
@@ -63,30 +56,4 @@ function assignments(container: ContainerConfig): string[] {
 /** What every program of the container finds in its environment. */
 export function containerEnvironment(container: ContainerConfig): Readonly<Record<string, string>> {
   return { PATH: DEFAULT_PATH, HOME: '/root', ...(container.tty && { TERM: 'xterm' }), ...container.env };
-}
-
-const found = new Map<string, string>();
-
-/** The path of a tool of the system. Throws when it is not installed. */
-export function tool(name: string): string {
-  let file = found.get(name);
-  if (file === undefined) {
-    file = findTool(name);
-    if (file === undefined) throw new Error(`${name} is not installed on this machine`);
-    found.set(name, file);
-  }
-  return file;
-}
-
-export function findTool(name: string): string | undefined {
-  for (const directory of TOOL_PATH.split(':')) {
-    const file = path.join(directory, name);
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch {
-      // not in this one
-    }
-  }
-  return undefined;
 }

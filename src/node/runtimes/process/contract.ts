@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -336,6 +337,53 @@ export function describeProcessRuntime(isolation: Isolation): void {
       await expect.poll(() => processesWith('sleep\x004324')).toEqual([]);
     });
 
+    test('P7 exec in a terminal: a terminal in the container, its size, its end', async () => {
+      const uid = await node.run({ env: { WORD: "it's $HOME" } });
+      const command = [
+        'sh',
+        '-c',
+        'tty; test -t 0 && test -t 2 && echo terminal; read line; stty size; echo "$WORD"; exit 6',
+      ];
+      const session = await node.runtime.exec(uid, 'main', { command, stdin: true, tty: true });
+      session.resize(123, 45);
+      let output = '';
+      session.stdout.setEncoding('utf8').on('data', (data) => (output += data));
+      await expect.poll(() => output).toContain('terminal');
+      await expect.poll(() => sizesOfTerminals('read line; stty size; echo "$WORD"')).toContain('45 123');
+      session.stdin?.write('\r');
+      expect(await session.exited).toBe(6);
+      expect(output).toMatch(/^\/dev\/(pts\/)?\d+\r\nterminal\r\n/);
+      expect(output).toContain("45 123\r\nit's $HOME\r\n");
+      expect(session.stderr).toBeUndefined();
+    });
+
+    test('P7 attach: the input of a container and what it says from then on', async () => {
+      const uid = await node.run({
+        stdin: true,
+        command: ['sh', '-c', 'echo before; read line; echo "got $line"; exit 2'],
+      });
+      await expect.poll(() => node.log(uid)).toBe('before\n');
+      const session = await node.runtime.attach(uid, 'main', { stdin: true, tty: false });
+      session.stdin?.write('a word\n');
+      expect(await text(session.stdout)).toBe('got a word\n');
+      expect(await session.exited).toBe(2);
+    });
+
+    test('P7 a container may have a terminal itself', async () => {
+      const uid = await node.run({
+        stdin: true,
+        tty: true,
+        command: ['sh', '-c', 'test -t 1 && echo ready; read line; stty size; echo "$line"; exit 8'],
+      });
+      await expect.poll(() => node.log(uid)).toBe('ready\r\n');
+      const session = await node.runtime.attach(uid, 'main', { stdin: true, tty: true });
+      session.resize(90, 30);
+      await expect.poll(() => sizesOfTerminals('read line; stty size; echo "$line"')).toContain('30 90');
+      session.stdin?.write('typed\r');
+      expect(await text(session.stdout)).toContain('30 90\r\ntyped\r\n');
+      expect(await session.exited).toBe(8);
+    });
+
     test('P6 volumes are at their mount paths', async () => {
       const volume = fs.mkdtempSync(path.join(node.directory, 'volume-'));
       fs.writeFileSync(path.join(volume, 'before'), 'here\n');
@@ -365,6 +413,14 @@ function goMount(node: TestNode): Pick<ContainerConfig, 'mounts' | 'command'> {
     command: ['sh', '-c', script, `${node.directory}/go`],
     mounts: [{ hostPath: directory, mountPath: '/go.d', readOnly: false }],
   };
+}
+
+/** Of the processes whose command line contains `text`: the sizes of their terminals. */
+function sizesOfTerminals(text: string): string[] {
+  return processesWith(text).map((pid) => {
+    const result = spawnSync('sh', ['-c', 'stty size <"$0"', `/proc/${pid}/fd/0`], { encoding: 'utf8' });
+    return result.stdout.trim();
+  });
 }
 
 /** All at once; one may end with another. */

@@ -1,20 +1,25 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
 
 import type { ExecSession } from '../../../client/pod-streams.ts';
 import { killEntered } from './process-identity.ts';
 import { TOOL_PATH } from './run.ts';
 
-/** Runs it with pipes. The session has ended when its outputs have, too. */
-export function startSession(
-  command: readonly string[],
-  stdin: boolean,
-): ExecSession & { readonly child: ChildProcess } {
+export interface SessionOptions {
+  readonly stdin: boolean;
+  /** Given for a session in a terminal: sets the size of the terminal at `device`, a path in the container. */
+  resize?(device: string, columns: number, rows: number): void;
+}
+
+/** Runs a command line with pipes. The session has ended when its outputs have, too. */
+export function startSession(command: readonly string[], options: SessionOptions): ExecSession {
   const [program = '', ...args] = command;
   const child = spawn(program, args, {
     detached: true,
     env: { PATH: TOOL_PATH, LC_ALL: 'C' },
-    stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    // The fourth tells the path of the terminal.
+    stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', options.resize === undefined ? 'ignore' : 'pipe'],
   });
   const { stdout, stderr } = child;
   if (stdout === null || stderr === null) throw new Error('a session without outputs');
@@ -25,19 +30,41 @@ export function startSession(
     child.once('close', (code, signal) => resolve(exitCode(code, signal)));
   });
   exited.catch(() => {});
+  const terminal = options.resize === undefined ? undefined : new Terminal(child, options.resize);
   return {
-    child,
     ...(child.stdin === null ? {} : { stdin: child.stdin }),
     stdout,
-    stderr,
-    resize() {},
+    ...(terminal === undefined ? { stderr } : {}),
+    resize: (columns, rows) => terminal?.resize(columns, rows),
     exited,
-    kill: () => {
+    kill() {
       if (child.pid !== undefined && child.exitCode === null) killEntered(child.pid);
       stdout.destroy();
       stderr.destroy();
     },
   };
+}
+
+/** The terminal of a session. A size that is set before it is there is set as soon as it is. */
+class Terminal {
+  readonly #set: (device: string, columns: number, rows: number) => void;
+  #device: string | undefined;
+  #wanted: readonly [columns: number, rows: number] | undefined;
+
+  constructor(child: ChildProcess, set: (device: string, columns: number, rows: number) => void) {
+    this.#set = set;
+    const announcement = child.stdio[3] as Readable;
+    announcement.setEncoding('utf8').once('data', (line: string) => {
+      this.#device = line.trim();
+      if (this.#wanted !== undefined) this.resize(...this.#wanted);
+    });
+    child.stderr?.resume();
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#wanted = [columns, rows];
+    if (this.#device?.startsWith('/dev/')) this.#set(this.#device, columns, rows);
+  }
 }
 
 function exitCode(code: number | null, signal: NodeJS.Signals | null): number {

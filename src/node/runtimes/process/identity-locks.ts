@@ -3,8 +3,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import { type IdentityLock, LockHeldError } from '../runtime.ts';
-import { findTool } from './container-command.ts';
 import { readIfThere } from './files.ts';
+import { findTool } from './tools.ts';
 
 /** A lock and the file that is locked for it. */
 export interface LockFile {

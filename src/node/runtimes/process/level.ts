@@ -16,14 +16,10 @@ export interface Level {
    * asks for what the level does not give.
    */
   prepareRun(pod: PodFiles, podUid: string, run: RunFiles, container: ContainerConfig): void;
-  /** The command line that runs `command` beside the program of a container; `first` is its first process. */
-  enter(
-    podUid: string,
-    run: RunFiles,
-    container: ContainerConfig,
-    first: ProcessIdentity,
-    command: readonly string[],
-  ): readonly string[];
+  /** The command line that runs something beside the program of a container. */
+  enter(podUid: string, entered: EnteredRun, command: readonly string[], tty: boolean): readonly string[];
+  /** Sets the size of a terminal of the container; `device` is its path there. */
+  resizeTerminal(first: ProcessIdentity, device: string, columns: number, rows: number): Promise<void>;
   /** M2: begins to kill all processes of the pod; `first` is its first one. */
   kill(podUid: string, first: ProcessIdentity): void;
   /** A run has ended: whether for want of memory. Lets go of what the kernel kept for it. */
@@ -32,4 +28,12 @@ export interface Level {
   gone(podUid: string, first: ProcessIdentity | undefined): Promise<void>;
   /** The pod has ended: lets go of what the kernel kept for it, and resolves when it has. */
   closePod(podUid: string): Promise<void>;
+}
+
+/** A run of a container that something is to be run beside. */
+export interface EnteredRun {
+  readonly files: RunFiles;
+  readonly container: ContainerConfig;
+  /** The first process of its namespaces. */
+  readonly first: ProcessIdentity;
 }

@@ -2,15 +2,18 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import { type ContainerConfig, type Limitation, type PodConfig, StartError } from '../runtime.ts';
-import { containerArguments, execArguments, tool } from './container-command.ts';
+import { containerArguments, execArguments, newSession } from './container-command.ts';
 import { containerRoot, makeDeviceDirectory } from './container-root.ts';
 import { ControlGroups, joinGroups, NO_RESOURCE_LIMITS, runName, writeGroups } from './control-groups.ts';
 import { type Isolation, namespacesOf } from './isolation.ts';
-import type { Level } from './level.ts';
+import type { EnteredRun, Level } from './level.ts';
 import type { PodFiles, RunFiles } from './pod-files.ts';
 import { isRunning, type ProcessIdentity, signalProcess } from './process-identity.ts';
+import { run } from './run.ts';
 import { setprivArguments } from './security.ts';
 import { notAtThisLevel } from './start-errors.ts';
+import { inTerminal, setSize } from './terminal.ts';
+import { tool } from './tools.ts';
 
 /** How often to look whether the kernel has done with a pod whose shims were all killed at once. */
 const DYING_CHECK_MS = 2;
@@ -56,12 +59,12 @@ export class NamespaceLevel implements Level {
     return ['unshare', ...namespacesOf(this.isolation, ownNetwork), '--', ...shell];
   }
 
-  prepareRun(pod: PodFiles, podUid: string, run: RunFiles, container: ContainerConfig): void {
+  prepareRun(pod: PodFiles, podUid: string, files: RunFiles, container: ContainerConfig): void {
     const { securityContext } = container;
     const args = containerArguments(container, this.#rights(container));
     const fstab = containerRoot({
       podDirectory: pod.directory,
-      runDirectory: run.directory,
+      runDirectory: files.directory,
       deviceDirectory: this.#options.deviceDirectory,
       mounts: container.mounts,
       readOnly: securityContext.readOnlyRootFilesystem === true,
@@ -69,30 +72,39 @@ export class NamespaceLevel implements Level {
       hidden: this.#options.hidden,
       userNamespace: this.isolation === 'user',
     });
-    fs.writeFileSync(run.fstab, fstab, { mode: 0o600 });
-    fs.writeFileSync(run.arguments, args, { mode: 0o600 });
-    writeGroups(run, this.#groups?.create(podUid, runName(container), container.limits));
+    fs.writeFileSync(files.fstab, fstab, { mode: 0o600 });
+    fs.writeFileSync(files.arguments, args, { mode: 0o600 });
+    writeGroups(files, this.#groups?.create(podUid, runName(container), container.limits));
   }
 
-  enter(
-    _podUid: string,
-    run: RunFiles,
-    container: ContainerConfig,
-    first: ProcessIdentity,
-    command: readonly string[],
-  ): readonly string[] {
-    const namespaces =
-      this.isolation === 'user'
-        ? ['--user', '--preserve-credentials', '--mount', '--uts', '--ipc', '--pid']
-        : ['--mount', '--uts', '--ipc', '--net', '--pid'];
+  enter(_podUid: string, entered: EnteredRun, command: readonly string[], tty: boolean): readonly string[] {
+    const { files, container, first } = entered;
+    const [setpriv = '', ...rights] = this.#rights(container);
+    const program = [setpriv, '--pdeathsig=KILL', ...rights, ...execArguments(container, command)]; // ends with nsenter
     return [
-      ...joinGroups(this.#options.scripts, run),
+      ...joinGroups(this.#options.scripts, files),
       ...['setpriv', '--pdeathsig=KILL'], // ends with the agent
-      ...['nsenter', '--target', String(first.pid), ...namespaces, '--'],
-      ...[tool('setsid'), tool('setpriv'), '--pdeathsig=KILL'], // ends with nsenter
-      ...this.#rights(container).slice(1),
-      ...execArguments(container, command),
+      ...['nsenter', '--target', String(first.pid), ...this.#namespaces(), '--'],
+      ...newSession(),
+      ...(tty ? inTerminal(program, true) : program),
     ];
+  }
+
+  async resizeTerminal(first: ProcessIdentity, device: string, columns: number, rows: number): Promise<void> {
+    await run('nsenter', [
+      '--target',
+      String(first.pid),
+      ...this.#namespaces(),
+      '--',
+      ...setSize(device, columns, rows),
+    ]);
+  }
+
+  /** Which namespaces of a container to enter, as arguments of nsenter. */
+  #namespaces(): string[] {
+    return this.isolation === 'user'
+      ? ['--user', '--preserve-credentials', '--mount', '--uts', '--ipc', '--pid']
+      : ['--mount', '--uts', '--ipc', '--net', '--pid'];
   }
 
   kill(_podUid: string, first: ProcessIdentity): void {

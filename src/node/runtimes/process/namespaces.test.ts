@@ -45,11 +45,11 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
     });
 
     test('M2 a stopped pod leaves no link, no mount and no process behind', async () => {
-      const links = fs.readdirSync('/sys/class/net');
+      const links = linksOf(node);
       const uid = await node.run({ command: ['sleep', '4401'] });
-      expect(fs.readdirSync('/sys/class/net').length).toBe(links.length + 1);
+      expect(linksOf(node).length).toBe(links.length + 1);
       await node.runtime.stopPod(uid);
-      expect(fs.readdirSync('/sys/class/net')).toEqual(links);
+      expect(linksOf(node)).toEqual(links);
       expect(processesWith(uid)).toEqual([]);
       expect(mountsOfAllProcesses()).not.toContain(uid);
     });
@@ -204,6 +204,14 @@ function ask(host: string, port: number): Promise<string> {
     socket.on('data', (data) => resolve(String(data)));
     socket.on('error', (error) => resolve(error.message));
   });
+}
+
+/** The machine's ends of the links of a node's pods. */
+function linksOf(node: TestNode): string[] {
+  const name = fs.readdirSync('/run/berth/bridges').find((bridge) => {
+    return fs.readFileSync(`/run/berth/bridges/${bridge}`, 'utf8') === node.directory;
+  });
+  return fs.readdirSync(`/sys/class/net/${name}/brif`);
 }
 
 function mountsOfAllProcesses(): string {

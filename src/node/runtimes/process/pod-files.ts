@@ -45,6 +45,8 @@ export interface RunFiles {
   readonly ended: string;
   /** Kept by the agent: the kernel killed a process of it for want of memory. */
   readonly outOfMemory: string;
+  /** A named pipe, when the container has an input. */
+  readonly stdin: string;
   readonly log: string;
   /** Kept by the agent: when the parts of the log were written. */
   readonly logIndex: string;
@@ -83,6 +85,7 @@ export function runFiles(pod: PodFiles, container: string, attempt: number): Run
     failure: file('failure'),
     ended: file('ended'),
     outOfMemory: file('out-of-memory'),
+    stdin: file('stdin'),
     log: file('log'),
     logIndex: file('log.index'),
     root: file('root'),

@@ -36,8 +36,15 @@ export function isRunning(identity: ProcessIdentity): boolean {
 export function killEntered(pid: number): void {
   send(pid, 'SIGSTOP'); // it starts nothing while we look
   const all = processes();
-  const entered = new Set([pid, ...all.filter((one) => one.parent === pid).map((one) => one.pid)]);
+  const entered = new Set([pid]);
+  for (const one of all) if (one.parent === pid) entered.add(one.pid);
   for (const one of all) if (entered.has(one.pid) || entered.has(one.session)) send(one.pid, 'SIGKILL');
+}
+
+export function childrenOf(pid: number): number[] {
+  return processes()
+    .filter((one) => one.parent === pid)
+    .map((one) => one.pid);
 }
 
 function processes(): { readonly pid: number; readonly parent: number; readonly session: number }[] {

@@ -2,15 +2,18 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import { type ContainerConfig, type Limitation, type Mount, type PodConfig, StartError } from '../runtime.ts';
-import { containerArguments, execArguments, findTool } from './container-command.ts';
+import { containerArguments, execArguments } from './container-command.ts';
 import { ControlGroups, joinGroups, NO_RESOURCE_LIMITS, runName, writeGroups } from './control-groups.ts';
 import { namesIn } from './files.ts';
-import type { Level } from './level.ts';
+import type { EnteredRun, Level } from './level.ts';
 import { translatePaths } from './path-translation.ts';
 import type { PodFiles, RunFiles } from './pod-files.ts';
 import type { ProcessIdentity } from './process-identity.ts';
+import { run } from './run.ts';
 import { setprivArguments } from './security.ts';
 import { notAtThisLevel } from './start-errors.ts';
+import { inTerminal, setSize } from './terminal.ts';
+import { findTool } from './tools.ts';
 
 /** In the environment of every process of a pod: how those that are left are found. */
 const MARK = 'BERTH_POD_UID';
@@ -38,25 +41,22 @@ export class ProcessLevel implements Level {
     return ['env', `${MARK}=${pod.uid}`, ...shell];
   }
 
-  prepareRun(_pod: PodFiles, podUid: string, run: RunFiles, container: ContainerConfig): void {
+  prepareRun(_pod: PodFiles, podUid: string, files: RunFiles, container: ContainerConfig): void {
     const translated = translate(marked(podUid, container));
-    fs.writeFileSync(run.arguments, containerArguments(translated, this.#rights(container)), { mode: 0o600 });
-    writeGroups(run, this.#groups?.create(podUid, runName(container), container.limits));
+    fs.writeFileSync(files.arguments, containerArguments(translated, this.#rights(container)), { mode: 0o600 });
+    writeGroups(files, this.#groups?.create(podUid, runName(container), container.limits));
   }
 
-  enter(
-    podUid: string,
-    run: RunFiles,
-    container: ContainerConfig,
-    _first: ProcessIdentity,
-    command: readonly string[],
-  ): readonly string[] {
-    const { command: program, ...translated } = translate(marked(podUid, { ...container, command }));
-    return [
-      ...joinGroups(this.#scripts, run),
-      ...this.#rights(container),
-      ...execArguments({ ...translated, command: [] }, program),
-    ];
+  enter(podUid: string, entered: EnteredRun, command: readonly string[], tty: boolean): readonly string[] {
+    const { files, container } = entered;
+    const translated = translate(marked(podUid, { ...container, command }));
+    const program = [...this.#rights(container), ...execArguments(translated, translated.command)];
+    return [...joinGroups(this.#scripts, files), ...(tty ? inTerminal(program, true) : program)];
+  }
+
+  async resizeTerminal(_first: ProcessIdentity, device: string, columns: number, rows: number): Promise<void> {
+    const [program = '', ...args] = setSize(device, columns, rows);
+    await run(program, args);
   }
 
   closeRun(podUid: string, run: string): { readonly outOfMemory: boolean } {

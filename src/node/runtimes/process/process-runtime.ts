@@ -16,6 +16,7 @@ import {
   StartError,
 } from '../runtime.ts';
 import { AddressPool, parseCidr } from './address-pool.ts';
+import { attachTo } from './attach.ts';
 import { attemptsOf, readRun } from './container-run.ts';
 import { startSession } from './exec.ts';
 import { FifoPool } from './fifo.ts';
@@ -35,6 +36,7 @@ import { ProcessLevel } from './process-level.ts';
 import { installScripts } from './script-files.ts';
 import { signalOf } from './signals.ts';
 import { startError } from './start-errors.ts';
+import { terminalOf } from './terminal.ts';
 
 export interface ProcessRuntimeOptions {
   /** Where everything of the node's pods is kept; absolute, made when missing. */
@@ -187,6 +189,7 @@ class Processes implements ProcessRuntime {
       // Nothing looks at these files before the sandbox is told to, and what an attempt that failed left is of no use.
       fs.rmSync(files.directory, { recursive: true, force: true });
       fs.mkdirSync(files.directory, { recursive: true, mode: 0o700 });
+      if (container.stdin) await this.#fifos.take(files.stdin);
       pod.level.prepareRun(pod.files, podUid, files, this.#withDnsServer(pod, container));
       fs.writeFileSync(files.record, JSON.stringify(container), { mode: 0o600 });
     }
@@ -238,20 +241,43 @@ class Processes implements ProcessRuntime {
     options: { readonly command: readonly string[]; readonly stdin: boolean; readonly tty: boolean },
   ): Promise<ExecSession> {
     const { pod, run, config } = this.#running(podUid, container);
-    const command = pod.level.enter(
-      podUid,
-      runFiles(pod.files, container, config.attempt),
-      this.#withDnsServer(pod, config),
-      run.processes.first,
-      options.command,
-    );
-    const session = startSession(command, options.stdin);
+    const { first } = run.processes;
+    const entered = {
+      files: runFiles(pod.files, container, config.attempt),
+      container: this.#withDnsServer(pod, config),
+      first,
+    };
+    const session = startSession(pod.level.enter(podUid, entered, options.command, options.tty), {
+      stdin: options.stdin,
+      ...(options.tty && { resize: (device, columns, rows) => this.#resize(pod, run, device, columns, rows) }),
+    });
     pod.addSession(session.exited);
     return session;
   }
 
-  async attach(): Promise<ExecSession> {
-    throw apiError('BadRequest', 'attaching is not supported by the process runtime');
+  async attach(
+    podUid: string,
+    container: string,
+    options: { readonly stdin: boolean; readonly tty: boolean },
+  ): Promise<ExecSession> {
+    const { pod, run, config } = this.#running(podUid, container);
+    return attachTo(runFiles(pod.files, container, config.attempt), {
+      stdin: options.stdin,
+      exited: pod.exited(container).then(() => {
+        const status = pod.newest(container)?.status;
+        return status?.state === 'exited' ? status.exitCode : 137;
+      }),
+      resize: (columns, rows) => {
+        const device = config.tty ? terminalOf(run.processes.program.pid) : undefined;
+        if (device !== undefined) this.#resize(pod, run, device, columns, rows);
+      },
+    });
+  }
+
+  #resize(pod: Pod, run: StartedRun, device: string, columns: number, rows: number): void {
+    pod.level.resizeTerminal(run.processes.first, device, columns, rows).catch((error: Error) => {
+      this.#options.logger.debug('a terminal cannot be resized', { device, error: error.message });
+    });
   }
 
   async logs(podUid: string, options: LogOptions): Promise<Readable> {

@@ -4,6 +4,7 @@
 #   fstab      what is mounted
 #   arguments  the working directory, the search path, the program as its user gave it, and the command line to execute
 #   control-groups  files to write `0` to, which puts the writer into the group
+#   stdin      a pipe for the program's input, if it has one
 #   log        what the program says
 #   started    written here: the stat lines of the program and of this shell, as the host sees them
 #   code       written here: the exit code of the program
@@ -20,6 +21,8 @@ main() {
 
   # Held open, as the root with these files is left behind. A redirection of a directory opens it, which is all it takes.
   exec 5</ 6>>started 7>>code 8>>log 9>>failed
+  # A pipe that is open for writing too is never at its end, whoever comes and goes.
+  if [ -p stdin ]; then exec 3<>stdin; else exec 3</dev/null; fi
   if [ "$own" = none ]; then
     events=$PWD/../../../events host=/proc
   else
@@ -43,7 +46,7 @@ run() {
   identify
   printf '%s\n%s\n' "$stat" "$first" >&6
   printf 'started %s %s\n' "$name" "$attempt" >"$events"
-  exec "$@" </dev/null >&8 2>&1 4>&- 5<&- 6>&- 7>&- 8>&- 9>&-
+  exec "$@" <&3 >&8 2>&1 3<&- 4>&- 5<&- 6>&- 7>&- 8>&- 9>&-
 }
 
 # Sets `stat` to this shell's line of the host's /proc/<pid>/stat, or to as much of one as there is without.
