@@ -44,9 +44,30 @@ const heads = {
   DELETED: Buffer.from('{"type":"DELETED","object":'),
   BOOKMARK: Buffer.from('{"type":"BOOKMARK","object":'),
 } as const;
+/** Where the word for the type of an event begins. */
+const LETTER_AT = '{"type":"'.length;
 
-/** What was written last: watchers of the same thing get the same batch, and so the same bytes. */
-let lastFrame: { batch: readonly StoredWatchEvent[]; encoder: Encoder; frame: Buffer } | undefined;
+/**
+ * The lines made in this turn of the event loop: one change is told to all who watch it, each in the same bytes. Kept
+ * apart for each encoder, by the event's own bytes.
+ */
+const linesOfThisTurn = new Map<Encoder, Map<Buffer, Buffer>>();
+
+function lineOf(event: Exclude<StoredWatchEvent, { type: 'BOOKMARK' }>, type: ResourceType, encoder: Encoder): Buffer {
+  if (linesOfThisTurn.size === 0) setImmediate(() => linesOfThisTurn.clear());
+  let lines = linesOfThisTurn.get(encoder);
+  if (lines === undefined) {
+    lines = new Map();
+    linesOfThisTurn.set(encoder, lines);
+  }
+  const bytes = event.item.json();
+  const known = lines.get(bytes);
+  // The same version of an object may be new to one watcher and changed to another: their first letters differ.
+  if (known !== undefined && known[LETTER_AT] === heads[event.type][LETTER_AT]) return known;
+  const line = Buffer.concat([heads[event.type], encoder.object(type, event.item), lineEnd]);
+  lines.set(bytes, line);
+  return line;
+}
 
 /**
  * One watch on one connection: a line of JSON for each event. What the socket does not take at once waits here, as
@@ -114,7 +135,7 @@ export class WatchStream {
       this.#allowedBytes = Number.POSITIVE_INFINITY;
     }
     if (!this.#blocked && this.#queue.length === 0 && batch.length <= 64) {
-      this.#write(this.#frameOf(batch));
+      this.#write(this.#encode(batch));
       return;
     }
     for (const event of batch) {
@@ -155,26 +176,17 @@ export class WatchStream {
     if (frame.length > 0 && !this.#options.response.write(frame)) this.#blocked = true;
   }
 
-  #frameOf(batch: readonly StoredWatchEvent[]): Buffer {
-    const { encoder } = this.#options;
-    if (lastFrame?.batch === batch && lastFrame.encoder === encoder) return lastFrame.frame;
-    const frame = this.#encode(batch);
-    lastFrame = { batch, encoder, frame };
-    return frame;
-  }
-
   #encode(events: readonly StoredWatchEvent[]): Buffer {
     const { type, encoder, bookmarks } = this.#options;
-    const parts: Buffer[] = [];
+    const lines: Buffer[] = [];
     for (const event of events) {
-      if (event.type === 'BOOKMARK') {
-        if (!bookmarks && !event.initialEnd) continue;
-        parts.push(heads.BOOKMARK, encoder.bookmark(type, event.resourceVersion, event.initialEnd), lineEnd);
-      } else {
-        parts.push(heads[event.type], encoder.object(type, event.item), lineEnd);
+      if (event.type !== 'BOOKMARK') {
+        lines.push(lineOf(event, type, encoder));
+      } else if (bookmarks || event.initialEnd) {
+        lines.push(heads.BOOKMARK, encoder.bookmark(type, event.resourceVersion, event.initialEnd), lineEnd);
       }
     }
-    return Buffer.concat(parts);
+    return lines.length === 1 && lines[0] ? lines[0] : Buffer.concat(lines);
   }
 
   #armBookmark(): void {
