@@ -6,6 +6,7 @@ import { silentLogger } from '../platform/logger.ts';
 import { LmdbLog } from './lmdb-log.ts';
 import { openLmdbStore, STORE_FILE } from './lmdb-store.ts';
 import type { LogRecord } from './log.ts';
+import { encodeRecord } from './record.ts';
 import type { Entry, Store } from './store.ts';
 
 /*
@@ -210,7 +211,7 @@ function checkRecord(line: object): LogRecord | undefined {
     readonly value?: unknown;
   };
   if (typeof key !== 'string' || typeof revision !== 'number' || typeof value !== 'object') return undefined;
-  return { key, revision, deleted: false, json: Buffer.from(JSON.stringify(value)) };
+  return { revision, bytes: encodeRecord(revision, key, false, JSON.stringify(value)).bytes };
 }
 
 /** The lines of a file as bytes, without their ends. Not `readline`, which takes more than a newline for an end. */

@@ -130,8 +130,8 @@ test('a file of a newer format is refused politely and left as it is', async () 
   const directory = fs.mkdtempSync(path.join(base, 'newer-'));
   const file = path.join(directory, STORE_FILE);
   const database = open<Buffer, number>({ path: file, noSubdir: true, encoding: 'binary', pageSize: 8192 });
-  const json = Buffer.from(JSON.stringify({ format: 2, compactedRevision: 0 }));
-  await database.put(0, encodeRecord({ revision: 0, key: 'meta', deleted: false, json }));
+  const meta = JSON.stringify({ format: 2, compactedRevision: 0 });
+  await database.put(0, encodeRecord(0, 'meta', false, meta).bytes);
   await database.close();
   const before = fs.readFileSync(file);
   const refused = openLmdbStore({ directory, logger: silentLogger });

@@ -71,8 +71,7 @@ export class LmdbLog implements Log {
   }
 
   async write({ append, drop, compactedRevision }: LogBatch): Promise<void> {
-    const records = append.map((record) => ({ revision: record.revision, bytes: encodeRecord(record) }));
-    if (this.#hasFailed) await this.#recover(records.reduce((sum, { bytes }) => sum + bytes.length, 0));
+    if (this.#hasFailed) await this.#recover(append.reduce((sum, { bytes }) => sum + bytes.length, 0));
     const database = this.#database;
     const meta: Meta = { format: FORMAT, compactedRevision };
     const results: Promise<boolean>[] = [];
@@ -81,7 +80,7 @@ export class LmdbLog implements Log {
         results.push(database.put(META_REVISION, encodeMeta(meta)));
       }
       for (const revision of drop) results.push(database.remove(revision));
-      for (const { revision, bytes } of records) results.push(database.put(revision, bytes, { append: true }));
+      for (const { revision, bytes } of append) results.push(database.put(revision, bytes, { append: true }));
     });
     try {
       await Promise.all([all, ...results].map(settle));
@@ -156,8 +155,7 @@ export class LmdbLog implements Log {
 }
 
 function encodeMeta(meta: Meta): Buffer {
-  const json = Buffer.from(JSON.stringify(meta));
-  return encodeRecord({ revision: META_REVISION, key: 'meta', deleted: false, json });
+  return encodeRecord(META_REVISION, 'meta', false, JSON.stringify(meta)).bytes;
 }
 
 function openDatabase(file: string): Database {

@@ -1,10 +1,8 @@
 /** One operation as the log keeps it. */
 export interface LogRecord {
   readonly revision: number;
-  readonly key: string;
-  readonly deleted: boolean;
-  /** The value, or for a deletion the last state, as UTF-8 JSON. */
-  readonly json: Buffer;
+  /** See `record.ts`. */
+  readonly bytes: Buffer;
 }
 
 /** What one flush changes. All of it is stored, or nothing. */

@@ -1,5 +1,4 @@
 import { crc32 } from 'node:zlib';
-import type { LogRecord } from './log.ts';
 
 /**
  * A record as bytes: a checksum (4), flags (1), the length of the key (2), the key, the JSON. The checksum covers the
@@ -14,16 +13,23 @@ export interface DecodedRecord {
   readonly json: Buffer;
 }
 
-/** Throws a `RangeError` for a key that is longer than 65,535 bytes. */
-export function encodeRecord({ revision, key, deleted, json }: LogRecord): Buffer {
+export interface EncodedRecord {
+  readonly bytes: Buffer;
+  /** The JSON inside `bytes`: the same memory. */
+  readonly json: Buffer;
+}
+
+/** `json` is text. Throws a `RangeError` for a key that is longer than 65,535 bytes. */
+export function encodeRecord(revision: number, key: string, deleted: boolean, json: string): EncodedRecord {
   const keyLength = Buffer.byteLength(key);
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + keyLength + json.length);
+  const keyEnd = HEADER_BYTES + keyLength;
+  const bytes = Buffer.allocUnsafe(keyEnd + Buffer.byteLength(json));
   bytes[4] = deleted ? FLAG_DELETED : 0;
   bytes.writeUInt16BE(keyLength, 5);
   bytes.write(key, HEADER_BYTES);
-  json.copy(bytes, HEADER_BYTES + keyLength);
+  bytes.write(json, keyEnd);
   bytes.writeUInt32BE(checksum(bytes, revision), 0);
-  return bytes;
+  return { bytes, json: bytes.subarray(keyEnd) };
 }
 
 /** The record, or undefined when the bytes are not what was written under this revision. */

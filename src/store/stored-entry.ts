@@ -1,4 +1,5 @@
 import { deepFreeze } from '../platform/deep-freeze.ts';
+import { encodeRecord } from './record.ts';
 import type { Entry, Value } from './store.ts';
 
 /** Where an entry's JSON can be read again once it is durable. */
@@ -17,15 +18,25 @@ export class StoredEntry implements Entry {
   readonly sizeBytes: number;
   #value: Value | undefined;
   #json: Buffer | undefined;
+  /** What the log is to be given; the JSON is a part of it. */
+  #record: Buffer | undefined;
   /** Where the JSON is on disk, as long as it is. */
   #source: EntrySource | undefined;
   /** Whether JSON that was made is kept. */
   #isRecent: boolean;
 
-  /** An entry that is being written. `value` is frozen here; with a `source`, its JSON is made for the log. */
-  static written(key: string, revision: number, value: Value, source: EntrySource | undefined): StoredEntry {
-    const json = source === undefined ? undefined : Buffer.from(JSON.stringify(value));
-    return new StoredEntry(key, revision, deepFreeze(value), json, json?.length ?? 0, source);
+  /** An entry that is being written. `value` is frozen here; with a `source`, its record is made for the log. */
+  static written(
+    { key, type }: { readonly key: string; readonly type: 'put' | 'delete' },
+    revision: number,
+    value: Value,
+    source: EntrySource | undefined,
+  ): StoredEntry {
+    if (source === undefined) return new StoredEntry(key, revision, deepFreeze(value), undefined, 0, undefined);
+    const { bytes, json } = encodeRecord(revision, key, type === 'delete', JSON.stringify(value));
+    const entry = new StoredEntry(key, revision, deepFreeze(value), json, json.length, source);
+    entry.#record = bytes;
+    return entry;
   }
 
   /** An entry that is in the log. */
@@ -62,9 +73,16 @@ export class StoredEntry implements Entry {
     return json;
   }
 
+  /** The record of an entry that is being written. */
+  record(): Buffer {
+    if (this.#record === undefined) throw new Error(`${this.key} at revision ${this.revision} is written already`);
+    return this.#record;
+  }
+
   /** Gives up the JSON, unless it is all there is: from now on it is read or made again each time somebody asks. */
   releaseJson(): void {
     this.#isRecent = false;
+    this.#record = undefined;
     if (this.#source !== undefined || this.#value !== undefined) this.#json = undefined;
   }
 

@@ -5,6 +5,7 @@ import { settle, VirtualClock } from '../platform/virtual-clock.ts';
 import { put, RecordingWatcher, remove } from './contract.ts';
 import type { HistoryLimits } from './history.ts';
 import type { LoadedRecord, Log, LogBatch } from './log.ts';
+import { decodeRecord } from './record.ts';
 import { StoreWriteError } from './store.ts';
 import { VersionedStore } from './versioned-store.ts';
 
@@ -23,9 +24,9 @@ class ManualLog implements Log {
   }
 
   read(revision: number): Buffer {
-    const json = this.records.get(revision);
-    if (json === undefined) throw new Error(`no record of revision ${revision}`);
-    return json;
+    const record = decodeRecord(revision, this.records.get(revision) ?? Buffer.alloc(0));
+    if (record === undefined) throw new Error(`no record of revision ${revision}`);
+    return record.json;
   }
 
   async close(): Promise<void> {}
@@ -35,7 +36,7 @@ class ManualLog implements Log {
     await settle();
     const { batch, resolve, reject } = this.#pending.shift() ?? {};
     if (error === undefined) {
-      for (const { revision, json } of batch?.append ?? []) this.records.set(revision, json);
+      for (const { revision, bytes } of batch?.append ?? []) this.records.set(revision, bytes);
       for (const revision of batch?.drop ?? []) this.records.delete(revision);
       resolve?.();
     } else {
@@ -64,7 +65,9 @@ describe('the flush', () => {
     await first;
     await log.finish();
     await Promise.all(others);
-    expect(log.batches.map(({ append }) => append.map(({ key }) => key))).toEqual([['/a'], ['/b', '/c', '/d']]);
+    expect(
+      log.batches.map(({ append }) => append.map(({ revision, bytes }) => decodeRecord(revision, bytes)?.key)),
+    ).toEqual([['/a'], ['/b', '/c', '/d']]);
   });
 
   test('shows nothing before it is done', async () => {

@@ -197,12 +197,12 @@ export class VersionedStore implements Store {
     const { type, key } = operation;
     const previous = this.#acceptedEntry(key);
     if (type === 'put') {
-      const entry = StoredEntry.written(key, revision, operation.value(revision), this.#log);
+      const entry = StoredEntry.written(operation, revision, operation.value(revision), this.#log);
       return previous === undefined ? { type, entry } : { type, entry, previous };
     }
     if (previous === undefined) throw new PreconditionError(key, 0);
     const value = operation.value === undefined ? previous.value : operation.value(revision);
-    return { type, entry: StoredEntry.written(key, revision, value, this.#log), previous };
+    return { type, entry: StoredEntry.written(operation, revision, value, this.#log), previous };
   }
 
   #flushSoon(): void {
@@ -280,12 +280,7 @@ export class VersionedStore implements Store {
   ): Promise<void> {
     if (this.#log === undefined) return;
     const append = commits.flatMap(({ events }) =>
-      events.map(({ type, entry }) => ({
-        revision: entry.revision,
-        key: entry.key,
-        deleted: type === 'delete',
-        json: entry.json(),
-      })),
+      events.map(({ entry }) => ({ revision: entry.revision, bytes: entry.record() })),
     );
     if (append.length === 0 && dropped.length === 0 && compactedRevision === this.compactedRevision) return;
     for (const entry of dropped) entry.detach();
