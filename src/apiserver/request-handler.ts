@@ -12,9 +12,11 @@ import { type Discovery, entityTag, POD_STREAMS } from './discovery.ts';
 import { negotiate } from './media-types.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { OpenApiDocuments } from './openapi/documents.ts';
+import { bodyFormat, parseObject, readBody } from './request-body.ts';
 import { isWatch } from './request-options.ts';
 import { parseTarget, type RequestTarget, type ResourceTarget } from './request-target.ts';
 import { methodNotAllowed, type ResourceHandler, unknownResource } from './resource-handler.ts';
+import type { Reviews } from './reviews.ts';
 import type { PodStreamHandler } from './streams/pod-stream-handler.ts';
 import type { VersionInfo } from './version.ts';
 
@@ -25,6 +27,7 @@ export interface RequestHandlerOptions {
   readonly authorize: Authorizer;
   readonly resources: ResourceHandler;
   readonly pods: PodStreamHandler;
+  readonly reviews: Reviews;
   readonly discovery: Discovery;
   readonly openApi: OpenApiDocuments;
   readonly metrics: ServerMetrics;
@@ -34,6 +37,7 @@ export interface RequestHandlerOptions {
   /** Where the server is reached, for discovery. */
   readonly address: () => string;
   readonly maximumInFlight: number;
+  readonly maximumBodyBytes: number;
 }
 
 const ANONYMOUS: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
@@ -111,8 +115,25 @@ export class RequestHandler {
     await this.#authorize(user, attributesOf(request, target, resource));
     if (isPodStream(resource)) return pods.serve(request, response, target, resource, user);
     const type = registry.find(resource.group, resource.version, resource.plural);
-    if (type === undefined) throw unknownResource();
+    if (type === undefined) return this.#serveReview(request, response, resource, user);
     return resources.serve({ request, response, target, resource, user }, type);
+  }
+
+  async #serveReview(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { group, version, plural, namespace, name }: ResourceTarget,
+    user: UserInfo,
+  ): Promise<void> {
+    const { reviews, maximumBodyBytes } = this.#options;
+    const review = reviews.find(group, version, plural);
+    if (review === undefined || name !== undefined || review.namespaced !== (namespace !== undefined)) {
+      throw unknownResource();
+    }
+    if (request.method !== 'POST') throw methodNotAllowed();
+    const format = bodyFormat(request.headers['content-type']);
+    const body = await parseObject(await readBody(request, maximumBodyBytes), format);
+    sendJson(response, 201, await reviews.answer(review, namespace, body, user));
   }
 
   async #servePath(

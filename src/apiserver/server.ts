@@ -10,13 +10,16 @@ import type { Logger } from '../platform/logger.ts';
 import { type Random, systemRandom } from '../platform/random.ts';
 import type { Registry } from '../registry/requests.ts';
 import { type Authenticator, authenticator, MASTERS_GROUP, staticTokens } from './authentication/authenticator.ts';
-import { type Authorizer, mastersOnly } from './authorization/authorizer.ts';
+import type { Authorizer } from './authorization/authorizer.ts';
+import { ensureDefaultRoles } from './authorization/default-roles.ts';
+import { RoleBasedAccess } from './authorization/rbac.ts';
 import { Discovery, subresourceShape } from './discovery.ts';
 import { ServerMetrics } from './metrics.ts';
 import { OpenApiDocuments } from './openapi/documents.ts';
 import type { Pki } from './pki/pki.ts';
 import { RequestHandler } from './request-handler.ts';
 import { ResourceHandler } from './resource-handler.ts';
+import { Reviews, reviewResources } from './reviews.ts';
 import { PodStreamHandler } from './streams/pod-stream-handler.ts';
 import { servedVersion } from './version.ts';
 import type { WatchLimits } from './watch-stream.ts';
@@ -33,6 +36,7 @@ export interface ApiServerOptions {
   readonly port?: number;
   /** Default: the administrator's token, and client certificates of our own authority. */
   readonly authenticate?: Authenticator;
+  /** Default: role-based, with `system:masters` above all rules. */
   readonly authorize?: Authorizer;
   /** The byte streams of a node's pods; undefined for a node that is not there. */
   readonly streams?: (nodeName: string) => PodStreams | undefined;
@@ -90,15 +94,19 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     maximumWatches: limits.watches,
     watchLimits: limits.watch,
   });
+  const tokenReaders = [staticTokens(new Map([[pki.adminToken, ADMIN]]))];
+  const access = new RoleBasedAccess(registry, logger);
+  const authorize = options.authorize ?? access.authorize;
   let address = '';
   const handler = new RequestHandler({
     registry,
     logger,
-    authenticate: options.authenticate ?? authenticator([staticTokens(new Map([[pki.adminToken, ADMIN]]))]),
-    authorize: options.authorize ?? mastersOnly,
+    authenticate: options.authenticate ?? authenticator(tokenReaders),
+    authorize,
+    reviews: new Reviews({ authorize, access: options.authorize ? undefined : access, tokenReaders }),
     resources,
     pods: new PodStreamHandler({ registry, clock, logger, streamsOf: options.streams ?? (() => undefined) }),
-    discovery: new Discovery(registry),
+    discovery: new Discovery(registry, reviewResources),
     openApi: new OpenApiDocuments({
       types: () => registry.types(),
       subresources: (type) => registry.subresources(type).map((name) => ({ ...subresourceShape(type, name), name })),
@@ -109,6 +117,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     ready: options.ready ?? (() => true),
     address: () => address,
     maximumInFlight: limits.inFlight,
+    maximumBodyBytes: limits.bodyBytes,
   });
   const server = createServer(
     {
@@ -140,17 +149,22 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   server.on('error', (error) => logger.error('the API server has a problem with its socket', { error: error.message }));
   address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   logger.info('the API is served', { address });
+  // Nobody has to wait for them: administrators need none.
+  const roles = ensureDefaultRoles(registry).catch((error: unknown) => {
+    logger.warn('the default roles could not be made', { error: String(error) });
+  });
   return {
     port,
     url: `https://${address}`,
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       resources.close();
+      access.close();
       server.closeIdleConnections();
       // What is still being answered gets a moment; what hangs does not keep the server.
       for (const socket of upgraded) socket.destroy();
       const timer = clock.after(2_000, () => server.closeAllConnections());
-      await closed;
+      await Promise.all([closed, roles]);
       timer.cancel();
     },
   };

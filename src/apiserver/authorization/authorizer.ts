@@ -1,5 +1,4 @@
 import type { UserInfo } from '../../registry/requests.ts';
-import { MASTERS_GROUP } from '../authentication/authenticator.ts';
 
 /** What somebody wants to do, as rules speak of it. */
 export type Attributes =
@@ -17,7 +16,3 @@ export type Attributes =
 
 /** Whether a user may do something; a text says why not. */
 export type Authorizer = (user: UserInfo, attributes: Attributes) => Promise<true | string>;
-
-/** Administrators may do everything, nobody else anything. */
-export const mastersOnly: Authorizer = async (user) =>
-  user.groups.includes(MASTERS_GROUP) ? true : 'only administrators are allowed';

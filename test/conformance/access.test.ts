@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { ApiError } from '../../src/api/errors.ts';
+import type { HttpConnection } from '../../src/client/http-connection.ts';
+import { startTestServer, type TestServer } from '../support/api-server.ts';
+
+let server: TestServer;
+let ann: HttpConnection;
+beforeAll(async () => {
+  server = await startTestServer();
+  ann = server.connect(asKeys(server.pki.issueClientCertificate({ commonName: 'ann', organizations: ['team'] })));
+});
+afterAll(async () => {
+  ann.close();
+  await server.close();
+});
+
+const asKeys = ({ certificate, key }: { certificate: string; key: string }) => ({ cert: certificate, key });
+const post = async (connection: HttpConnection, path: string, body: object) =>
+  JSON.parse((await connection.request('POST', path, { body: JSON.stringify(body) })).body.toString());
+const codeOf = (attempt: Promise<unknown>): Promise<number> =>
+  attempt.then(
+    () => 200,
+    (error: unknown) => (error instanceof ApiError ? error.code : -1),
+  );
+
+const rbac = '/apis/rbac.authorization.k8s.io/v1';
+const pods = (namespace: string): string => `/api/v1/namespaces/${namespace}/pods`;
+
+describe('a user', () => {
+  test('may find out what there is, and nothing else', async () => {
+    await expect.poll(() => codeOf(ann.request('GET', '/apis'))).toBe(200);
+    expect(await codeOf(ann.request('GET', pods('default')))).toBe(403);
+    expect(await codeOf(ann.request('GET', '/metrics'))).toBe(403);
+  });
+
+  test('may do what a role in a namespace says, there only, until it is taken away', async () => {
+    await post(server.admin, `${rbac}/namespaces/default/roles`, {
+      metadata: { name: 'reader' },
+      rules: [{ verbs: ['list'], apiGroups: [''], resources: ['pods'] }],
+    });
+    await post(server.admin, `${rbac}/namespaces/default/rolebindings`, {
+      metadata: { name: 'readers' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'team' }],
+    });
+    expect(await codeOf(ann.request('GET', pods('default')))).toBe(200);
+    expect(await codeOf(ann.request('GET', pods('kube-system')))).toBe(403);
+    expect(await codeOf(ann.request('GET', '/api/v1/pods'))).toBe(403);
+    expect(await codeOf(ann.request('GET', `${pods('default')}?watch=1`))).toBe(403);
+    expect(await codeOf(ann.request('DELETE', pods('default')))).toBe(403);
+    await server.admin.request('DELETE', `${rbac}/namespaces/default/rolebindings/readers`);
+    expect(await codeOf(ann.request('GET', pods('default')))).toBe(403);
+  });
+
+  test('may do what a cluster role says, everywhere or in one namespace', async () => {
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' };
+    const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'ann' }];
+    const inOne = `${rbac}/namespaces/kube-system/rolebindings`;
+    await post(server.admin, inOne, { metadata: { name: 'ann' }, roleRef, subjects });
+    expect(await codeOf(ann.request('GET', pods('kube-system')))).toBe(200);
+    expect(await codeOf(ann.request('GET', pods('default')))).toBe(403);
+    await post(server.admin, `${rbac}/clusterrolebindings`, { metadata: { name: 'ann' }, roleRef, subjects });
+    expect(await codeOf(ann.request('GET', '/api/v1/pods'))).toBe(200);
+    expect(await codeOf(ann.request('GET', '/api/v1/namespaces/default/secrets'))).toBe(403);
+    await server.admin.request('DELETE', `${rbac}/clusterrolebindings/ann`);
+    await server.admin.request('DELETE', `${inOne}/ann`);
+  });
+
+  test('may ask who they are and what they may do', async () => {
+    const me = await post(ann, '/apis/authentication.k8s.io/v1/selfsubjectreviews', {});
+    expect(me.status.userInfo).toMatchObject({ username: 'ann', groups: ['team', 'system:authenticated'] });
+    const can = (resourceAttributes: object) =>
+      post(ann, '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { spec: { resourceAttributes } });
+    expect((await can({ verb: 'list', resource: 'pods', namespace: 'default' })).status.allowed).toBe(false);
+    const { status } = await post(ann, '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews', {
+      spec: { namespace: 'default' },
+    });
+    expect(status.nonResourceRules[0].nonResourceURLs).toContain('/apis');
+  });
+
+  test('may not ask about others', async () => {
+    const question = { spec: { user: 'bob', resourceAttributes: { verb: 'get', resource: 'pods' } } };
+    const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+    expect(await codeOf(post(ann, path, question))).toBe(403);
+    expect((await post(server.admin, path, question)).status.allowed).toBe(false);
+    const asMaster = { spec: { ...question.spec, groups: ['system:masters'] } };
+    expect((await post(server.admin, path, asMaster)).status.allowed).toBe(true);
+    expect(await codeOf(post(server.admin, path, { spec: { user: 'bob' } }))).toBe(400);
+  });
+
+  test('of a token is known to whoever has it', async () => {
+    const ask = (token: string) =>
+      post(server.admin, '/apis/authentication.k8s.io/v1/tokenreviews', { spec: { token } });
+    expect((await ask(server.pki.adminToken)).status).toMatchObject({
+      authenticated: true,
+      user: { username: 'berth-admin' },
+    });
+    expect((await ask('other')).status.authenticated).toBe(false);
+  });
+});
