@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Pod } from '../../src/api/generated/types.ts';
-import { PersistentVolumeClaims, PersistentVolumes, Pods, StatefulSets } from '../../src/api/kinds.ts';
+import { Nodes, PersistentVolumeClaims, PersistentVolumes, Pods, StatefulSets } from '../../src/api/kinds.ts';
 import type { Client } from '../../src/client/client.ts';
 import {
   example,
@@ -259,6 +259,9 @@ describe.runIf(root)('the kv example on real processes', () => {
 
   test('Ctrl-C ends all pods gracefully, highest ordinal first, and a later up continues', async () => {
     const uids = await Promise.all([0, 1, 2].map(async (n) => (await pod(n)).metadata.uid));
+    const { podCIDR } = (await client.get(Nodes, { name: 'node-0' })).spec;
+    const gateway = podCIDR!.replace(/0\/24$/, '1/24');
+    expect(execFileSync('ip', ['-brief', 'address']).toString()).toContain(gateway);
     server.signal('SIGINT');
     expect(await server.ended).toBe(0);
     const endings = server.output
@@ -267,7 +270,7 @@ describe.runIf(root)('the kv example on real processes', () => {
       .filter((name) => name !== undefined);
     expect(endings).toEqual(['kv-2', 'kv-1', 'kv-0']);
     for (const n of [0, 1, 2]) expect(processesOf(`kv-${n}`, 'server.mjs')).toEqual([]);
-    expect(execFileSync('ip', ['-brief', 'link']).toString()).not.toMatch(/^berth.*UP/m);
+    expect(execFileSync('ip', ['-brief', 'address']).toString()).not.toContain(gateway);
     server = await berth.up();
     client = berth.client();
     await untilSettled(client, 'kv', 3);

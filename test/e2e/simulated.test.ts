@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 
 import { Nodes, Pods } from '../../src/api/kinds.ts';
+import { processIdentity } from '../../src/cluster/process-identity.ts';
 import { example, TestBerth, until, untilSettled } from './support.ts';
 
 describe('the command line, on the simulated runtime', () => {
@@ -98,7 +99,7 @@ describe('the command line, on the simulated runtime', () => {
   test('down ends it, and everything stays stored', async () => {
     const { pid } = await berth.status();
     await berth.ok('down');
-    expect(() => process.kill(pid, 0)).toThrow();
+    expect(processIdentity(pid)).toBeUndefined();
     expect((await berth.run('status')).code).toBe(3);
     await berth.ok('up', '--detach', '--runtime', 'simulated', '--api-port', '0', '--dns-port', '0');
     await untilSettled(berth.client(), 'kv', 4);
@@ -132,7 +133,7 @@ describe('up --nodes', () => {
         'up',
         '--detach',
         '--timeout',
-        '3s',
+        '8s',
         '--runtime',
         'simulated',
         '--api-port',
@@ -144,7 +145,7 @@ describe('up --nodes', () => {
       );
       expect(finished.code).toBe(1);
       expect(finished.stderr).toMatch(
-        /not ready after 3 s:\n +statefulset.apps\/kv: 0 of 3 members are ready: .*kv-0.*node/,
+        /not ready after 8 s:\n +statefulset.apps\/kv: 0 of 3 members are ready: .*kv-0.*node/,
       );
       expect((await berth.run('status')).code).toBe(0);
     } finally {
