@@ -48,10 +48,17 @@ export function planRevisions(set: StatefulSet, revisions: readonly ControllerRe
     actions.push({ type: 'createRevision', revision });
   }
 
-  const named = history.find((revision) => revision.metadata.name === set.status?.currentRevision);
-  const template = named === undefined ? undefined : templateOf(named);
-  const current = named === undefined || template === undefined ? update : { name: named.metadata.name, template };
-  return { current, update, actions };
+  return { current: currentRevision(set, history, update), update, actions };
+}
+
+function currentRevision(set: StatefulSet, history: readonly ControllerRevision[], update: Revision): Revision {
+  const name = set.status?.currentRevision;
+  const named = history.find((revision) => revision.metadata.name === name);
+  const template = named && templateOf(named);
+  if (named !== undefined && template !== undefined) return { name: named.metadata.name, template };
+  // A set that ends and leaves its orphans has let go of its history before it goes; what it was at does not change.
+  const ending = set.metadata.deletionTimestamp !== undefined;
+  return ending && name ? { name, template: update.template } : update;
 }
 
 /** R3: the revisions past the limit that nothing uses, oldest first. */

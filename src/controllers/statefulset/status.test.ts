@@ -62,6 +62,11 @@ describe('status', () => {
     expect(after?.currentRevision).toBe(revisionName(complete ? 2 : 1));
   });
 
+  test('S2 a set that ends and has let go of its history stays at the revision it was at', () => {
+    const observed = scene('ready@1 ready@1', { version: 2, current: 1, deleting: true });
+    expect(plan({ ...observed, revisions: [] }).status([])).toMatchObject({ currentRevision: revisionName(1) });
+  });
+
   test('S3 Ready and available are two things with minReadySeconds, and time alone makes the difference', () => {
     const observed = scene('ready fresh', { minReadySeconds: 10, replicas: 2 });
     const now = plan(observed);

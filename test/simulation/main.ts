@@ -1,0 +1,88 @@
+import os from 'node:os';
+import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
+
+import { run } from './run.ts';
+import { describeEntry, writeScript } from './script.ts';
+import { keep, shrink } from './shrink.ts';
+
+/** Failures that are made smaller and shown in full; the others are only named. */
+const MOST_SHOWN = 3;
+
+interface Arguments {
+  readonly seeds: number;
+  readonly from: number;
+  readonly jobs: number;
+  /** Only these entries of the script of one seed: the command that replays a failure has them. */
+  readonly keep: readonly number[] | undefined;
+}
+
+function readArguments(): Arguments {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '1000' },
+      from: { type: 'string', default: '1' },
+      jobs: { type: 'string', default: String(os.availableParallelism()) },
+      keep: { type: 'string' },
+    },
+  });
+  return {
+    seeds: Number(values.seeds),
+    from: Number(values.from),
+    jobs: Math.max(1, Number(values.jobs)),
+    keep: values.keep === undefined ? undefined : values.keep.split(',').filter(Boolean).map(Number),
+  };
+}
+
+async function main(): Promise<void> {
+  const args = readArguments();
+  if (args.keep !== undefined) return replay(args.from, args.keep);
+  const failed = await runAll(args);
+  for (const { seed } of failed.slice(0, MOST_SHOWN)) await show(seed);
+  for (const { seed, failure } of failed.slice(MOST_SHOWN)) console.log(`seed ${seed}: ${failure}`);
+  console.log(`${args.seeds} seeds, ${failed.length} failed`);
+  if (failed.length > 0) process.exitCode = 1;
+}
+
+interface Failed {
+  readonly seed: number;
+  readonly failure: string;
+}
+
+async function runAll({ seeds, from, jobs }: Arguments): Promise<readonly Failed[]> {
+  const failed: Failed[] = [];
+  let done = 0;
+  const report = setInterval(() => console.error(`${done} of ${seeds} seeds, ${failed.length} failed`), 10_000);
+  const work = (job: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const workerData = { from: from + job, step: jobs, until: from + seeds };
+      const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
+      worker.on('message', ({ seed, failure }: { readonly seed: number; readonly failure: string | undefined }) => {
+        done += 1;
+        if (failure !== undefined) failed.push({ seed, failure });
+      });
+      worker.on('error', reject);
+      worker.on('exit', () => resolve());
+    });
+  await Promise.all(Array.from({ length: Math.min(jobs, seeds) }, (_, job) => work(job)));
+  clearInterval(report);
+  return failed.sort((a, b) => a.seed - b.seed);
+}
+
+async function show(seed: number): Promise<void> {
+  const { script, kept, outcome } = await shrink(writeScript(seed));
+  console.log(`seed ${seed} fails: ${outcome.failure}`);
+  console.log(`  begins with ${JSON.stringify(script.beginning)}`);
+  for (const entry of script.entries) console.log(`  ${(entry.atMs / 1000).toFixed(3)} s: ${describeEntry(entry)}`);
+  for (const line of outcome.trace) console.log(`  ${line}`);
+  console.log(`replay: npm run simulate -- --from ${seed} --keep '${kept.join(',')}'\n`);
+}
+
+async function replay(seed: number, kept: readonly number[]): Promise<void> {
+  const { failure, trace } = await run(keep(writeScript(seed), kept), { tracing: true });
+  for (const line of trace) console.log(line);
+  console.log(failure === undefined ? '1 seeds, 0 failed' : `1 seeds, 1 failed: ${failure}`);
+  if (failure !== undefined) process.exitCode = 1;
+}
+
+await main();
