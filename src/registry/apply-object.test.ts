@@ -34,6 +34,20 @@ describe('server-side apply', () => {
     expect(registry.resourceVersion).toBe(before);
   });
 
+  test('the same again changes nothing, also where a list is one value and the server fills it in', async () => {
+    const { client, clock, registry } = await testRegistry();
+    const claim = {
+      metadata: { name: 'data' },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    };
+    const body = apply(setNamed('redis', { volumeClaimTemplates: [claim] }));
+    await client.patch(StatefulSets, redis, body, { fieldManager: 'me' });
+    const before = registry.resourceVersion;
+    await clock.advance(5_000);
+    await client.patch(StatefulSets, redis, body, { fieldManager: 'me' });
+    expect(registry.resourceVersion).toBe(before);
+  });
+
   test('what is no longer applied goes, what others set stays', async () => {
     const { client } = await testRegistry();
     await client.patch(ConfigMaps, map, config({ a: '1', b: '2' }), { fieldManager: 'me' });

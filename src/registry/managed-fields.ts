@@ -6,6 +6,7 @@ import type { RegistryCore } from './core.ts';
 import { trackManagers, type Writer } from './patch/managers.ts';
 import type { RequestContext } from './requests.ts';
 import type { AnyObject } from './strategies/strategy.ts';
+import { sameValue } from './values.ts';
 
 /** Whether who owns which field is still to be worked out, or the object says it already. */
 export type ManagedFields = 'tracked' | 'said';
@@ -47,4 +48,15 @@ export function withManagers(
   if (managedFields === object.metadata.managedFields) return object;
   const { managedFields: _, ...metadata } = object.metadata;
   return { ...object, metadata: managedFields === undefined ? metadata : { ...metadata, managedFields } };
+}
+
+/** Whether a write would change nothing but when somebody was last seen to own a field. */
+export function isSame(object: AnyObject, old: AnyObject): boolean {
+  if (object.metadata.managedFields === old.metadata.managedFields) return sameValue(object, old);
+  return sameValue(timeless(object), timeless(old));
+}
+
+function timeless({ metadata, ...rest }: AnyObject): object {
+  const managedFields = metadata.managedFields?.map(({ time: _, ...entry }) => entry);
+  return { ...rest, metadata: { ...metadata, managedFields } };
 }

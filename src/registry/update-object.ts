@@ -11,13 +11,12 @@ import { applyDefaults } from './defaulting/defaulting.ts';
 import { isOver } from './deletion.ts';
 import { readObject, sealObject } from './input.ts';
 import { storeKey } from './keys.ts';
-import { type ManagedFields, withManagers } from './managed-fields.ts';
+import { isSame, type ManagedFields, withManagers } from './managed-fields.ts';
 import { assertCurrent, assertSameObject, changedMetadata, specChanged } from './metadata.ts';
 import type { RequestContext, StoredObject } from './requests.ts';
 import { strategyOf } from './strategies/strategies.ts';
 import type { AnyObject, Strategy } from './strategies/strategy.ts';
 import { assertValidChange } from './validity.ts';
-import { sameValue } from './values.ts';
 
 /** PUT of an object, or of its `status`. Throws `NotFound`, `Conflict`, `Invalid`, `BadRequest`. */
 export async function updateObject(
@@ -76,7 +75,7 @@ export async function storeChange(
     context.subresource === undefined ? await admitUpdate(core, type, changed, old) : admittedAs(changed);
   try {
     assertValidChange(type, admitted.object, old, context.subresource);
-    if (sameValue(admitted.object, old)) return new StoredEntry(current);
+    if (isSame(admitted.object, old)) return new StoredEntry(current);
 
     const owned = managers === 'said' ? admitted.object : withManagers(core, type, admitted.object, old, context);
     const sealed = sealObject(owned);

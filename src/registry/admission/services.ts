@@ -17,11 +17,15 @@ export function admitNewService(core: RegistryCore, service: Service): Promise<A
 }
 
 /** A changed service: it keeps what it has, and gets or loses what its type now needs or does not. */
-export function admitChangedService(core: RegistryCore, service: Service, old: Service): Promise<Admitted> {
+export async function admitChangedService(core: RegistryCore, service: Service, old: Service): Promise<Admitted> {
+  // Validation says what is missing.
+  if (service.spec === undefined) return admittedAs(service);
   return allocated(core, { ...service, spec: withoutUnneeded(withKept(service.spec, old.spec), old.spec) });
 }
 
 async function allocated(core: RegistryCore, service: Service): Promise<Admitted> {
+  // Validation says what is missing.
+  if (service.spec === undefined) return admittedAs(service);
   await core.addresses.ready();
   const hold = core.addresses.hold(storeKey(Services, service.metadata));
   try {
