@@ -104,6 +104,10 @@ describe('opening a data directory', () => {
     }
   });
 
+  linuxTest('is refused with a reason where no directory can be', async () => {
+    await expect(openDataDirectory('/proc/berth')).rejects.toThrow('/proc/berth cannot be used');
+  });
+
   test.skipIf(process.getuid?.() === 0)('is refused with a reason when it cannot be written to', async () => {
     fs.chmodSync(base, 0o500);
     await expect(openDataDirectory(path.join(base, 'a'))).rejects.toThrow('cannot be written to');

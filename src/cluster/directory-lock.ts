@@ -32,7 +32,7 @@ const HOLDER_TRY_MS = 25;
  * try at the same moment exactly one gets it. What the file says is for people only.
  */
 export async function lockFile(file: string): Promise<LockResult> {
-  fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  makeDirectory(path.dirname(file));
   const descriptor = await tryLock(file);
   if (descriptor === undefined) return refused(file);
   if (!isFileAt(file, descriptor)) {
@@ -54,6 +54,19 @@ export async function lockFile(file: string): Promise<LockResult> {
       fs.closeSync(descriptor);
     },
   };
+}
+
+/** Not `mkdir` with `recursive`: where a directory cannot be (in /proc), Node tries that for ever. */
+function makeDirectory(directory: string): void {
+  if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = path.dirname(directory);
+  if (parent !== directory) makeDirectory(parent);
+  try {
+    fs.mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    // Somebody else may have made it at the same moment.
+    if (!fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) throw error;
+  }
 }
 
 function isFileAt(file: string, descriptor: number): boolean {
