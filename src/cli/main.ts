@@ -10,9 +10,11 @@ import { execCommand } from './commands/exec.ts';
 import { getCommand } from './commands/get.ts';
 import { kubeconfigCommand } from './commands/kubeconfig.ts';
 import { logsCommand } from './commands/logs.ts';
+import { planCommand } from './commands/plan.ts';
 import { scaleCommand } from './commands/scale.ts';
 import { statusCommand } from './commands/status.ts';
 import { upCommand } from './commands/up.ts';
+import { whyCommand } from './commands/why.ts';
 import { CliError } from './errors.ts';
 import { processOutput as output } from './output.ts';
 import { version } from './version.ts';
@@ -46,6 +48,8 @@ for (const command of [
   deleteCommand(output),
   getCommand(output),
   describeCommand(output),
+  whyCommand(output),
+  planCommand(output),
   scaleCommand(output),
   logsCommand(output),
   execCommand(output),

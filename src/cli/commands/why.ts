@@ -1,0 +1,234 @@
+import { Command, Option } from 'commander';
+import { humanDuration } from '../../api/duration.ts';
+import { isNotFound } from '../../api/errors.ts';
+import type { Event, PersistentVolumeClaim, Pod } from '../../api/generated/types.ts';
+import { Events, Nodes, PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses } from '../../api/kinds.ts';
+import type { KubernetesObject, ObjectKey } from '../../api/meta.ts';
+import type { Client } from '../../client/client.ts';
+import { explainPod, observeSet, podsUsing } from '../../controllers/statefulset/explain.ts';
+import { plan } from '../../controllers/statefulset/plan.ts';
+import type { Waiting } from '../../controllers/statefulset/waiting.ts';
+import { connect } from '../connect.ts';
+import { CliError } from '../errors.ts';
+import { dataDirOption, namespaceOption } from '../options.ts';
+import { type Output, toJson } from '../output.ts';
+import { displayName, parseTargets } from '../resources.ts';
+
+interface WhyOptions {
+  readonly dataDir?: string;
+  readonly namespace: string;
+  readonly output?: 'json';
+}
+
+/** Why something is not as it should be: what is waited for, and what is behind it, outermost first. */
+interface Explanation {
+  /** False when nothing is waited for. */
+  readonly waits: boolean;
+  readonly summary: string;
+  readonly reason?: string;
+  readonly ordinal?: number;
+  readonly pod?: string;
+  /** RFC 3339. */
+  readonly since?: string;
+  /** What does not happen until then. */
+  readonly holdsBack?: string;
+  readonly causes: readonly string[];
+}
+
+const KINDS = ['statefulsets', 'pods', 'persistentvolumeclaims'];
+
+export function whyCommand(output: Output): Command {
+  return new Command('why')
+    .description('tell what a set, a pod or a claim waits for, since when, and what is behind it')
+    .argument('<target...>', 'statefulset/NAME, pod/NAME or pvc/NAME')
+    .addOption(new Option('-o, --output <format>', 'how to show it').choices(['json']))
+    .addOption(namespaceOption())
+    .addOption(dataDirOption())
+    .addHelpText('after', '\nExamples:\n  berth why statefulset/kv\n  berth why pvc/data-kv-0')
+    .action(async (words: string[], options: WhyOptions) => {
+      const targets = parseTargets(words);
+      const session = connect(options);
+      try {
+        for (const { type, name } of targets) {
+          if (name === undefined)
+            throw new CliError(`which of the ${type.plural}?`, { hint: `berth why ${type.singular}/NAME` });
+          if (!KINDS.includes(type.plural))
+            throw new CliError(`why knows ${KINDS.join(', ')}, not ${type.plural}`, {
+              hint: `berth describe ${type.singular} ${name}`,
+            });
+          const key = { namespace: options.namespace, name };
+          const explanation = await explain(session.client, type.plural, key, Date.now());
+          if (options.output === 'json') output.text(toJson({ object: displayName(type, name), ...explanation }));
+          else for (const line of lines(displayName(type, name), explanation, Date.now())) output.line(line);
+        }
+      } finally {
+        session.close();
+      }
+    });
+}
+
+function explain(client: Client, plural: string, key: ObjectKey, now: number): Promise<Explanation> {
+  switch (plural) {
+    case 'statefulsets':
+      return explainSet(client, key, now);
+    case 'pods':
+      return client.get(Pods, key).then((pod) => explainOnePod(client, pod, now));
+    default:
+      return client.get(PersistentVolumeClaims, key).then((claim) => explainClaim(client, claim));
+  }
+}
+
+function lines(object: string, explanation: Explanation, now: number): readonly string[] {
+  const { summary, since, holdsBack, causes } = explanation;
+  const age = since === undefined ? '' : ` (for ${humanDuration(now - Date.parse(since))}, since ${since})`;
+  return [
+    `${object}: ${summary}${age}`,
+    ...(holdsBack ? [`  until then: ${holdsBack}`] : []),
+    ...causes.map((cause) => `  ${cause}`),
+  ];
+}
+
+async function explainSet(client: Client, key: ObjectKey, now: number): Promise<Explanation> {
+  const observed = await observeSet(client, key, now);
+  const { waiting } = plan(observed);
+  if (waiting === undefined) return { waits: false, summary: 'waits for nothing', causes: [] };
+  const pod = observed.pods.find(({ metadata }) => metadata.name === waiting.pod);
+  return { ...about(waiting), causes: pod ? await causesOf(client, pod) : [] };
+}
+
+async function explainOnePod(client: Client, pod: Pod, now: number): Promise<Explanation> {
+  const claims = await client.list(PersistentVolumeClaims, { namespace: pod.metadata.namespace ?? 'default' });
+  const waiting = explainPod(pod, new Map(claims.items.map((claim) => [claim.metadata.name, claim])), now);
+  if (waiting === undefined) return { waits: false, summary: `is Ready on ${pod.spec.nodeName}`, causes: [] };
+  return { ...about(waiting), causes: await causesOf(client, pod) };
+}
+
+function about(waiting: Waiting): Omit<Explanation, 'causes'> {
+  return {
+    waits: true,
+    summary: waiting.message,
+    reason: waiting.reason,
+    ordinal: waiting.ordinal,
+    pod: waiting.pod,
+    since: new Date(waiting.sinceMs).toISOString(),
+    holdsBack: waiting.holdsBack,
+  };
+}
+
+/** What is around a pod that may be behind its trouble: node, claims, containers, and what was said of it last. */
+async function causesOf(client: Client, pod: Pod): Promise<readonly string[]> {
+  const [node, claims, warnings] = await Promise.all([
+    nodeLine(client, pod),
+    claimLines(client, pod),
+    warningLines(client, pod),
+  ]);
+  const containers = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
+    .filter(({ ready }) => !ready)
+    .map(({ name, image, state, restartCount }) => {
+      const { waiting, terminated, running } = state ?? {};
+      const how = waiting
+        ? [waiting.reason, waiting.message].filter(Boolean).join(': ')
+        : terminated
+          ? `ended with exit code ${terminated.exitCode} (${terminated.reason})`
+          : running
+            ? `runs since ${running.startedAt}`
+            : 'has not started';
+      return `container ${name} (image ${image}): ${how}, ${restartCount} restarts`;
+    });
+  return [...node, ...claims, ...containers, ...warnings];
+}
+
+async function nodeLine(client: Client, pod: Pod): Promise<readonly string[]> {
+  const name = pod.spec.nodeName;
+  if (!name) return [];
+  const node = await client.get(Nodes, { name }).catch(absent);
+  if (node === undefined) return [`node ${name} does not exist any more`];
+  const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
+  return ready?.status === 'True' ? [] : [`node ${name} is not Ready: ${ready?.message ?? 'it has never reported'}`];
+}
+
+async function claimLines(client: Client, pod: Pod): Promise<readonly string[]> {
+  const namespace = pod.metadata.namespace ?? 'default';
+  const names = (pod.spec.volumes ?? []).flatMap(({ persistentVolumeClaim }) =>
+    persistentVolumeClaim ? [persistentVolumeClaim.claimName] : [],
+  );
+  const found = await Promise.all(
+    names.map((name) => client.get(PersistentVolumeClaims, { namespace, name }).catch(absent)),
+  );
+  return found.flatMap((claim, index) => {
+    if (claim === undefined) return [`claim ${names[index]} does not exist`];
+    if (claim.metadata.deletionTimestamp !== undefined) return [`claim ${names[index]} is being deleted`];
+    return claim.status?.phase === 'Bound'
+      ? []
+      : [`claim ${names[index]} is ${claim.status?.phase ?? 'Pending'}: berth why pvc/${names[index]} tells why`];
+  });
+}
+
+/** At most this many warnings are shown. */
+const MAX_WARNINGS = 3;
+
+async function warningLines(client: Client, object: KubernetesObject): Promise<readonly string[]> {
+  const { items } = await client.list(Events, {
+    namespace: object.metadata.namespace ?? 'default',
+    fieldSelector: `involvedObject.uid=${object.metadata.uid}`,
+  });
+  return items
+    .filter(({ type }) => type === 'Warning')
+    .sort((a, b) => lastSeen(b) - lastSeen(a))
+    .slice(0, MAX_WARNINGS)
+    .map((event) => `${event.reason}${(event.count ?? 1) > 1 ? ` (${event.count} times)` : ''}: ${event.message}`);
+}
+
+function lastSeen(event: Event): number {
+  return Date.parse(event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp);
+}
+
+async function explainClaim(client: Client, claim: PersistentVolumeClaim): Promise<Explanation> {
+  const { name, namespace = 'default' } = claim.metadata;
+  const users = podsUsing(claim, (await client.list(Pods, { namespace })).items);
+  const held = users.map(
+    (pod) => `used by pod ${pod.metadata.name}${pod.spec.nodeName ? ` on ${pod.spec.nodeName}` : ''}`,
+  );
+  const warnings = await warningLines(client, claim);
+  const since = claim.metadata.deletionTimestamp ?? claim.metadata.creationTimestamp;
+  if (claim.metadata.deletionTimestamp !== undefined) {
+    return {
+      waits: true,
+      reason: 'ClaimTerminating',
+      since,
+      summary: `is being deleted, and stays until no pod uses it`,
+      causes: [...held, ...warnings],
+    };
+  }
+  if (claim.status?.phase === 'Bound') {
+    const volume = await client.get(PersistentVolumes, { name: claim.spec.volumeName ?? '' }).catch(absent);
+    const where = volume?.spec.local?.path ?? volume?.spec.hostPath?.path;
+    return {
+      waits: false,
+      summary: `is bound to volume ${claim.spec.volumeName}${where ? ` at ${where}` : ''}`,
+      causes: held,
+    };
+  }
+  const className = claim.spec.storageClassName;
+  const storageClass = className ? await client.get(StorageClasses, { name: className }).catch(absent) : undefined;
+  const why =
+    className && storageClass === undefined
+      ? `there is no storage class ${className}`
+      : storageClass?.volumeBindingMode === 'WaitForFirstConsumer' && users.length === 0
+        ? `its volume is made where its first pod runs, and no pod uses ${name} yet`
+        : storageClass?.volumeBindingMode === 'WaitForFirstConsumer' && users.every((pod) => !pod.spec.nodeName)
+          ? `its volume is made where its pod runs, and ${users[0]?.metadata.name} has no node yet: berth why pod/${users[0]?.metadata.name} tells why`
+          : 'no volume fits it yet';
+  return {
+    waits: true,
+    reason: 'ClaimPending',
+    since,
+    summary: `is ${claim.status?.phase ?? 'Pending'}: ${why}`,
+    causes: [...held, ...warnings],
+  };
+}
+
+function absent(error: unknown): undefined {
+  if (isNotFound(error)) return undefined;
+  throw error;
+}
