@@ -4,6 +4,7 @@ import { qualifiedName, type ResourceType } from '../api/resource-type.ts';
 import { withCurrent } from './commits.ts';
 import { objectOf, type RegistryCore } from './core.ts';
 import { createObject } from './create-object.ts';
+import { applyDefaults } from './defaulting/defaulting.ts';
 import { readObject } from './input.ts';
 import { storeKey } from './keys.ts';
 import { knownType, writerOf } from './managed-fields.ts';
@@ -34,7 +35,14 @@ export async function applyObject(
   const config = configurationOf(type, key, readObject(type, body, context));
   const path = storeKey(type, key);
   const apply = (live: AnyObject | undefined): object =>
-    applyConfiguration({ type: schema, live, config, writer: writerOf(core, type, context), force });
+    applyConfiguration({
+      type: schema,
+      live,
+      config,
+      writer: writerOf(core, type, context),
+      force,
+      complete: (object) => applyDefaults(type, object),
+    });
 
   for (let attempt = 1; ; attempt += 1) {
     const changed = await withCurrent(core, path, async (current) => {

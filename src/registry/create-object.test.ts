@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { failure, podNamed, setNamed, tester, testRegistry } from '../../test/support/test-registry.ts';
 import type { Pod } from '../api/generated/types.ts';
-import { ConfigMaps, Namespaces, Nodes, PersistentVolumeClaims, Pods, StatefulSets } from '../api/kinds.ts';
+import {
+  ConfigMaps,
+  ControllerRevisions,
+  Namespaces,
+  Nodes,
+  PersistentVolumeClaims,
+  Pods,
+  StatefulSets,
+} from '../api/kinds.ts';
 import { seededRandom } from '../platform/random.ts';
 import { settle } from '../platform/virtual-clock.ts';
 import type { Store } from '../store/store.ts';
@@ -189,6 +197,13 @@ describe('create', () => {
   ])('V5 %s is not an object', async (_what, body) => {
     const { registry } = await testRegistry();
     expect(await failure(registry.create(Pods, 'default', body, tester))).toMatchObject({ code: 400 });
+  });
+
+  test('V5 what is nested without end is refused', async () => {
+    const { registry } = await testRegistry();
+    const data: unknown = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`);
+    const body = { metadata: { name: 'a' }, revision: 1, data: { data } };
+    expect(await failure(registry.create(ControllerRevisions, 'default', body, tester))).toMatchObject({ code: 400 });
   });
 
   test('V5 another kind or version is refused by name', async () => {

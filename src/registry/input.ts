@@ -6,7 +6,7 @@ import { decode, decodeObject, StructureError, strictError, unknownFieldProblem 
 import { objectType } from '../api/schema-types.ts';
 import type { RequestContext } from './requests.ts';
 import type { AnyObject } from './strategies/strategy.ts';
-import { isJsonObject, type JsonObject, NotJsonError, seal } from './values.ts';
+import { charactersLeft, isJsonObject, type JsonObject, NotJsonError, seal } from './values.ts';
 
 /**
  * An object of `type` from outside, with the right structure: without nulls, with version, kind and metadata.
@@ -101,8 +101,20 @@ function decodedChange(type: ResourceType, body: JsonObject, old: AnyObject): Js
   return result;
 }
 
-/** A finished object, deeply frozen. Throws `BadRequest` when something in it, of unknown structure, is not JSON. */
+/** As much as etcd takes, so that what fits here fits into Kubernetes. In characters of JSON. */
+const LARGEST = 1.5 * 1024 * 1024;
+
+/**
+ * A finished object, deeply frozen. Throws `BadRequest` when something in it, of unknown structure, is not JSON, and
+ * `RequestEntityTooLarge` when there is too much of it: patches could make it grow without end.
+ */
 export function sealObject<T extends KubernetesObject>(object: T): T {
+  const sealed = sealedJson(object);
+  if (charactersLeft(sealed, LARGEST) >= 0) return sealed;
+  throw apiError('RequestEntityTooLarge', `Request entity too large: the object would have more than ${LARGEST} bytes`);
+}
+
+function sealedJson<T extends KubernetesObject>(object: T): T {
   try {
     return seal(object);
   } catch (error) {

@@ -80,6 +80,22 @@ describe('patch', () => {
     expect(await client.get(StatefulSets, redis)).toBe(set);
   });
 
+  test('patches cannot make an object grow without end', async () => {
+    const { client } = await testRegistry();
+    const set = await client.create(StatefulSets, setNamed('redis'));
+    const value = 'x'.repeat(500_000);
+    const grow = (name: string) =>
+      client.patch(StatefulSets, redis, {
+        type: 'strategic',
+        body: { spec: { template: { spec: { containers: [{ name: 'main', env: [{ name, value }] }] } } } },
+      });
+    await grow('A');
+    await grow('B');
+    await grow('C');
+    expect(await failure(grow('D'))).toMatchObject({ code: 413, reason: 'RequestEntityTooLarge' });
+    expect((await client.get(StatefulSets, redis)).metadata.uid).toBe(set.metadata.uid);
+  });
+
   test('a patch of the status leaves the spec alone, and shares it', async () => {
     const { client } = await testRegistry();
     const pod = await client.create(Pods, podNamed('redis-0'));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { sameValue, seal } from './values.ts';
+import { charactersLeft, sameValue, seal } from './values.ts';
 
 describe('seal', () => {
   test('freezes all of it, and leaves what was handed in alone', () => {
@@ -50,5 +50,21 @@ describe('sameValue', () => {
   ])('%j and %j', (a, b, expected) => {
     expect(sameValue(a, b)).toBe(expected);
     expect(sameValue(b, a)).toBe(expected);
+  });
+});
+
+describe('charactersLeft', () => {
+  test('is about what the JSON takes', () => {
+    const value = { metadata: { name: 'redis', labels: { app: 'redis' } }, list: ['a', 'bc', true, 12] };
+    expect(Math.abs(1_000 - charactersLeft(value, 1_000) - JSON.stringify(value).length)).toBeLessThan(20);
+  });
+
+  test('stops when there is nothing left', () => {
+    expect(
+      charactersLeft(
+        Array.from({ length: 1_000 }, () => 'x'.repeat(100)),
+        50,
+      ),
+    ).toBeLessThan(0);
   });
 });

@@ -62,3 +62,23 @@ export function sameValue(a: unknown, b: unknown): boolean {
   if (keys.length !== Object.keys(b).length) return false;
   return keys.every((key) => Object.hasOwn(b, key) && sameValue((a as JsonObject)[key], (b as JsonObject)[key]));
 }
+
+/** What is left of `budget` characters when `value` has taken as many as its JSON has, about; less than 0: too few. */
+export function charactersLeft(value: unknown, budget: number): number {
+  if (typeof value === 'string') return budget - value.length - 2;
+  if (typeof value !== 'object' || value === null) return budget - 5;
+  let left = budget - 2;
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      left = charactersLeft(item, left - 1);
+      if (left < 0) return left;
+    }
+    return left;
+  }
+  const members: JsonObject = value as JsonObject;
+  for (const key in members) {
+    left = charactersLeft(members[key], left - key.length - 4);
+    if (left < 0) return left;
+  }
+  return left;
+}
