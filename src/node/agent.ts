@@ -144,7 +144,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     resources,
     backOff,
     hostIPs,
-    admit: (pod, others) => admitPod(pod, others, node()),
+    admit: (pod, taken) => admitPod(pod, taken, node()),
   });
   // M3: what really runs is known before the first decision is made.
   manager.begin(await runtime.list(), pods.list());

@@ -49,9 +49,18 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
+let lastSecond = Number.NaN;
+let lastTimestamp = '';
+
 /** A time as Kubernetes writes it: RFC 3339, UTC, whole seconds. */
 export function timestamp(timeMs: number): string {
-  return `${new Date(timeMs).toISOString().slice(0, 19)}Z`;
+  // A status has a dozen of them, nearly all of the same second.
+  const second = Math.floor(timeMs / 1000);
+  if (second !== lastSecond) {
+    lastTimestamp = `${new Date(second * 1000).toISOString().slice(0, 19)}Z`;
+    lastSecond = second;
+  }
+  return lastTimestamp;
 }
 
 /** A time as Kubernetes writes a `MicroTime`: RFC 3339, UTC, microseconds. */

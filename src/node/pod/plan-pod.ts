@@ -1,4 +1,4 @@
-import type { Pod } from '../../api/generated/types.ts';
+import type { Pod, PodStatus } from '../../api/generated/types.ts';
 import { type ContainerView, exited, isTerminal, viewContainers } from './container-view.ts';
 import { type Ending, earlier } from './decision.ts';
 import type { ObservedPod, PodPlan } from './observed.ts';
@@ -15,13 +15,17 @@ export function planPod(observed: ObservedPod): PodPlan {
   const views = viewContainers(observed);
   const ending = endingOf(observed, views);
   const decision = ending ? planEnding(observed, views, ending) : planRunning(observed, views);
+  const { api } = observed;
+  let status: PodStatus | undefined;
   return {
-    ...decision,
-    wakeAtMs:
-      ending || observed.api.type === 'gone'
-        ? decision.wakeAtMs
-        : earlier(decision.wakeAtMs, deadlineMs(observed.api.pod)),
-    status: observed.api.type === 'gone' ? undefined : podStatus(observed, observed.api.pod, views, ending),
+    actions: decision.actions,
+    waiting: decision.waiting,
+    wakeAtMs: ending || api.type === 'gone' ? decision.wakeAtMs : earlier(decision.wakeAtMs, deadlineMs(api.pod)),
+    // Most plans only lead to the next step, and nobody asks for the status on the way.
+    get status() {
+      if (api.type === 'bound') status ??= podStatus(observed, api.pod, views, ending);
+      return status;
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import type { Change } from '../../client/informer.ts';
 import { WorkQueue } from '../../client/work-queue.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
+import { Allocation } from '../allocation.ts';
 import { ReferenceIndex } from '../config/pod-references.ts';
 import { PodProber } from '../probes/pod-prober.ts';
 import type { Runtime, PodStatus as RuntimePod } from '../runtimes/runtime.ts';
@@ -36,7 +37,7 @@ export interface PodManagerOptions {
   readonly backOff: BackOffPolicy;
   readonly hostIPs: readonly string[];
   /** P10: why the node does not take a pod that is new to it, beside the ones it has. */
-  readonly admit: (pod: Pod, others: () => readonly Pod[]) => Explanation | undefined;
+  readonly admit: (pod: Pod, taken: Allocation) => Explanation | undefined;
   /** How many pods are worked on at once (default 64). */
   readonly concurrency?: number;
 }
@@ -53,6 +54,7 @@ export class PodManager {
   /** What changed while the list that `begin` gets was made. */
   readonly #changedEarly = new Set<string>();
   #begun = false;
+  readonly #allocation = new Allocation();
   readonly #references = new ReferenceIndex();
   readonly #waiters = new Set<{ readonly record: PodRecord; readonly resolve: () => void }>();
   readonly #nodeStops = new Set<string>();
@@ -105,6 +107,7 @@ export class PodManager {
         this.#records.get(runtime.uid) ??
         this.#add(runtime.uid, new PodRecord(runtime, { type: 'gone' }, this.#seen()));
       record.adopt(runtime);
+      if (record.pod) this.#allocation.add(record.pod);
       record.stale = this.#changedEarly.has(runtime.uid);
     }
     this.#begun = true;
@@ -196,7 +199,7 @@ export class PodManager {
       const plan = planPod(this.#observe(record));
       if (plan.actions.length === 0) return this.#rest(record, plan);
       for (const action of plan.actions) {
-        if (action.type === 'confirm') await this.#writeStatus(record);
+        if (action.type === 'confirm' && tellsEnd(record.pod)) await this.#writeStatus(record, plan);
         await this.#executor.execute(record, action);
       }
       if (record.forgotten) return this.#remove(record);
@@ -217,7 +220,7 @@ export class PodManager {
     if (plan.wakeAtMs !== undefined) this.#queue.after(record.uid, plan.wakeAtMs - clock.now());
     const dueMs = statusDueMs(observed);
     if (dueMs > clock.now()) this.#queue.after(record.uid, dueMs - clock.now());
-    else await this.#writeStatus(record);
+    else await this.#writeStatus(record, plan);
     if (!record.occupies) this.#tellWaiters(record);
   }
 
@@ -236,10 +239,11 @@ export class PodManager {
     }
   }
 
-  async #writeStatus(record: PodRecord): Promise<void> {
+  async #writeStatus(record: PodRecord, plan: PodPlan): Promise<void> {
     const { api } = record;
     if (api.type === 'gone') return;
-    const statusOf = (pod: Pod) => planPod({ ...this.#observe(record), api: { type: 'bound', pod } }).status;
+    const statusOf = (pod: Pod) =>
+      pod === api.pod ? plan.status : planPod({ ...this.#observe(record), api: { type: 'bound', pod } }).status;
     const newest = await writeStatus(this.#options.client, api.pod, statusOf);
     // The informer will tell that it is gone.
     if (newest === undefined) return;
@@ -278,15 +282,21 @@ export class PodManager {
 
   /** P10: once, when the pod is new to the node; what runs already was taken before. */
   #admit(record: PodRecord): void {
-    if (record.admitted || record.api.type === 'gone') return;
+    const { api } = record;
+    if (api.type === 'gone' || isTerminal(api.pod)) {
+      this.#allocation.remove(record.uid);
+      return;
+    }
+    if (record.admitted) return;
     record.admitted = true;
-    if (record.api.pod.metadata.deletionTimestamp !== undefined || isTerminal(record.api.pod)) return;
-    const others = () =>
-      Array.from(this.#records.values()).flatMap((other) => (other !== record && takesRoom(other) ? [other.pod] : []));
-    const refused = this.#options.admit(record.api.pod, others);
-    if (refused === undefined) return;
-    record.refused = refused;
-    this.#options.events.warning(record.api.pod, refused.reason, refused.message);
+    if (api.pod.metadata.deletionTimestamp !== undefined) return;
+    const refused = this.#options.admit(api.pod, this.#allocation);
+    if (refused === undefined) {
+      this.#allocation.add(api.pod);
+    } else {
+      record.refused = refused;
+      this.#options.events.warning(api.pod, refused.reason, refused.message);
+    }
   }
 
   #observe(record: PodRecord) {
@@ -315,6 +325,7 @@ export class PodManager {
   #remove(record: PodRecord): void {
     this.#records.delete(record.uid);
     this.#references.remove(record.uid);
+    this.#allocation.remove(record.uid);
     this.#waitingForOthers.delete(record.uid);
     this.#nodeStops.delete(record.uid);
     const same = this.#byName.get(nameOf(record));
@@ -349,11 +360,6 @@ export class PodManager {
   }
 }
 
-/** Its resources and ports are not free. */
-function takesRoom(record: PodRecord): record is PodRecord & { readonly pod: Pod } {
-  return record.admitted && !record.refused && record.pod !== undefined && !isTerminal(record.pod);
-}
-
 function identityOf(pod: Pod): { readonly uid: string; readonly namespace: string; readonly name: string } {
   const { uid, namespace = 'default', name } = pod.metadata;
   return { uid, namespace, name };
@@ -361,6 +367,11 @@ function identityOf(pod: Pod): { readonly uid: string; readonly namespace: strin
 
 function nameOf(record: PodRecord): string {
   return `${record.namespace}/${record.name}`;
+}
+
+/** Whether somebody may want to know how a pod ended before its object goes: otherwise it is a write for nobody. */
+function tellsEnd(pod: Pod | undefined): boolean {
+  return pod !== undefined && (Boolean(pod.metadata.finalizers?.length) || pod.spec.restartPolicy !== 'Always');
 }
 
 function shownMeta({ metadata }: Pod): unknown {
