@@ -3,12 +3,13 @@ import { describe, expect, test } from 'vitest';
 import * as Kinds from '../../api/kinds.ts';
 import type { KubernetesObject } from '../../api/meta.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
-import { deepFreeze } from '../../platform/deep-freeze.ts';
 import { applyDefaults } from './defaulting.ts';
 
 /** The defaulted object; what was given must not change, and defaulting again must find nothing to do. */
 function defaulted<T extends KubernetesObject>(type: ResourceType<T>, object: object): T {
-  const first = applyDefaults(type, deepFreeze(object) as T);
+  const before = structuredClone(object);
+  const first = applyDefaults(type, object as T);
+  expect(object).toEqual(before);
   expect(applyDefaults(type, first)).toBe(first);
   return first;
 }
@@ -216,6 +217,7 @@ describe('defaults of other kinds', () => {
   test('a namespace is labelled with its name', () => {
     expect(of(Kinds.Namespaces, { metadata: { name: 'n', labels: { a: 'b' } } })).toEqual({
       metadata: { name: 'n', labels: { a: 'b', 'kubernetes.io/metadata.name': 'n' } },
+      spec: {},
       status: { phase: 'Active' },
     });
   });
@@ -244,6 +246,7 @@ describe('defaults of other kinds', () => {
 
   test('a node has all it has', () => {
     expect(of(Kinds.Nodes, { status: { capacity: { cpu: '2' } } })).toEqual({
+      spec: {},
       status: { capacity: { cpu: '2' }, allocatable: { cpu: '2' } },
     });
   });
@@ -258,6 +261,16 @@ describe('defaults of other kinds', () => {
       roleRef: { apiGroup: group, kind: 'Role', name: 'r' },
       subjects: [{ kind: 'User', name: 'u', apiGroup: group }, subjects[1]],
     });
+  });
+
+  test('required fields that were left out are there, and empty', () => {
+    expect(of(Kinds.Pods, { metadata: { ownerReferences: [{ name: 'o' }] } })).toMatchObject({
+      metadata: { ownerReferences: [{ apiVersion: '', kind: '', name: 'o', uid: '' }] },
+      spec: { containers: [] },
+    });
+    expect(of(Kinds.StatefulSets, {})).toMatchObject({ spec: { template: { spec: { containers: [] } } } });
+    expect(of(Kinds.StatefulSets, {})).not.toHaveProperty('spec.selector');
+    expect(of(Kinds.ControllerRevisions, {})).toEqual({ revision: 0 });
   });
 
   test('kinds without defaults stay as they are', () => {

@@ -1,3 +1,4 @@
+import { schema } from '../../api/generated/schema.ts';
 import type {
   ClusterRoleBinding,
   CustomResourceDefinition,
@@ -10,6 +11,8 @@ import type {
 import * as Kinds from '../../api/kinds.ts';
 import type { KubernetesObject } from '../../api/meta.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
+import { objectType } from '../../api/schema-types.ts';
+import type { JsonObject } from '../values.ts';
 import { defaultPod } from './pod-defaults.ts';
 import { defaultEndpointSlice, defaultEndpoints, defaultService } from './service-defaults.ts';
 import { fillField, fillList, withDefaults } from './set-defaults.ts';
@@ -20,6 +23,7 @@ import {
   defaultStatefulSet,
   defaultTemplateObject,
 } from './workload-defaults.ts';
+import { withZeroValues } from './zero-values.ts';
 
 /** An object of the kind on its way in: what the server itself sets may still be missing. */
 type Defaulter = (object: never) => object;
@@ -98,8 +102,9 @@ const defaulters = new Map<ResourceType, Defaulter>([
 ]);
 
 /**
- * The object with Kubernetes' defaults filled in: what a reader of the API may rely on. Nothing is changed in place;
- * the same reference comes back when there was nothing to fill in. The structure must have been checked before.
+ * The object with Kubernetes' defaults filled in: what a reader of the API may rely on. Required fields that were left
+ * out are there afterwards, and empty. Nothing is changed in place; the same reference comes back when there was nothing
+ * to fill in. The structure must have been checked before.
  *
  * @example
  * applyDefaults(StatefulSets, set).spec.podManagementPolicy; // 'OrderedReady'
@@ -107,6 +112,9 @@ const defaulters = new Map<ResourceType, Defaulter>([
 export function applyDefaults<T extends KubernetesObject>(type: ResourceType<T>, object: T): T;
 export function applyDefaults(type: ResourceType, object: object): object;
 export function applyDefaults(type: ResourceType, object: object): object {
+  const whole = Object.hasOwn(schema, type.schema)
+    ? withZeroValues(object as JsonObject, objectType(type.schema))
+    : object;
   const fill = defaulters.get(type);
-  return fill === undefined ? object : fill(object as never);
+  return fill === undefined ? whole : fill(whole as never);
 }

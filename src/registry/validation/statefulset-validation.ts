@@ -55,7 +55,7 @@ function validateMutableSpec(name: string, spec: StatefulSetSpec, errors: Errors
   const policy = spec.persistentVolumeClaimRetentionPolicy;
   for (const when of ['whenDeleted', 'whenScaled'] as const) {
     const field = `spec.persistentVolumeClaimRetentionPolicy.${when}`;
-    checkOneOf(policy?.[when], ['Delete', 'Retain'], field, errors);
+    checkOneOf(policy?.[when], ['Retain', 'Delete'], field, errors);
   }
   checkNonNegative(spec.replicas, 'spec.replicas', errors);
   checkNonNegative(spec.minReadySeconds, 'spec.minReadySeconds', errors);

@@ -130,7 +130,7 @@ describe('V1 a stateful set is refused', () => {
     [
       'with an unknown retention policy',
       { spec: { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Burn' } } },
-      'spec.persistentVolumeClaimRetentionPolicy.whenScaled: Unsupported value: "Burn": supported values: "Delete", "Retain"',
+      'spec.persistentVolumeClaimRetentionPolicy.whenScaled: Unsupported value: "Burn": supported values: "Retain", "Delete"',
     ],
     [
       'with a negative start',
