@@ -47,8 +47,9 @@ async function commitOne(
     if (entry === undefined) throw new Error(`the store took a write of ${operation.key} and shows none`);
     return new StoredEntry(entry);
   } catch (error) {
-    if (error instanceof StoreWriteError) throw apiError('InternalError', `cannot store: ${error.message}`);
-    throw error;
+    if (!(error instanceof StoreWriteError)) throw error;
+    core.logger.error('the store refused a write', { key: operation.key, error: error.message });
+    throw apiError('InternalError', `cannot store: ${error.message}`);
   }
 }
 

@@ -33,7 +33,7 @@ export async function createObject(
   const strategy = strategyOf(type);
   const metadata = newMetadata(core, strategy, input.metadata, namespaceFor(type, namespace, input));
   const named: AnyObject = { ...input, metadata };
-  const admitted = await admitCreate(core, type, applyDefaults(type, named), context);
+  const admitted = await admitCreate(core, type, applyDefaults(type, named));
   try {
     const { object } = admitted;
     const servesStatus = strategy.subresources.includes('status') && !strategy.keepsInitialStatus;

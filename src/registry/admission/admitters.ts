@@ -3,7 +3,6 @@ import { PersistentVolumeClaims, PersistentVolumes, Pods, Services } from '../..
 import type { KubernetesObject } from '../../api/meta.ts';
 import { qualifiedName } from '../../api/resource-type.ts';
 import type { RegistryCore } from '../core.ts';
-import type { RequestContext } from '../requests.ts';
 import { type Admitted, admittedAs } from './admitted.ts';
 import { admitPod } from './pods.ts';
 import { admitChangedService, admitNewService } from './services.ts';
@@ -11,7 +10,7 @@ import { admitClaim, admitVolume } from './storage.ts';
 
 /** What the cluster decides about the objects of one kind. */
 interface Admitter<T extends KubernetesObject = KubernetesObject> {
-  create?(core: RegistryCore, object: T, context: RequestContext): Promise<Admitted>;
+  create?(core: RegistryCore, object: T): Promise<Admitted>;
   update?(core: RegistryCore, object: T, old: T): Promise<Admitted>;
 }
 
