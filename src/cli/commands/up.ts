@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 
 import type { Pod } from '../../api/generated/types.ts';
 import type { Cluster, ClusterOptions } from '../../cluster/cluster.ts';
+import { dataDirectoryPath } from '../../cluster/data-directory.ts';
 import { type Applied, applyManifests } from '../apply.ts';
 import { announceToParent, detach, isDetached } from '../detach.ts';
 import { CliError } from '../errors.ts';
@@ -97,7 +98,7 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
     if (isDetached()) announceToParent(cluster.status);
     else {
       say(cluster, applied, output);
-      view = await startView(cluster.client, applied, output, { hint: usage(cluster) });
+      view = await startView(cluster.client, applied, output, { hint: usage(cluster, applied, options) });
     }
     await ended.first;
     view?.close();
@@ -147,15 +148,20 @@ function say(cluster: Cluster, applied: readonly Applied[], output: Output): voi
   output.line();
 }
 
-/** What to do with a cluster that is up. */
-function usage(cluster: Cluster): readonly string[] {
-  const kubeconfig = `${cluster.status.dataDir}/kubeconfig`;
+/** What to do with a cluster that is up, in words that can be copied as they are. */
+function usage(cluster: Cluster, applied: readonly Applied[], options: UpOptions): readonly string[] {
+  const { dataDir, kubeconfig } = cluster.status;
+  const set = applied.find(({ type }) => type.kind === 'StatefulSet')?.key.name ?? 'NAME';
   return [
     'Everything is ready. In another terminal:',
+    ...(dataDir === dataDirectoryPath() ? [] : [`  export BERTH_DATA_DIR=${dataDir}`]),
     `  export KUBECONFIG=${kubeconfig}`,
-    '  kubectl get statefulsets,pods,pvc       or  berth get statefulsets,pods,pvc',
-    '  berth exec -it POD -- sh                berth logs POD -f            berth dns NAME SRV',
-    '  berth scale statefulset/NAME --replicas 5',
+    '  kubectl get statefulsets,pods,pvc',
+    `  npx berth logs ${set}-0 -f`,
+    `  npx berth exec -it ${set}-0 -- sh`,
+    `  npx berth dns ${set} SRV`,
+    `  npx berth scale statefulset/${set} --replicas 5`,
+    `  npx berth why statefulset/${set}`,
     'Ctrl-C ends all pods gracefully; their data stays.',
   ];
 }
