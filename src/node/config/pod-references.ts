@@ -9,7 +9,7 @@ export function referenceKey(kind: ReferencedKind, namespace: string, name: stri
 }
 
 /** The keys of all objects a pod refers to. */
-export function referencesOf(pod: Pod): ReadonlySet<string> {
+function referencesOf(pod: Pod): ReadonlySet<string> {
   const { namespace = 'default', name: podName } = pod.metadata;
   const keys = new Set<string>();
   const add = (kind: ReferencedKind, name: string | undefined): void => {

@@ -35,7 +35,7 @@ export interface ProbeResults {
 }
 
 /** What the agent does with a container at this moment. */
-export type ContainerOperation =
+type ContainerOperation =
   /** The container was started; its `postStart` hook is not yet over. */
   | { readonly type: 'starting' }
   /** It is being stopped, and will be killed at `deadlineMs`. */

@@ -122,7 +122,7 @@ class Steps {
 }
 
 /** Whether a container that does not run is to run. */
-export function runsAgain(pod: Pod, view: ContainerView): boolean {
+function runsAgain(pod: Pod, view: ContainerView): boolean {
   const exit = exited(view);
   return exit === undefined || (view.kind === 'init' && !view.current) || restarts(pod, view, exit);
 }

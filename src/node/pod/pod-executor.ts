@@ -5,6 +5,7 @@ import { keyOf } from '../../api/meta.ts';
 import type { Client } from '../../client/client.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { LockHeldError, type Runtime, StartError } from '../runtimes/runtime.ts';
+import { tellLimitations } from './announcements.ts';
 import type { ContainerStopper } from './container-stopper.ts';
 import type { LifecycleHooks } from './lifecycle-hooks.ts';
 import type { BackOffPolicy, PodAction } from './observed.ts';
@@ -70,6 +71,7 @@ export class PodExecutor {
     } catch (error) {
       return this.#cannotStart(record, pod, error);
     }
+    tellLimitations(this.#options.events, runtime.limitations, pod);
     record.sandboxStopped = false;
     record.blocked = undefined;
     record.failures = 0;

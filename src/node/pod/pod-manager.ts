@@ -6,20 +6,20 @@ import type { Change } from '../../client/informer.ts';
 import { WorkQueue } from '../../client/work-queue.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
-import { Allocation } from '../allocation.ts';
-import { ReferenceIndex } from '../config/pod-references.ts';
+import type { Allocation } from '../allocation.ts';
 import { PodProber } from '../probes/pod-prober.ts';
 import type { Runtime, PodStatus as RuntimePod } from '../runtimes/runtime.ts';
+import { tellBackOff } from './announcements.ts';
 import { ContainerStopper } from './container-stopper.ts';
-import { type ContainerView, isTerminal, viewContainers } from './container-view.ts';
+import { isTerminal, viewContainers } from './container-view.ts';
 import { exitMessages } from './exit-messages.ts';
 import { LifecycleHooks } from './lifecycle-hooks.ts';
-import type { BackOffPolicy, Explanation, ObservedPod, PodPlan } from './observed.ts';
+import type { ApiView, BackOffPolicy, Explanation, PodPlan } from './observed.ts';
 import { planPod } from './plan-pod.ts';
-import { waitingToStart } from './plan-running.ts';
 import type { PodEvents } from './pod-events.ts';
 import { PodExecutor } from './pod-executor.ts';
 import { type NodeView, PodRecord } from './pod-record.ts';
+import { PodRecords } from './pod-records.ts';
 import type { PodResources } from './pod-resources.ts';
 import { statusDueMs } from './status-timing.ts';
 import { writeStatus } from './status-writer.ts';
@@ -45,17 +45,13 @@ export interface PodManagerOptions {
 /** All pods of the node: one record for each, worked on by one pass at a time. */
 export class PodManager {
   readonly #options: PodManagerOptions;
-  readonly #records = new Map<string, PodRecord>();
-  /** M7: pods by name; more than one when the one before has not yet ended. */
-  readonly #byName = new Map<string, Set<PodRecord>>();
+  readonly #records = new PodRecords();
   readonly #executor: PodExecutor;
   readonly #prober: PodProber;
   readonly #queue: WorkQueue;
   /** What changed while the list that `begin` gets was made. */
   readonly #changedEarly = new Set<string>();
   #begun = false;
-  readonly #allocation = new Allocation();
-  readonly #references = new ReferenceIndex();
   readonly #waiters = new Set<{ readonly record: PodRecord; readonly resolve: () => void }>();
   readonly #nodeStops = new Set<string>();
   readonly #waitingForOthers = new Set<string>();
@@ -100,19 +96,16 @@ export class PodManager {
 
   /** M3: what really runs, before anything is decided. `pods` is what the API says is to run here. */
   begin(found: readonly RuntimePod[], pods: Iterable<Pod>): void {
-    for (const pod of pods)
-      this.#add(pod.metadata.uid, new PodRecord(identityOf(pod), { type: 'bound', pod }, this.#seen()));
+    for (const pod of pods) this.#add(identityOf(pod), { type: 'bound', pod });
     for (const runtime of found) {
-      const record =
-        this.#records.get(runtime.uid) ??
-        this.#add(runtime.uid, new PodRecord(runtime, { type: 'gone' }, this.#seen()));
+      const record = this.#records.get(runtime.uid) ?? this.#add(runtime, { type: 'gone' });
       record.adopt(runtime);
-      if (record.pod) this.#allocation.add(record.pod);
+      if (record.pod) this.#records.allocation.add(record.pod);
       record.stale = this.#changedEarly.has(runtime.uid);
     }
     this.#begun = true;
     this.#changedEarly.clear();
-    for (const uid of this.#records.keys()) this.#queue.add(uid);
+    for (const uid of this.#records.uids()) this.#queue.add(uid);
   }
 
   /** The API's pods of this node have changed. */
@@ -129,7 +122,7 @@ export class PodManager {
         // What the downward API shows of the pod itself.
         if (change.type === 'updated' && !isDeepStrictEqual(shownMeta(object), shownMeta(change.previous)))
           record.filesStale = true;
-      } else this.#add(uid, new PodRecord(identityOf(object), { type: 'bound', pod: object }, this.#seen()));
+      } else this.#add(identityOf(object), { type: 'bound', pod: object });
       this.#queue.add(uid);
     }
   }
@@ -145,12 +138,10 @@ export class PodManager {
 
   /** An object that pods refer to has changed: those that wait for it try again, those that run see its new content. */
   referenceChanged(key: string): void {
-    for (const uid of this.#references.podsOf(key)) {
-      const record = this.#records.get(uid);
-      if (record === undefined) continue;
+    for (const record of this.#records.referringTo(key)) {
       record.filesStale ||= !key.startsWith('PersistentVolumeClaim');
       record.tryAgain(this.#now());
-      this.#queue.add(uid);
+      this.#queue.add(record.uid);
     }
   }
 
@@ -160,17 +151,12 @@ export class PodManager {
 
   /** The pods the API knows to be here. */
   pods(): readonly Pod[] {
-    return Array.from(this.#records.values()).flatMap(({ api }) => (api.type === 'bound' ? [api.pod] : []));
+    return this.#records.pods();
   }
 
   /** Whether something that runs here may have the claim's volume; a pod that only the runtime knows may have any. */
-  usesClaim({ namespace, name }: { readonly namespace: string; readonly name: string }): boolean {
-    for (const record of this.#records.values()) {
-      if (!record.occupies) continue;
-      if (record.pod === undefined) return true;
-      if (record.namespace === namespace && claimsOf(record.pod).includes(name)) return true;
-    }
-    return false;
+  usesClaim(claim: { readonly namespace: string; readonly name: string }): boolean {
+    return this.#records.usesClaim(claim);
   }
 
   /** Ends a pod because the node stops, leaving its object. Resolves when nothing of it runs. */
@@ -213,29 +199,18 @@ export class PodManager {
     const { clock } = this.#options;
     const views = viewContainers(observed);
     this.#prober.follow(record, views);
-    this.#tellBackOff(record, observed, views);
+    tellBackOff(this.#options.events, record, observed, views);
     const blocked = plan.waiting !== undefined && record.runtime?.alive !== true;
     if (blocked) this.#waitingForOthers.add(record.uid);
     else this.#waitingForOthers.delete(record.uid);
     if (plan.wakeAtMs !== undefined) this.#queue.after(record.uid, plan.wakeAtMs - clock.now());
     const dueMs = statusDueMs(observed);
-    if (dueMs > clock.now()) this.#queue.after(record.uid, dueMs - clock.now());
-    else await this.#writeStatus(record, plan);
-    if (!record.occupies) this.#tellWaiters(record);
-  }
-
-  /** Once for each exit that a back-off follows. */
-  #tellBackOff(record: PodRecord, observed: ObservedPod, views: readonly ContainerView[]): void {
-    const { api } = record;
-    if (api.type === 'gone') return;
-    for (const view of views) {
-      const { name } = view.container;
-      if (view.run?.state !== 'exited' || record.told.get(name) === view.run.attempt) continue;
-      if (waitingToStart(observed, api.pod, view)?.reason !== 'CrashLoopBackOff') continue;
-      record.told.set(name, view.run.attempt);
-      const { namespace, name: pod, uid } = api.pod.metadata;
-      const message = `Back-off restarting failed container ${name} in pod ${pod}_${namespace}(${uid})`;
-      this.#options.events.warning(api.pod, 'BackOff', message, name);
+    try {
+      if (dueMs > clock.now()) this.#queue.after(record.uid, dueMs - clock.now());
+      else await this.#writeStatus(record, plan);
+    } finally {
+      // Whoever waits for the end of the processes need not wait for an API that does not answer.
+      if (!record.occupies) this.#tellWaiters(record);
     }
   }
 
@@ -284,15 +259,15 @@ export class PodManager {
   #admit(record: PodRecord): void {
     const { api } = record;
     if (api.type === 'gone' || isTerminal(api.pod)) {
-      this.#allocation.remove(record.uid);
+      this.#records.allocation.remove(record.uid);
       return;
     }
     if (record.admitted) return;
     record.admitted = true;
     if (api.pod.metadata.deletionTimestamp !== undefined) return;
-    const refused = this.#options.admit(api.pod, this.#allocation);
+    const refused = this.#options.admit(api.pod, this.#records.allocation);
     if (refused === undefined) {
-      this.#allocation.add(api.pod);
+      this.#records.allocation.add(api.pod);
     } else {
       record.refused = refused;
       this.#options.events.warning(api.pod, refused.reason, refused.message);
@@ -302,35 +277,19 @@ export class PodManager {
   #observe(record: PodRecord) {
     const { runtime, hostIPs, backOff } = this.#options;
     const node: NodeView = { runtimeName: runtime.name, hostIPs, backOff, nodeStops: this.#nodeStops.has(record.uid) };
-    return record.observe(node, this.#predecessor(record), this.#now());
+    return record.observe(node, this.#records.predecessorOf(record), this.#now());
   }
 
-  #predecessor(record: PodRecord): string | undefined {
-    for (const other of this.#byName.get(nameOf(record)) ?? []) {
-      if (other !== record && other.occupies) return `${other.namespace}/${other.name} with uid ${other.uid}`;
-    }
-    return undefined;
-  }
-
-  #add(uid: string, record: PodRecord): PodRecord {
-    this.#records.set(uid, record);
-    if (record.pod) this.#references.add(record.pod);
-    const name = nameOf(record);
-    const same = this.#byName.get(name);
-    if (same) same.add(record);
-    else this.#byName.set(name, new Set([record]));
+  #add(identity: Pick<RuntimePod, 'uid' | 'namespace' | 'name'>, api: ApiView): PodRecord {
+    const record = new PodRecord(identity, api, { hostIPs: this.#options.hostIPs, nowMs: this.#now() });
+    this.#records.add(record);
     return record;
   }
 
   #remove(record: PodRecord): void {
-    this.#records.delete(record.uid);
-    this.#references.remove(record.uid);
-    this.#allocation.remove(record.uid);
+    this.#records.remove(record);
     this.#waitingForOthers.delete(record.uid);
     this.#nodeStops.delete(record.uid);
-    const same = this.#byName.get(nameOf(record));
-    same?.delete(record);
-    if (same?.size === 0) this.#byName.delete(nameOf(record));
     this.#prober.forget(record.uid);
     this.#tellWaiters(record);
   }
@@ -351,10 +310,6 @@ export class PodManager {
     }
   }
 
-  #seen() {
-    return { hostIPs: this.#options.hostIPs, nowMs: this.#now() };
-  }
-
   #now(): number {
     return this.#options.clock.now();
   }
@@ -365,10 +320,6 @@ function identityOf(pod: Pod): { readonly uid: string; readonly namespace: strin
   return { uid, namespace, name };
 }
 
-function nameOf(record: PodRecord): string {
-  return `${record.namespace}/${record.name}`;
-}
-
 /** Whether somebody may want to know how a pod ended before its object goes: otherwise it is a write for nobody. */
 function tellsEnd(pod: Pod | undefined): boolean {
   return pod !== undefined && (Boolean(pod.metadata.finalizers?.length) || pod.spec.restartPolicy !== 'Always');
@@ -376,12 +327,4 @@ function tellsEnd(pod: Pod | undefined): boolean {
 
 function shownMeta({ metadata }: Pod): unknown {
   return [metadata.labels, metadata.annotations];
-}
-
-/** The names of the claims a pod mounts. */
-function claimsOf({ spec, metadata }: Pod): readonly string[] {
-  return (spec.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
-    if (persistentVolumeClaim) return [persistentVolumeClaim.claimName];
-    return ephemeral ? [`${metadata.name}-${name}`] : [];
-  });
 }

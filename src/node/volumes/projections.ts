@@ -38,11 +38,6 @@ export async function projectedFiles(
   return files;
 }
 
-/** Whether a volume's files may change while the pod runs. */
-export function isProjection(volume: Volume): boolean {
-  return Boolean(volume.configMap ?? volume.secret ?? volume.downwardAPI ?? volume.projected);
-}
-
 class Projection {
   readonly #pod: Pod;
   readonly #references: References;
