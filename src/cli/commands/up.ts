@@ -98,7 +98,7 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
     if (isDetached()) announceToParent(cluster.status);
     else {
       say(cluster, applied, output);
-      view = await startView(cluster.client, applied, output, { hint: usage(cluster, applied, options) });
+      view = await startView(cluster.client, applied, output, { hint: usage(cluster, applied) });
     }
     await ended.first;
     view?.close();
@@ -149,7 +149,7 @@ function say(cluster: Cluster, applied: readonly Applied[], output: Output): voi
 }
 
 /** What to do with a cluster that is up, in words that can be copied as they are. */
-function usage(cluster: Cluster, applied: readonly Applied[], options: UpOptions): readonly string[] {
+function usage(cluster: Cluster, applied: readonly Applied[]): readonly string[] {
   const { dataDir, kubeconfig } = cluster.status;
   const set = applied.find(({ type }) => type.kind === 'StatefulSet')?.key.name ?? 'NAME';
   return [
