@@ -16,7 +16,7 @@ const qualifiedPattern = new RegExp(`^${QUALIFIED}$`);
 /** The longest DNS label. */
 export const LABEL_LENGTH = 63;
 /** The longest DNS name, and the longest name of an object. */
-export const SUBDOMAIN_LENGTH = 253;
+const SUBDOMAIN_LENGTH = 253;
 
 const tooLong = (length: number): string => `must be no more than ${length} bytes`;
 
