@@ -92,13 +92,14 @@ export class Rules {
       if (!other || !this.#healthy(other)) return `O5: pod ${name} is removed while ordinal ${inRange} is not healthy`;
     }
     const condemned = this.#own().filter((other) => isOut(ordinalIn(this.#set, other.metadata.name), start, end));
-    for (const other of condemned) {
-      const otherOrdinal = ordinalIn(this.#set, other.metadata.name) ?? -1;
-      if (otherOrdinal > ordinal) return `O4: pod ${name} is removed before ${other.metadata.name}`;
-      if (other !== pod && otherOrdinal < ordinal && !this.#healthy(other) && !this.#healthy(pod)) {
-        return `O5: pod ${name} is removed and not the lower unhealthy ${other.metadata.name}`;
-      }
-    }
+    const ending = condemned.find((other) => other.metadata.deletionTimestamp);
+    if (ending) return `O5: pod ${name} is removed while ${ending.metadata.name} is ending`;
+    const unhealthy = condemned.filter((other) => !this.#healthy(other));
+    const ordinals = (pods: readonly Pod[]): readonly number[] =>
+      pods.map((other) => ordinalIn(this.#set, other.metadata.name) ?? -1);
+    const isLowestUnhealthy = ordinal === Math.min(...ordinals(unhealthy));
+    if (!this.#healthy(pod)) return isLowestUnhealthy ? undefined : `O5: pod ${name} is removed and not a lower one`;
+    if (ordinal !== Math.max(...ordinals(condemned))) return `O4: pod ${name} is removed before a higher one`;
     return undefined;
   }
 

@@ -167,11 +167,18 @@ describe('scaling down', () => {
       waits: 'PodTerminating web-2',
     },
     {
-      rule: 'O5 an unhealthy condemned pod waits for a lower unhealthy one',
+      rule: 'O5 of several unhealthy condemned pods the lowest goes first: they do not wait for each other',
       pods: 'ready ready unready unready',
       options: two,
+      does: ['delete web-2 (scale-down)'],
+      waits: 'PodTerminating web-2',
+    },
+    {
+      rule: 'O5 nothing is removed while a lower condemned pod is ending',
+      pods: 'ready ready ending ready',
+      options: two,
       does: [],
-      waits: 'PodNotReady web-2',
+      waits: 'PodTerminating web-2',
     },
     {
       rule: 'O5 a healthy condemned pod goes though one below it is unhealthy',

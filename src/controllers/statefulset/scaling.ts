@@ -130,28 +130,35 @@ export function emptyRest(scene: Scene): Step {
   const ordered = !isParallel(set);
   const actions: Action[] = [];
   for (const member of condemned) addClaimOwnerActions(actions, scene, member, true);
-  const lowestUnhealthy = condemned.findLast((member) => !member.state.healthy);
   let waiting: Waiting | undefined;
-  for (const [index, member] of condemned.entries()) {
+  for (const member of ordered ? nextToGo(condemned) : condemned) {
     const { ordinal, pod, state } = member;
-    const next = condemned[index + 1];
-    const holds =
-      next === undefined ? `${set.metadata.name} is not scaled down` : `${next.pod.metadata.name} is not removed`;
+    const holds = holdsBackRemoval(scene, ordinal);
     if (state.terminating) {
       waiting ??= waitForPod(pod, ordinal, state, claims, holds, nowMs);
-      if (ordered) break;
-    } else if (ordered && !state.healthy && member !== lowestUnhealthy) {
-      // O5: the one to be waited for is the lowest of them, not the one whose turn it is.
-      const first = lowestUnhealthy ?? member;
-      waiting = waitForPod(first.pod, first.ordinal, first.state, claims, `${pod.metadata.name} is not removed`, nowMs);
-      break;
     } else {
       actions.push({ type: 'deletePod', ordinal, pod, reason: 'scale-down' });
       waiting ??= waitForDeletedPod(pod, ordinal, 'it is out of range', holds, nowMs);
-      if (ordered) break;
     }
   }
   return { actions, ...(waiting && { waiting }), stop: ordered && condemned.length > 0 };
+}
+
+/**
+ * O5: the one pod whose turn it is: the one that is ending, else the highest, or instead of an unhealthy one the lowest
+ * that is unhealthy. (In Kubernetes two unhealthy pods out of range wait for each other for ever.)
+ */
+function nextToGo(condemned: readonly Member[]): readonly Member[] {
+  const ending = condemned.find((member) => member.state.terminating);
+  const highest = condemned[0];
+  const lowestUnhealthy = condemned.findLast((member) => !member.state.healthy);
+  const next = ending ?? (highest?.state.healthy ? highest : lowestUnhealthy);
+  return next === undefined ? [] : [next];
+}
+
+function holdsBackRemoval({ set, members }: Scene, ordinal: number): string {
+  const next = members.condemned.find((member) => member.ordinal !== ordinal && !member.state.terminating);
+  return next === undefined ? `${set.metadata.name} is not scaled down` : `${next.pod.metadata.name} is not removed`;
 }
 
 function addClaimOwnerActions(actions: Action[], { set, claims }: Scene, member: Member, condemned: boolean): void {
