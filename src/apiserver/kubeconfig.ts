@@ -9,7 +9,7 @@ export interface KubeconfigOptions {
 }
 
 /** The administrator's kubeconfig: context `berth`, user `berth-admin`. */
-export function kubeconfig(options: KubeconfigOptions): string {
+function kubeconfig(options: KubeconfigOptions): string {
   // Every value is a URL, base64 or base64url: none of them needs quoting.
   return `apiVersion: v1
 kind: Config

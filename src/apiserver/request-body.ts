@@ -29,7 +29,10 @@ function tooLarge(limitBytes: number): Error {
   return apiError('RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`);
 }
 
-export type BodyFormat = 'json' | 'yaml';
+/** What clients of recent versions send of the kinds they know, whatever the server likes better. */
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+
+export type BodyFormat = 'json' | 'yaml' | 'protobuf';
 
 /** The format a body is written in; refuses what is not supported (415). */
 export function bodyFormat(contentType: string | undefined): BodyFormat {
@@ -41,8 +44,10 @@ export function bodyFormat(contentType: string | undefined): BodyFormat {
       return 'json';
     case 'application/yaml':
       return 'yaml';
+    case PROTOBUF:
+      return 'protobuf';
     default:
-      throw unsupportedMediaType(contentType, ['application/json', 'application/yaml']);
+      throw unsupportedMediaType(contentType, ['application/json', 'application/yaml', PROTOBUF]);
   }
 }
 
@@ -57,6 +62,7 @@ export function unsupportedMediaType(given: string, supported: readonly string[]
 export async function parseBody(body: Buffer, format: BodyFormat): Promise<unknown> {
   try {
     if (format === 'json') return JSON.parse(body.toString('utf8'));
+    if (format === 'protobuf') return (await import('./protobuf/decode.ts')).decodeProtobuf(body);
     const { parse } = await import('yaml');
     return parse(body.toString('utf8'), { maxAliasCount: 100 });
   } catch (error) {

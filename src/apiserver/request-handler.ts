@@ -81,7 +81,7 @@ export class RequestHandler {
 
   /** Takes over a connection that wants to become something else; answers in any case. */
   async handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const { pods, authenticate, logger, metrics } = this.#options;
+    const { pods, logger, metrics } = this.#options;
     // Whoever takes the connection over listens too; before that a client that goes away is nobody's concern.
     socket.on('error', () => {});
     const target = parseTarget(request.url ?? '/');
@@ -91,8 +91,8 @@ export class RequestHandler {
       if (target === undefined || resource === undefined || !isPodStream(resource)) {
         throw apiError('BadRequest', 'this path is not served over an upgraded connection');
       }
-      const user = await authenticate(request);
-      if (user === undefined) throw unauthorized();
+      const user = await this.#userOf(request);
+      if (user === ANONYMOUS) throw unauthorized();
       await this.#authorize(user, attributesOf(request, target, resource));
       await pods.upgrade(request, socket, head, target, resource, user);
     } catch (error) {
@@ -107,8 +107,8 @@ export class RequestHandler {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
-    const { authenticate, registry, resources, pods } = this.#options;
-    const user = (await authenticate(request)) ?? ANONYMOUS;
+    const { registry, resources, pods } = this.#options;
+    const user = await this.#userOf(request);
     const { resource } = target;
     if (resource === undefined) return this.#servePath(request, response, target, user);
     if (user === ANONYMOUS) throw unauthorized();
@@ -203,6 +203,18 @@ export class RequestHandler {
     sendCacheable(request, response, Buffer.from(JSON.stringify(document)), contentType);
   }
 
+  /** Who asks, or as whom they ask: an administrator may act as somebody else, to see what that one may do. */
+  async #userOf(request: IncomingMessage): Promise<UserInfo> {
+    const user = (await this.#options.authenticate(request)) ?? ANONYMOUS;
+    const other = impersonated(request);
+    if (other === undefined) return user;
+    if (user === ANONYMOUS) throw unauthorized();
+    const impersonate = { verb: 'impersonate', group: '', version: 'v1' };
+    await this.#authorize(user, { ...impersonate, resource: 'users', name: other.name });
+    for (const name of other.groups) await this.#authorize(user, { ...impersonate, resource: 'groups', name });
+    return { ...other, groups: [...new Set([...other.groups, 'system:authenticated'])] };
+  }
+
   async #authorize(user: UserInfo, attributes: Attributes): Promise<void> {
     const allowed = await this.#options.authorize(user, attributes);
     if (allowed !== true) throw forbidden(user, attributes, allowed);
@@ -210,12 +222,7 @@ export class RequestHandler {
 }
 
 /** Answers, or says that the client has it already. */
-export function sendCacheable(
-  request: IncomingMessage,
-  response: ServerResponse,
-  body: Buffer,
-  contentType: string,
-): void {
+function sendCacheable(request: IncomingMessage, response: ServerResponse, body: Buffer, contentType: string): void {
   const tag = entityTag(body);
   response.setHeader('ETag', tag);
   response.setHeader('Vary', 'Accept');
@@ -225,6 +232,16 @@ export function sendCacheable(
     return;
   }
   sendBytes(response, 200, body, contentType);
+}
+
+/** As whom the headers of a request want it to be taken. */
+function impersonated({ headers, headersDistinct }: IncomingMessage): UserInfo | undefined {
+  const name = headers['impersonate-user'];
+  if (headers['impersonate-group'] === undefined && name === undefined) return undefined;
+  if (typeof name !== 'string' || name === '') {
+    throw apiError('BadRequest', 'groups can be impersonated only along with a user');
+  }
+  return { name, groups: headersDistinct['impersonate-group'] ?? [] };
 }
 
 function isPodStream({ group, plural, subresource }: ResourceTarget): boolean {
@@ -242,7 +259,7 @@ const VERBS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** What a request wants, in the words of the rules. */
-export function attributesOf(request: IncomingMessage, target: RequestTarget, resource: ResourceTarget): Attributes {
+function attributesOf(request: IncomingMessage, target: RequestTarget, resource: ResourceTarget): Attributes {
   const { group, version, plural, namespace, name, subresource } = resource;
   return {
     verb: verbOf(request.method ?? '', target, name),

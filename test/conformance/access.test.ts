@@ -79,6 +79,21 @@ describe('a user', () => {
     expect(status.nonResourceRules[0].nonResourceURLs).toContain('/apis');
   });
 
+  test('may not act as another, but an administrator may', async () => {
+    const headers = { 'impersonate-user': 'bob', 'impersonate-group': 'team' };
+    expect(await codeOf(ann.request('GET', '/apis', { headers }))).toBe(403);
+    const answer = await server.admin.request('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
+      headers,
+      body: '{}',
+    });
+    expect(JSON.parse(answer.body.toString()).status.userInfo).toMatchObject({
+      username: 'bob',
+      groups: ['team', 'system:authenticated'],
+    });
+    expect(await codeOf(server.admin.request('GET', pods('default'), { headers }))).toBe(403);
+    expect(await codeOf(server.connect({}).request('GET', '/version', { headers }))).toBe(401);
+  });
+
   test('may not ask about others', async () => {
     const question = { spec: { user: 'bob', resourceAttributes: { verb: 'get', resource: 'pods' } } };
     const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';

@@ -210,6 +210,59 @@ describe.skipIf(kubectlPath === undefined)('kubectl', () => {
     });
   });
 
+  describe('makes things without a manifest', () => {
+    test('of many kinds', async () => {
+      expect(await kubectl.ok('create configmap g --from-literal=a=b')).toBe('configmap/g created\n');
+      expect(await kubectl.ok('get cm g -o jsonpath={.data}')).toBe('{"a":"b"}');
+      await kubectl.ok('create secret generic g --from-literal=a=b');
+      expect(await kubectl.ok('get secret g -o jsonpath={.data.a}')).toBe(Buffer.from('b').toString('base64'));
+      await kubectl.ok('create deployment g --image=demo --replicas=0');
+      expect(await kubectl.ok('get deployment g -o jsonpath={.spec.replicas}')).toBe('0');
+      await kubectl.ok('create service clusterip g --tcp=80:http');
+      expect(await kubectl.ok('get service g -o jsonpath={.spec.ports[0].targetPort}')).toBe('http');
+      await kubectl.ok('create namespace g');
+      expect(await kubectl.ok('run g --image=demo --labels=run=g')).toBe('pod/g created\n');
+      expect(await kubectl.ok('expose pod g --name=g2 --port=80')).toBe('service/g2 exposed\n');
+    });
+
+    test('what one may do', async () => {
+      expect(await kubectl.ok('auth can-i create pods')).toBe('yes\n');
+      expect((await kubectl.run(['auth', 'can-i', 'create', 'pods', '--as=nobody'])).stdout).toBe('no\n');
+      expect(await kubectl.ok('auth whoami')).toContain('berth-admin');
+    });
+  });
+
+  describe('knows the fields', () => {
+    test('explain', async () => {
+      const text = await kubectl.ok('explain statefulset.spec.persistentVolumeClaimRetentionPolicy');
+      expect(text).toContain(
+        'FIELD: persistentVolumeClaimRetentionPolicy <StatefulSetPersistentVolumeClaimRetentionPolicy>',
+      );
+      expect(text).toContain('whenDeleted\t<string>');
+    });
+
+    test('V4 a misspelt one is refused', async () => {
+      const misspelt = setYaml.replace('replicas', 'replicsa');
+      expect(await kubectl.fails('apply -f -', misspelt)).toContain('unknown field "spec.replicsa"');
+      expect(await kubectl.ok('apply --validate=warn --dry-run=server -f -', misspelt)).toContain(
+        'statefulset.apps/db',
+      );
+    });
+
+    test('apply on the server, with owners and conflicts', async () => {
+      const map = (value: string) =>
+        JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'ssa' }, data: { a: value } });
+      expect(await kubectl.ok('apply --server-side --field-manager=one -f -', map('1'))).toBe(
+        'configmap/ssa serverside-applied\n',
+      );
+      expect(await kubectl.fails('apply --server-side --field-manager=two -f -', map('2'))).toContain(
+        'conflict with "one": .data.a',
+      );
+      await kubectl.ok('apply --server-side --field-manager=two --force-conflicts -f -', map('2'));
+      expect(await kubectl.ok('get cm ssa -o jsonpath={.data.a}')).toBe('2');
+    });
+  });
+
   describe('waits', () => {
     test('get --watch shows what changes', async () => {
       const watching = kubectl.start('get pods --watch -l app=w');
@@ -227,9 +280,11 @@ describe.skipIf(kubectlPath === undefined)('kubectl', () => {
         'patch pod wait-0 --subresource=status -p {"status":{"conditions":[{"type":"Ready","status":"True"}]}}',
       );
       expect(await ready).toBe('pod/wait-0 condition met\n');
-      const gone = kubectl.ok('wait --for=delete pod/wait-0 --timeout=20s');
+      const gone = kubectl.start('wait --for=delete pod/wait-0 --timeout=20s -v=6');
+      await gone.until('watch=true');
       await kubectl.ok('delete pod wait-0 --force --grace-period=0');
-      expect(await gone).toContain('pod/wait-0');
+      await gone.until('pod/wait-0 condition met');
+      await gone.end();
     });
   });
 

@@ -48,6 +48,6 @@ export function subjectIs(subject: Subject, user: UserInfo, bindingNamespace: st
 }
 
 /** As whom a service account is known. */
-export function serviceAccountUser(namespace: string, name: string): string {
+function serviceAccountUser(namespace: string, name: string): string {
   return `system:serviceaccount:${namespace}:${name}`;
 }

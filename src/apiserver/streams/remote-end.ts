@@ -67,7 +67,7 @@ function sendAll(from: Readable, to: Writable | undefined): Promise<void> {
 }
 
 /** How a process ended, in the words of `v4.channel.k8s.io`. */
-export function exitStatus(exitCode: number): Status {
+function exitStatus(exitCode: number): Status {
   if (exitCode === 0) return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' };
   return {
     kind: 'Status',
@@ -80,7 +80,7 @@ export function exitStatus(exitCode: number): Status {
   };
 }
 
-export function failureStatus(error: unknown): Status {
+function failureStatus(error: unknown): Status {
   if (error instanceof ApiError) return error.status;
   const why = error instanceof Error ? error.message : String(error);
   return apiError('InternalError', `Internal error occurred: ${why}`).status;
