@@ -8,8 +8,7 @@ import * as Kinds from './kinds.ts';
 import type { KubernetesObject } from './meta.ts';
 import type { ResourceType } from './resource-type.ts';
 
-export type { TableColumn, TableLayout } from './columns/layout.ts';
-export { type PodSummary, summarize as summarizePod } from './columns/pod-columns.ts';
+export type { TableLayout } from './columns/layout.ts';
 
 /** Made when first asked for: their descriptions are read from a file. */
 const layouts = new Map<ResourceType, () => TableLayout>();

@@ -60,7 +60,7 @@ function bounded(amount: bigint, power: number): bigint {
 }
 
 /** The quantity in canonical form: no fraction, and the largest suffix that allows for that. */
-export function formatQuantity({ nano, format }: Quantity): string {
+function formatQuantity({ nano, format }: Quantity): string {
   if (nano === 0n) return '0';
   const sign = nano < 0n ? '-' : '';
   const magnitude = nano < 0n ? -nano : nano;

@@ -121,7 +121,7 @@ function parseType(notation: string, at: string): SchemaType {
 }
 
 /** The type of a plain value. */
-export function scalarType(scalar: ScalarName): ScalarType {
+function scalarType(scalar: ScalarName): ScalarType {
   let type = scalarTypes.get(scalar);
   if (type === undefined) {
     type = { is: 'scalar', scalar };

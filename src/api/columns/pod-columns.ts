@@ -36,7 +36,7 @@ export const podLayout = (): TableLayout<Pod> => ({
 });
 
 /** A pod in a few words: the STATUS of `kubectl get pods` and what goes with it. */
-export interface PodSummary {
+interface PodSummary {
   /** `Running`, `Init:0/1`, `CrashLoopBackOff`, `Terminating` ... */
   readonly reason: string;
   readonly ready: number;
@@ -46,7 +46,7 @@ export interface PodSummary {
   readonly lastRestartMs?: number;
 }
 
-export function summarize(pod: Pod): PodSummary {
+function summarize(pod: Pod): PodSummary {
   const status = pod.status ?? {};
   const gated = status.conditions?.some(({ type, reason }) => type === 'PodScheduled' && reason === 'SchedulingGated');
   const phase = gated ? 'SchedulingGated' : status.reason || status.phase || '';

@@ -13,7 +13,7 @@ export function withDefaults<T extends object>(object: T, defaults: Optional<T>)
 }
 
 /** `list` with every item replaced by `fill(item)`; the same reference when no item changed. */
-export function fillItems<T>(list: readonly T[] | undefined, fill: (item: T) => T): readonly T[] | undefined {
+function fillItems<T>(list: readonly T[] | undefined, fill: (item: T) => T): readonly T[] | undefined {
   if (list === undefined) return undefined;
   let copy: T[] | undefined;
   for (let i = 0; i < list.length; i++) {

@@ -20,7 +20,7 @@ export interface PodContext {
   readonly moreVolumes?: ReadonlySet<string>;
 }
 
-export function validatePodSpec(spec: PodSpec, field: string, errors: Errors, context: PodContext = {}): void {
+function validatePodSpec(spec: PodSpec, field: string, errors: Errors, context: PodContext = {}): void {
   const own = validateVolumes(
     spec.volumes,
     `${field}.volumes`,
