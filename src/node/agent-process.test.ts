@@ -181,9 +181,13 @@ describe.runIf(able)('a node with real processes', () => {
   });
 
   test('P1 P7 a process that is killed is started again; how it ended and what it wrote can be read', async () => {
-    await create('dies', shell(`echo run; ${FOREVER}`));
+    const main = shell(`echo run; echo $$ > /v/pid; ${FOREVER}`, {
+      volumeMounts: [{ name: 'v', mountPath: '/v' }],
+      readinessProbe: { exec: { command: ['test', '-s', '/v/pid'] } },
+    });
+    await create('dies', main, { volumes: [{ name: 'v', emptyDir: {} }] });
     const pod = await when('dies', isReady);
-    await run(pod, 'sh', '-c', 'kill -9 $(pgrep -o -f "echo run")');
+    await run(pod, 'sh', '-c', 'kill -9 $(cat /v/pid)');
     const again = await when(
       'dies',
       (found) => isReady(found) && found.status?.containerStatuses?.[0]?.restartCount === 1,
