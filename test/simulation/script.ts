@@ -55,7 +55,7 @@ export interface Script {
   readonly entries: readonly Entry[];
 }
 
-export const MOST_REPLICAS = 5;
+const MOST_REPLICAS = 5;
 const SHORTEST_MS = 8000;
 const LONGEST_MS = 60_000;
 const MOST_DEEDS = 14;

@@ -23,12 +23,17 @@ export async function shrink(script: Script, options: RunOptions = {}): Promise<
     runs += 1;
     return (await run(keep(script, indexes), options)).failure !== undefined;
   };
-  for (let size = Math.ceil(kept.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+  let size = Math.ceil(kept.length / 2);
+  while (size >= 1) {
+    const before = kept.length;
     for (let begin = 0; begin < kept.length; ) {
       const without = [...kept.slice(0, begin), ...kept.slice(begin + size)];
       if (await fails(without)) kept = without;
       else begin += size;
     }
+    // One by one as long as that helps: what is left may need each other only until another one is gone.
+    if (size > 1) size = Math.ceil(size / 2);
+    else if (kept.length === before) break;
   }
   const smallest = keep(script, kept);
   return { script: smallest, kept, outcome: await run(smallest, { ...options, tracing: true }) };

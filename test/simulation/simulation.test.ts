@@ -1,0 +1,44 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+import { describe, expect, test } from 'vitest';
+import { mutants } from './mutants.ts';
+import { run } from './run.ts';
+import { writeScript } from './script.ts';
+import { keep, shrink } from './shrink.ts';
+
+const SEEDS = 2000;
+const simulate = path.join(import.meta.dirname, '../../scripts/simulate.mjs');
+
+describe('simulation', () => {
+  test(`M8 O1 O5 C2 S1 ${SEEDS} clusters with faults keep every rule and come to rest`, async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [simulate, '--seeds', String(SEEDS)]).catch(
+      (error: { readonly stdout?: string }) => ({ stdout: String(error.stdout) }),
+    );
+    expect(stdout.trim().split('\n').at(-1), stdout).toBe(`${SEEDS} seeds, 0 failed`);
+  }, 600_000); // A minute on two idle processors; a machine that does other things may take its time.
+
+  test('one seed is one run: it goes the same way every time', async () => {
+    const script = writeScript(7);
+    expect(writeScript(7)).toEqual(script);
+    const [first, second] = [await run(script, { tracing: true }), await run(script, { tracing: true })];
+    expect(first.trace.length).toBeGreaterThan(20);
+    expect(second.trace).toEqual(first.trace);
+  });
+
+  test('a failure is made smaller, and what is left fails in the same way when it is replayed', async () => {
+    const { plan } = mutants.find(({ name }) => name.startsWith('U1 ignores the partition')) ?? {};
+    const options = plan === undefined ? {} : { plan };
+    let seed = 1;
+    while ((await run(writeScript(seed), options)).failure === undefined) seed += 1;
+    const whole = writeScript(seed);
+    const { script, kept, outcome } = await shrink(whole, options);
+    expect(script.entries.length).toBeLessThan(whole.entries.length);
+    expect(script.entries.map((entry) => entry.do)).toContain('partition');
+    expect(outcome.failure).toMatch(/below the partition/);
+    expect(outcome.trace.at(-1)).toContain('VIOLATION');
+    const again = await run(keep(whole, kept), { ...options, tracing: true });
+    expect(again).toEqual(outcome);
+  });
+});
