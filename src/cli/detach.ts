@@ -5,12 +5,12 @@ import type { KubernetesObject } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import type { Client } from '../client/client.ts';
 import { dataDirectoryPath, type ServerStatus } from '../cluster/data-directory.ts';
-import type { UpOptions } from './commands/up.ts';
 import { connect } from './connect.ts';
 import { CliError } from './errors.ts';
 import { type ManifestSource, typeOfManifest } from './manifests.ts';
 import type { Output } from './output.ts';
 import { displayName } from './resources.ts';
+import type { UpOptions } from './up-options.ts';
 import { readinessOf } from './view/readiness.ts';
 
 /** Tells the process that was started for `--detach` what it is. */

@@ -10,21 +10,9 @@ import { type ManifestSource, readManifests } from '../manifests.ts';
 import { dataDirOption, duration, filesOption, integer, namespaceOption } from '../options.ts';
 import type { Output } from '../output.ts';
 import { displayName } from '../resources.ts';
+import type { UpOptions } from '../up-options.ts';
 import { version } from '../version.ts';
 import { startView, type View } from '../view/view.ts';
-
-export interface UpOptions {
-  readonly dataDir?: string;
-  readonly namespace: string;
-  readonly filename?: readonly string[];
-  readonly runtime: 'process' | 'simulated';
-  readonly isolation: 'auto' | 'namespaces' | 'user' | 'processes';
-  readonly nodes: number;
-  readonly apiPort: number;
-  readonly dnsPort: number;
-  readonly detach?: boolean;
-  readonly timeout: number;
-}
 
 export function upCommand(output: Output): Command {
   return new Command('up')

@@ -93,14 +93,14 @@ async function explainSet(client: Client, key: ObjectKey, now: number): Promise<
   const { waiting } = plan(observed);
   if (waiting === undefined) return { waits: false, summary: 'waits for nothing', causes: [] };
   const pod = observed.pods.find(({ metadata }) => metadata.name === waiting.pod);
-  return { ...about(waiting), causes: pod ? await causesOf(client, pod) : [] };
+  return { ...about(waiting), causes: pod ? await causesOf(client, pod, waiting.sinceMs) : [] };
 }
 
 async function explainOnePod(client: Client, pod: Pod, now: number): Promise<Explanation> {
   const claims = await client.list(PersistentVolumeClaims, { namespace: pod.metadata.namespace ?? 'default' });
   const waiting = explainPod(pod, new Map(claims.items.map((claim) => [claim.metadata.name, claim])), now);
   if (waiting === undefined) return { waits: false, summary: `is Ready on ${pod.spec.nodeName}`, causes: [] };
-  return { ...about(waiting), causes: await causesOf(client, pod) };
+  return { ...about(waiting), causes: await causesOf(client, pod, waiting.sinceMs) };
 }
 
 function about(waiting: Waiting): Omit<Explanation, 'causes'> {
@@ -116,11 +116,11 @@ function about(waiting: Waiting): Omit<Explanation, 'causes'> {
 }
 
 /** What is around a pod that may be behind its trouble: node, claims, containers, and what was said of it last. */
-async function causesOf(client: Client, pod: Pod): Promise<readonly string[]> {
+async function causesOf(client: Client, pod: Pod, sinceMs: number): Promise<readonly string[]> {
   const [node, claims, warnings] = await Promise.all([
     nodeLine(client, pod),
     claimLines(client, pod),
-    warningLines(client, pod),
+    warningLines(client, pod, sinceMs),
   ]);
   const containers = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
     .filter(({ ready }) => !ready)
@@ -167,13 +167,14 @@ async function claimLines(client: Client, pod: Pod): Promise<readonly string[]> 
 /** At most this many warnings are shown. */
 const MAX_WARNINGS = 3;
 
-async function warningLines(client: Client, object: KubernetesObject): Promise<readonly string[]> {
+/** What was said of it since its trouble began; what was said before is over. */
+async function warningLines(client: Client, object: KubernetesObject, sinceMs = 0): Promise<readonly string[]> {
   const { items } = await client.list(Events, {
     namespace: object.metadata.namespace ?? 'default',
     fieldSelector: `involvedObject.uid=${object.metadata.uid}`,
   });
   return items
-    .filter(({ type }) => type === 'Warning')
+    .filter((event) => event.type === 'Warning' && lastSeen(event) >= Math.floor(sinceMs / 1000) * 1000)
     .sort((a, b) => lastSeen(b) - lastSeen(a))
     .slice(0, MAX_WARNINGS)
     .map((event) => `${event.reason}${(event.count ?? 1) > 1 ? ` (${event.count} times)` : ''}: ${event.message}`);

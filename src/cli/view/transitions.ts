@@ -70,7 +70,7 @@ export function setTransition(before: StatefulSet | undefined, after: StatefulSe
   const name = (after ?? before)?.metadata.name ?? '';
   if (after === undefined) return `statefulset ${name} is gone`;
   const wanted = after.spec.replicas ?? 1;
-  if (before === undefined) return `statefulset ${name}: ${wanted} replicas`;
+  if (before === undefined) return `statefulset ${name}: ${wanted === 1 ? '1 replica' : `${wanted} replicas`}`;
   if ((before.spec.replicas ?? 1) !== wanted)
     return `statefulset ${name}: scaled from ${before.spec.replicas ?? 1} to ${wanted}`;
   const waiting = waitingMessage(after);
@@ -79,6 +79,9 @@ export function setTransition(before: StatefulSet | undefined, after: StatefulSe
     return `statefulset ${name}: rolls to revision ${after.status?.updateRevision}`;
   }
   const ready = after.status?.readyReplicas ?? 0;
-  if (ready !== (before.status?.readyReplicas ?? 0)) return `statefulset ${name}: ${ready} of ${wanted} ready`;
+  if (ready !== (before.status?.readyReplicas ?? 0))
+    return ready > wanted
+      ? `statefulset ${name}: ${ready} ready, ${wanted} wanted`
+      : `statefulset ${name}: ${ready} of ${wanted} ready`;
   return undefined;
 }

@@ -1,0 +1,13 @@
+/** The options of `berth up`, as commander hands them over. */
+export interface UpOptions {
+  readonly dataDir?: string;
+  readonly namespace: string;
+  readonly filename?: readonly string[];
+  readonly runtime: 'process' | 'simulated';
+  readonly isolation: 'auto' | 'namespaces' | 'user' | 'processes';
+  readonly nodes: number;
+  readonly apiPort: number;
+  readonly dnsPort: number;
+  readonly detach?: boolean;
+  readonly timeout: number;
+}
