@@ -123,7 +123,8 @@ export class World {
   }
 
   note(line: string): void {
-    if (this.#options.tracing) this.trace.push(`${(this.nowMs / 1000).toFixed(3).padStart(8)}  ${line}`);
+    if (this.#options.tracing && this.#violation === undefined)
+      this.trace.push(`${(this.nowMs / 1000).toFixed(3).padStart(8)}  ${line}`);
   }
 
   fail(message: string): void {

@@ -143,7 +143,7 @@ describe('bringing a set up', () => {
     ]);
   });
 
-  test('a set that is as it should be is not written to', async () => {
+  test('S4 a set that is as it should be is not written to', async () => {
     const { settle, writes } = await startWith({ replicas: 3 });
     await settle(600_000);
     expect(writes).toEqual([]);
@@ -549,7 +549,7 @@ describe('what goes wrong', () => {
     expect((await started.getSet('web')).status).toMatchObject({ readyReplicas: 3 });
   });
 
-  test('a status that is refused is written with the next version', async () => {
+  test('S4 a status that is refused is written with the next version', async () => {
     let refusals = 3;
     const conflicts = (client: Client): Client => ({
       ...client,

@@ -2,6 +2,7 @@ import type { ControllerRevision, PodTemplateSpec, StatefulSet } from '../../api
 import { StatefulSets } from '../../api/kinds.ts';
 import type { New } from '../../api/meta.ts';
 import { controllerReference } from '../../api/owner-references.ts';
+import { canonicalTemplate, hashName } from '../template-hash.ts';
 import type { Action } from './actions.ts';
 import type { Member } from './members.ts';
 
@@ -28,7 +29,7 @@ export interface Revisions {
 export function planRevisions(set: StatefulSet, revisions: readonly ControllerRevision[]): Revisions {
   const history = revisions.toSorted(byNumber);
   const newest = history.at(-1);
-  const content = canonical(set.spec.template);
+  const content = canonicalTemplate(set.spec.template);
   const equal = history.findLast((revision) => contentOf(revision) === content);
   const nextNumber = (newest?.revision ?? 0) + 1;
 
@@ -131,45 +132,8 @@ function contentOf({ data }: Pick<ControllerRevision, 'data'>): string | undefin
   if (content === undefined) {
     const template = templateOf({ data });
     if (template === undefined) return undefined;
-    content = canonical(template);
+    content = canonicalTemplate(template);
     contents.set(data, content);
   }
   return content;
-}
-
-const canonicals = new WeakMap<object, string>();
-
-/**
- * A template as text that is the same for equal templates: members in alphabetical order, and without those that are
- * null, which older versions of Kubernetes write (`creationTimestamp`) and newer ones leave out.
- */
-function canonical(template: PodTemplateSpec): string {
-  let text = canonicals.get(template);
-  if (text === undefined) {
-    text = JSON.stringify(ordered(template));
-    canonicals.set(template, text);
-  }
-  return text;
-}
-
-function ordered(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(ordered);
-  if (!isRecord(value)) return value;
-  const result: Record<string, unknown> = {};
-  for (const key of Object.keys(value).sort()) {
-    const member = value[key];
-    if (member !== null && member !== undefined) result[key] = ordered(member);
-  }
-  return result;
-}
-
-/** Letters and digits without vowels and look-alikes, as Kubernetes writes hashes in names. */
-const HASH_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
-
-function hashName(text: string): string {
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(text)) hash = (Math.imul(hash, 0x01000193) ^ byte) >>> 0;
-  let name = '';
-  for (const digit of String(hash)) name += HASH_LETTERS[digit.charCodeAt(0) % HASH_LETTERS.length];
-  return name;
 }

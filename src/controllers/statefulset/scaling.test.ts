@@ -146,6 +146,13 @@ describe('scaling down', () => {
       waits: 'PodTerminating web-0',
     },
     {
+      rule: 'I6 a pod out of range does not stand in for one in range',
+      pods: 'ready - ready ready',
+      options: two,
+      does: ['create web-1@1'],
+      waits: 'PodUnscheduled web-1',
+    },
+    {
       rule: 'O5 nothing is removed while a pod in range is missing: it is made first',
       pods: 'ready - ready',
       options: two,
