@@ -15,7 +15,7 @@ export interface ServerAddress {
 export type Transport = 'udp' | 'tcp';
 
 /** No upstream resolver gave an answer. */
-export class UpstreamError extends Error {
+class UpstreamError extends Error {
   override readonly name = 'UpstreamError';
 }
 

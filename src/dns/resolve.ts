@@ -80,7 +80,7 @@ export function resolve(data: ZoneData, question: Question, rotation = 0): Resol
 }
 
 /** The start-of-authority record of the zone. */
-export function startOfAuthority(data: ZoneData): DnsRecord {
+function startOfAuthority(data: ZoneData): DnsRecord {
   return {
     type: 'SOA',
     name: data.zone,

@@ -177,7 +177,7 @@ function podAddresses(pod: Pod | undefined): readonly string[] {
 }
 
 /** What the zone says of a service, from the service and its slices. */
-export function recordsOf(service: Service, slices: Iterable<EndpointSlice>): ServiceRecords {
+function recordsOf(service: Service, slices: Iterable<EndpointSlice>): ServiceRecords {
   const { spec } = service;
   if (spec?.type === 'ExternalName') return { type: 'external', target: spec.externalName ?? '' };
 

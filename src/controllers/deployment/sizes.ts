@@ -88,7 +88,7 @@ export function total(sets: readonly ReplicaSet[]): number {
   return sets.reduce((sum, set) => sum + sizeOf(set), 0);
 }
 
-export function resize(set: ReplicaSet, replicas: number): readonly Resize[] {
+function resize(set: ReplicaSet, replicas: number): readonly Resize[] {
   return sizeOf(set) === replicas ? NONE : [{ set, replicas }];
 }
 

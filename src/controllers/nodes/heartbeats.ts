@@ -1,7 +1,7 @@
 import type { Lease, Node } from '../../api/generated/types.ts';
 
 /** A node that has not been heard of for this long is lost, as in Kubernetes. */
-export const HEARTBEAT_GRACE_MS = 40_000;
+const HEARTBEAT_GRACE_MS = 40_000;
 /** A look that comes this late was held up: this process was stopped, or the machine asleep. */
 const HELD_UP_MS = 5000;
 

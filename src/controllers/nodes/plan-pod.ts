@@ -2,7 +2,7 @@ import type { Node, Pod, Taint } from '../../api/generated/types.ts';
 import { nodeReadiness, OUT_OF_SERVICE_TAINT, tolerates } from '../../api/taints.ts';
 
 /** How long pods of a node that does not exist wait for it to be registered (again), as in Kubernetes. */
-export const MISSING_NODE_GRACE_MS = 40_000;
+const MISSING_NODE_GRACE_MS = 40_000;
 
 export interface ObservedPod {
   /** Has a node. */
@@ -48,7 +48,7 @@ export function planPod({ pod, node, missingSinceMs, nowMs }: ObservedPod): PodP
 }
 
 /** When a pod has to leave a node with these taints (ms since the epoch); undefined when it may stay for good. */
-export function evictionTime(pod: Pod, taints: readonly Taint[], nowMs: number): number | undefined {
+function evictionTime(pod: Pod, taints: readonly Taint[], nowMs: number): number | undefined {
   let dueMs: number | undefined;
   for (const taint of taints) {
     const tolerations = (pod.spec.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
