@@ -2,12 +2,14 @@ import { builtInTypes } from '../api/kinds.ts';
 import type { Client } from '../client/client.ts';
 import { ApiEventRecorder } from '../client/event-recorder.ts';
 import type { InformerSet } from '../client/informer.ts';
+import { startDeploymentController } from '../controllers/deployment/controller.ts';
 import { startDisruptionController } from '../controllers/disruption/controller.ts';
 import { startEndpointsController } from '../controllers/endpoints/controller.ts';
 import { startGarbageCollector } from '../controllers/garbage-collector/controller.ts';
 import { startNamespaceController } from '../controllers/namespaces/controller.ts';
 import { startNamespaceContents } from '../controllers/namespaces/namespace-contents.ts';
 import { startNodeController } from '../controllers/nodes/controller.ts';
+import { startReplicaSetController } from '../controllers/replicaset/controller.ts';
 import { startStatefulSetController } from '../controllers/statefulset/controller.ts';
 import { startVolumeController } from '../controllers/volumes/controller.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -48,6 +50,8 @@ export function startControllers(options: ControllersOptions): RunningController
   const start = (controller: { stop(): Promise<void> }): void => closers.add(() => controller.stop());
 
   start(startStatefulSetController({ ...options, events: recorder('statefulset-controller') }));
+  start(startReplicaSetController({ ...options, events: recorder('replicaset-controller') }));
+  start(startDeploymentController({ ...options, events: recorder('deployment-controller') }));
   start(startEndpointsController({ ...options, events: recorder('endpoint-slice-controller') }));
   start(startGarbageCollector({ ...options, types: OWNED_TYPES }));
   start(startNamespaceController({ ...options, types: () => builtInTypes }));
