@@ -6,7 +6,7 @@ import type { ManagedFieldsEntry } from '../../api/generated/types.ts';
 import { objectType } from '../../api/schema-types.ts';
 import { seal } from '../values.ts';
 import { applyConfiguration } from './apply.ts';
-import { difference, type FieldSet, intersection, isEmptySet, LEAF, pathsOf, union } from './field-set.ts';
+import { difference, type FieldSet, intersection, isEmptySet, LEAF, pathsOf, union, without } from './field-set.ts';
 import { type Managed, trackManagers } from './managers.ts';
 
 type Live = object & Managed & Record<string, unknown>;
@@ -335,6 +335,8 @@ describe('sets of fields', () => {
         const [inA, inB] = [texts(a), texts(b)];
         expect(texts(union(a, b))).toEqual(new Set([...inA, ...inB]));
         expect(texts(difference(a, b))).toEqual(new Set([...inA].filter((path) => !inB.has(path))));
+        const below = (path: string): boolean => [...inB].some((root) => path === root || path.startsWith(`${root} `));
+        expect(texts(without(a, b))).toEqual(new Set([...inA].filter((path) => !below(path))));
         expect(texts(intersection(a, b))).toEqual(new Set([...inA].filter((path) => inB.has(path))));
       }),
     );

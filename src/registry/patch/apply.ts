@@ -2,7 +2,16 @@ import { apiError } from '../../api/errors.ts';
 import type { ManagedFieldsEntry } from '../../api/generated/types.ts';
 import type { ObjectType } from '../../api/schema-types.ts';
 import { isJsonObject, type JsonObject, sameValue } from '../values.ts';
-import { difference, type FieldSet, formatPath, intersection, isEmptySet, pathsOf, union } from './field-set.ts';
+import {
+  difference,
+  type FieldSet,
+  formatPath,
+  intersection,
+  isEmptySet,
+  pathsOf,
+  union,
+  without,
+} from './field-set.ts';
 import { entryOf, fieldsOfEntry, isEntryOf, type Managed, ownable, type Writer } from './managers.ts';
 import { appliedFields, compareFields, writtenFields } from './object-fields.ts';
 import { mergeConfiguration, withoutFields } from './typed-merge.ts';
@@ -61,7 +70,7 @@ export function applyConfiguration({
 
   const remaining = others.flatMap((entry) => {
     const fields = fieldsOfEntry(entry);
-    const rest = difference(difference(fields, changed), removed);
+    const rest = without(difference(fields, changed), removed);
     if (isEmptySet(rest)) return [];
     return [rest === fields ? entry : { ...entry, fieldsV1: rest }];
   });

@@ -91,6 +91,22 @@ function differenceNode(a: FieldSet, b: FieldSet): FieldSet | undefined {
   return isEmptySet(rest) ? undefined : rest;
 }
 
+/** The paths of `a` that are neither in `roots` nor below a path of it. */
+export function without(a: FieldSet, roots: FieldSet): FieldSet {
+  let result: OpenFieldSet | undefined;
+  for (const element in roots) {
+    const inA = own(a, element);
+    if (inA === undefined || element === SELF) continue;
+    const root = roots[element] as FieldSet;
+    const rest = isMember(root) ? {} : without(inA, root);
+    if (rest === inA) continue;
+    result ??= { ...a };
+    if (isEmptySet(rest)) delete result[element];
+    else result[element] = rest;
+  }
+  return result ?? a;
+}
+
 /** The paths that are in both; undefined when there are none. */
 export function intersection(a: FieldSet, b: FieldSet): FieldSet | undefined {
   let result: OpenFieldSet | undefined;

@@ -1,7 +1,7 @@
 import type { ManagedFieldsEntry } from '../../api/generated/types.ts';
 import type { ObjectType } from '../../api/schema-types.ts';
 import { isJsonObject } from '../values.ts';
-import { difference, type FieldSet, isEmptySet, type OpenFieldSet, union } from './field-set.ts';
+import { difference, type FieldSet, isEmptySet, type OpenFieldSet, union, without } from './field-set.ts';
 import { compareFields, type FieldChanges } from './object-fields.ts';
 
 export type ManagerOperation = 'Apply' | 'Update';
@@ -150,14 +150,14 @@ function withUpdate(
     const fields = fieldsOfEntry(entry);
     if (isEntryOf(entry, 'Update', writer)) {
       found = true;
-      const own = union(difference(fields, removed), changed);
+      const own = union(without(fields, removed), changed);
       if (!isEmptySet(own)) {
         const same = own === fields && entry.time === writer.time;
         result.push(same ? entry : { ...entry, time: writer.time, fieldsV1: own });
       }
       continue;
     }
-    const rest = difference(difference(fields, changed), removed);
+    const rest = without(difference(fields, changed), removed);
     if (!isEmptySet(rest)) result.push(rest === fields ? entry : { ...entry, fieldsV1: rest });
   }
   if (!found && !isEmptySet(changed)) result.push(entryOf('Update', writer, changed));

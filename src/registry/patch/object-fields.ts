@@ -112,7 +112,7 @@ function listFields(list: readonly unknown[], type: ListType, walk: Walk): Field
 export interface FieldChanges {
   /** What is new or has another value. */
   readonly changed: FieldSet;
-  /** What is not there any more. */
+  /** What is not there any more, with everything below it. */
   readonly removed: FieldSet;
 }
 
@@ -154,7 +154,7 @@ function compareMember(
   if (before === undefined) {
     changed[element] = nodeOf(after, type, WRITTEN);
   } else if (after === undefined) {
-    removed[element] = asMember(nodeOf(before, type, WRITTEN));
+    removed[element] = LEAF;
   } else if (!isGranular(before, type) || !isGranular(after, type)) {
     if (!sameValue(before, after)) changed[element] = LEAF;
   } else {
