@@ -70,7 +70,7 @@ export async function bridgeNetwork(directory: string, podCidr: string): Promise
       const peer = `peer name eth0 address ${macAddress(address)}`;
       return {
         // `netns 1` is the network of process 1 of the pod, which is where this is run.
-        'link.host': `link add name ${linkName(podUid)} up master ${bridge} type veth ${peer} netns 1\n`,
+        'link.host': `link add name ${linkName(bridge, podUid)} up master ${bridge} type veth ${peer} netns 1\n`,
         'link.pod': [
           'link set lo up',
           `address add ${address}/${cidr.bits} dev eth0`,
@@ -80,7 +80,7 @@ export async function bridgeNetwork(directory: string, podCidr: string): Promise
         ].join('\n'),
       };
     },
-    disconnect: (podUid) => removeLink(linkName(podUid)),
+    disconnect: (podUid) => removeLink(linkName(bridge, podUid)),
     async remove() {
       await removeLink(bridge);
       fs.rmSync(path.join(claims, bridge), { force: true });
@@ -101,8 +101,8 @@ async function removeStale(claims: string): Promise<void> {
 }
 
 /** The host's end of a pod's link. */
-function linkName(podUid: string): string {
-  return `bv${createHash('sha256').update(podUid).digest('hex').slice(0, 12)}`;
+function linkName(bridge: string, podUid: string): string {
+  return `bv${createHash('sha256').update(`${bridge}/${podUid}`).digest('hex').slice(0, 12)}`;
 }
 
 async function removeLink(name: string): Promise<void> {

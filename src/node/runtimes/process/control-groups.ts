@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -47,20 +48,27 @@ interface Hierarchy {
  */
 export class ControlGroups {
   readonly #hierarchies: readonly Hierarchy[];
+  readonly #node: string;
 
-  private constructor(hierarchies: readonly Hierarchy[]) {
+  private constructor(hierarchies: readonly Hierarchy[], node: string) {
     this.#hierarchies = hierarchies;
+    this.#node = node;
   }
 
-  /** Undefined when this machine has none, or does not let us use them. */
-  static open(mounts: readonly HostMount[] = readHostMounts()): ControlGroups | undefined {
+  /** Undefined when this machine has none, or does not let us use them. `directory` is the node's. */
+  static open(directory: string, mounts: readonly HostMount[] = readHostMounts()): ControlGroups | undefined {
     try {
       const hierarchies = [...versionOne(mounts), ...versionTwo(mounts)];
       for (const { mount } of hierarchies) fs.mkdirSync(path.join(mount, 'berth'), { recursive: true });
-      return hierarchies.length === 0 ? undefined : new ControlGroups(hierarchies);
+      const node = createHash('sha256').update(directory).digest('hex').slice(0, 8);
+      return hierarchies.length === 0 ? undefined : new ControlGroups(hierarchies, node);
     } catch {
       return undefined;
     }
+  }
+
+  #pod(mount: string, podUid: string): string {
+    return path.join(mount, 'berth', `${this.#node}-${podUid}`);
   }
 
   /** Makes the groups of a run. Returns the files that a process writes `0` to, to be in them. */
@@ -68,7 +76,7 @@ export class ControlGroups {
     return this.#hierarchies.flatMap(({ mount, limits: settings }) => {
       const values = settings(limits);
       if (values.length === 0) return [];
-      const pod = path.join(mount, 'berth', podUid);
+      const pod = this.#pod(mount, podUid);
       const group = path.join(pod, run);
       fs.mkdirSync(group, { recursive: true });
       for (const parent of [path.dirname(pod), pod]) delegate(parent);
@@ -81,19 +89,19 @@ export class ControlGroups {
   ranOutOfMemory(podUid: string, run: string): boolean {
     return this.#hierarchies.some(({ mount, outOfMemoryFile }) => {
       if (outOfMemoryFile === undefined) return false;
-      const text = readIfThere(path.join(mount, 'berth', podUid, run, outOfMemoryFile));
+      const text = readIfThere(path.join(this.#pod(mount, podUid), run, outOfMemoryFile));
       return /^oom_kill [1-9]/m.test(text ?? '');
     });
   }
 
   /** Removes the groups of a run that has ended, unless a process that entered it is just ending; `removePod` will. */
   remove(podUid: string, run: string): void {
-    for (const { mount } of this.#hierarchies) removeGroup(path.join(mount, 'berth', podUid, run));
+    for (const { mount } of this.#hierarchies) removeGroup(path.join(this.#pod(mount, podUid), run));
   }
 
   /** Removes the groups of a pod; resolves when the kernel has found them empty (M2). */
   async removePod(podUid: string): Promise<void> {
-    const pods = this.#hierarchies.map(({ mount }) => path.join(mount, 'berth', podUid));
+    const pods = this.#hierarchies.map(({ mount }) => this.#pod(mount, podUid));
     while (!pods.every(removeTree)) await new Promise<void>((resolve) => setTimeout(resolve, DYING_CHECK_MS));
   }
 }

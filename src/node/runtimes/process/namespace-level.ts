@@ -20,9 +20,9 @@ const DYING_CHECK_MS = 2;
 
 export interface NamespaceLevelOptions {
   readonly isolation: Exclude<Isolation, 'processes'>;
+  /** The node's. */
+  readonly directory: string;
   readonly scripts: string;
-  /** Made when missing: every container's /dev. */
-  readonly deviceDirectory: string;
   readonly hidden: readonly string[];
 }
 
@@ -34,17 +34,20 @@ export class NamespaceLevel implements Level {
   readonly isolation: Exclude<Isolation, 'processes'>;
   readonly limitations: readonly Limitation[];
   readonly #options: NamespaceLevelOptions;
+  /** Every container's /dev. */
+  readonly #deviceDirectory: string;
   readonly #groups: ControlGroups | undefined;
 
   constructor(options: NamespaceLevelOptions) {
     this.isolation = options.isolation;
-    this.#groups = options.isolation === 'user' ? undefined : ControlGroups.open();
+    this.#groups = options.isolation === 'user' ? undefined : ControlGroups.open(options.directory);
     this.limitations = [
       ...(options.isolation === 'user' ? USER_LIMITATIONS : []),
       ...(this.#groups === undefined ? [NO_RESOURCE_LIMITS] : []),
     ];
     this.#options = options;
-    makeDeviceDirectory(options.deviceDirectory);
+    this.#deviceDirectory = path.join(options.directory, 'dev');
+    makeDeviceDirectory(this.#deviceDirectory);
   }
 
   checkPod(pod: PodConfig): void {
@@ -65,7 +68,7 @@ export class NamespaceLevel implements Level {
     const fstab = containerRoot({
       podDirectory: pod.directory,
       runDirectory: files.directory,
-      deviceDirectory: this.#options.deviceDirectory,
+      deviceDirectory: this.#deviceDirectory,
       mounts: container.mounts,
       readOnly: securityContext.readOnlyRootFilesystem === true,
       privileged: securityContext.privileged === true,

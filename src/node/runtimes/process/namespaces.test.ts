@@ -44,6 +44,22 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
       closeServer();
     });
 
+    test('a pod that cannot be set up is refused with what is wrong, and leaves nothing', async () => {
+      const pod = node.pod({ sysctls: { 'net.core.no_such_thing': '1' } });
+      await expect(node.runtime.startPod(pod)).rejects.toMatchObject({
+        reason: 'CreateContainerError',
+        message: expect.stringContaining('/proc/sys/net/core/no_such_thing cannot be set'),
+      });
+      expect(await node.runtime.status(pod.uid)).toMatchObject({ alive: false });
+      await node.runtime.startPod({ ...pod, sysctls: { 'net.core.somaxconn': '77' } });
+      await node.runtime.startContainer(pod.uid, {
+        ...base,
+        attempt: 0,
+        command: ['cat', '/proc/sys/net/core/somaxconn'],
+      });
+      expect(await node.log(pod.uid, { follow: true })).toBe('77\n');
+    });
+
     test('M2 a stopped pod leaves no link, no mount and no process behind', async () => {
       const links = linksOf(node);
       const uid = await node.run({ command: ['sleep', '4401'] });

@@ -25,9 +25,10 @@ export class ProcessLevel implements Level {
   readonly isolation = 'processes';
   readonly limitations: readonly Limitation[];
   readonly #scripts: string;
-  readonly #groups = process.getuid?.() === 0 ? ControlGroups.open() : undefined;
+  readonly #groups: ControlGroups | undefined;
 
-  constructor(scripts: string) {
+  constructor(directory: string, scripts: string) {
+    this.#groups = process.getuid?.() === 0 ? ControlGroups.open(directory) : undefined;
     this.#scripts = scripts;
     this.limitations = [...LIMITATIONS, ...(this.#groups === undefined ? [NO_RESOURCE_LIMITS] : [])];
   }

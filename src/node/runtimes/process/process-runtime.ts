@@ -118,8 +118,8 @@ class Processes implements ProcessRuntime {
     const [detected] = await Promise.all([detectIsolation(isolation, scripts), this.#fifos.fill()]);
     const levels = (level: Isolation): Level =>
       level === 'processes'
-        ? new ProcessLevel(scripts)
-        : new NamespaceLevel({ isolation: level, scripts, deviceDirectory: path.join(directory, 'dev'), hidden });
+        ? new ProcessLevel(directory, scripts)
+        : new NamespaceLevel({ isolation: level, directory, scripts, hidden });
     const level = levels(detected);
     const { network, limitations } = await openNetwork(directory, level.isolation, podCidr);
     const addresses = new AddressPool(parseCidr(network.cidr));
