@@ -102,7 +102,7 @@ function createRuntime(
   switch (options.runtime) {
     case 'simulated':
       return {
-        runtime: simulatedRuntime({ clock: options.clock, podCIDR: `10.88.${index}.0/24`, locks }),
+        runtime: simulatedRuntime({ clock: options.clock, podCIDR: `10.${88 + index}.0.0/16`, locks }),
         listenForPods: async () => [],
       };
     case 'process': {
