@@ -66,10 +66,8 @@ export class Provisioner {
       }),
       this.#volumes.subscribe((changes) => {
         for (const { type, object } of changes) {
-          const was = type === 'updated' && isReleased(object);
-          if (was || (type === 'added' && isReleased(object))) {
-            if (isMadeHere(object, nodeName)) this.#queue.add(`volume ${object.metadata.name}`);
-          }
+          if (type === 'deleted' || !isReleased(object) || !isMadeHere(object, nodeName)) continue;
+          this.#queue.add(`volume ${object.metadata.name}`);
         }
       }),
     ];
