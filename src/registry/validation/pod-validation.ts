@@ -5,7 +5,7 @@ import { type PodScope, validateContainers, validateInitContainers } from './con
 import { type Errors, forbidden, invalidValue, required } from './field-errors.ts';
 import { validateAnnotations, validateLabels } from './metadata-validation.ts';
 import { validateVolumes } from './pod-volume-validation.ts';
-import { validateResourceList } from './resource-validation.ts';
+import { validatePodResources, validateResourceList } from './resource-validation.ts';
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling-validation.ts';
 import { validatePodSecurity } from './security-validation.ts';
 import { semanticEqual } from './semantic-equal.ts';
@@ -70,6 +70,7 @@ function validatePodSpec(spec: PodSpec, field: string, errors: Errors, context: 
   if (grace !== undefined && grace < 0) {
     errors.push(invalidValue(`${field}.terminationGracePeriodSeconds`, grace, 'must be greater than or equal to 0'));
   }
+  if (spec.resources !== undefined) validatePodResources(spec.resources, `${field}.resources`, errors);
   validateResourceList(spec.overhead, `${field}.overhead`, errors);
 }
 

@@ -18,6 +18,7 @@ import { validateFileFieldRef, validateResourceFieldRef } from './env-validation
 import { duplicate, type Errors, forbidden, invalidValue, required } from './field-errors.ts';
 import { validateLabels } from './metadata-validation.ts';
 import { checkNonNegativeQuantity } from './resource-validation.ts';
+import { validateVolumeSource } from './volume-sources.ts';
 
 const HOST_PATH_TYPES = [
   '',
@@ -52,6 +53,10 @@ export function validateVolumes(
     if (sources.length === 0) errors.push(required(at, 'must specify a volume type'));
     for (const extra of sources.slice(1)) {
       errors.push(forbidden(`${at}.${extra}`, 'may not specify more than 1 volume type'));
+    }
+    const [kind] = sources;
+    if (kind !== undefined) {
+      validateVolumeSource(kind, volume[kind as keyof Volume], `${at}.${kind}`, errors);
     }
     validateSource(volume, at, checkTemplate, errors);
   }

@@ -2,7 +2,7 @@ import type { ResourceRequirements } from '../../api/generated/types.ts';
 import { checkQualifiedName } from '../../api/names.ts';
 import { compareQuantities, parseQuantity } from '../../api/quantity.ts';
 import { checkName } from './checks.ts';
-import { type Errors, invalidValue } from './field-errors.ts';
+import { type Errors, invalidValue, notSupported } from './field-errors.ts';
 
 const CONTAINER_RESOURCES = new Set(['cpu', 'memory', 'ephemeral-storage']);
 
@@ -20,6 +20,17 @@ export function validateResources(resources: ResourceRequirements, field: string
       );
     }
   }
+}
+
+/** What a pod as a whole asks for and may use at most: processors and memory only. */
+export function validatePodResources(resources: ResourceRequirements, field: string, errors: Errors): void {
+  for (const part of ['limits', 'requests'] as const) {
+    for (const name in resources[part]) {
+      if (name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')) continue;
+      errors.push(notSupported(`${field}.${part}[${name}]`, name, ['cpu', 'hugepages-', 'memory']));
+    }
+  }
+  validateResources(resources, field, errors);
 }
 
 function validateContainerResource(name: string, quantity: string, field: string, errors: Errors): void {

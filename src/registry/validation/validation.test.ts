@@ -340,6 +340,16 @@ describe('V1 a pod is refused', () => {
       'spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type',
     ],
     [
+      'with a volume that names no server',
+      { spec: { volumes: [{ name: 'v', nfs: { path: '/x' } }] } },
+      'spec.volumes[0].nfs.server: Required value',
+    ],
+    [
+      'that as a whole asks for a disk',
+      { spec: { resources: { requests: { 'ephemeral-storage': '1Gi' } } } },
+      'spec.resources.requests[ephemeral-storage]: Unsupported value: "ephemeral-storage": supported values: "cpu", "hugepages-", "memory"',
+    ],
+    [
       'that asks for more than it may have',
       container({ resources: { requests: { cpu: '2' }, limits: { cpu: '1' } } }),
       `${at}.resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1`,

@@ -13,6 +13,7 @@ import { checkImmutable } from './metadata-validation.ts';
 import { checkPositiveQuantity } from './resource-validation.ts';
 import { validateNodeSelector } from './scheduling-validation.ts';
 import { semanticEqual } from './semantic-equal.ts';
+import { validateVolumeSource } from './volume-sources.ts';
 
 const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 const VOLUME_MODES = ['Block', 'Filesystem'];
@@ -113,6 +114,9 @@ export function validateVolume(volume: PersistentVolume, errors: Errors): void {
   for (const extra of sources.slice(1)) {
     errors.push(forbidden(`spec.${extra}`, 'may not specify more than 1 volume type'));
   }
+  const [kind] = sources;
+  if (kind !== undefined) validateVolumeSource(kind, spec?.[kind], `spec.${kind}`, errors);
+  if (spec?.csi !== undefined && (spec.csi.volumeHandle ?? '') === '') errors.push(required('spec.csi.volumeHandle'));
   const needed = spec?.nodeAffinity?.required;
   if (spec?.nodeAffinity !== undefined) {
     if (needed === undefined)
