@@ -10,6 +10,7 @@ import type { Logger } from '../platform/logger.ts';
 import { type Random, systemRandom } from '../platform/random.ts';
 import type { Registry } from '../registry/requests.ts';
 import { type Authenticator, authenticator, MASTERS_GROUP, staticTokens } from './authentication/authenticator.ts';
+import { serviceAccountTokens } from './authentication/service-account-tokens.ts';
 import type { Authorizer } from './authorization/authorizer.ts';
 import { ensureDefaultRoles } from './authorization/default-roles.ts';
 import { RoleBasedAccess } from './authorization/rbac.ts';
@@ -94,7 +95,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     maximumWatches: limits.watches,
     watchLimits: limits.watch,
   });
-  const tokenReaders = [staticTokens(new Map([[pki.adminToken, ADMIN]]))];
+  const tokenReaders = [
+    staticTokens(new Map([[pki.adminToken, ADMIN]])),
+    serviceAccountTokens(pki.serviceAccountKey, registry, clock),
+  ];
   const access = new RoleBasedAccess(registry, logger);
   const authorize = options.authorize ?? access.authorize;
   let address = '';

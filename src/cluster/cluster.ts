@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Pod } from '../api/generated/types.ts';
+import { tokenIssuer } from '../apiserver/authentication/service-account-tokens.ts';
 import { writeKubeconfig } from '../apiserver/kubeconfig.ts';
 import { openPki } from '../apiserver/pki/pki.ts';
 import { startApiServer } from '../apiserver/server.ts';
@@ -92,7 +93,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     openPki({ directory: directory.pki, clock, random }),
   ]);
   closers.add(() => store.close());
-  const registry = createRegistry({ store, clock, random, logger });
+  const registry = createRegistry({ store, clock, random, logger, tokens: tokenIssuer(pki.serviceAccountKey) });
   await registry.bootstrap();
 
   const agents = new Map<string, NodeAgent>();

@@ -8,6 +8,7 @@ import type { ServiceAddresses } from './allocation/service-addresses.ts';
 import type { KeyLocks } from './key-locks.ts';
 import type { StoredObject } from './requests.ts';
 import type { AnyObject } from './strategies/strategy.ts';
+import type { TokenIssuer } from './subresources/token.ts';
 
 /** What everything in the registry works with. */
 export interface RegistryCore {
@@ -20,6 +21,8 @@ export interface RegistryCore {
   readonly types: readonly ResourceType[];
   /** Which addresses and node ports services have. */
   readonly addresses: ServiceAddresses;
+  /** Without it there are no tokens of service accounts. */
+  readonly tokens: TokenIssuer | undefined;
 }
 
 /** A version in the store as the registry shows it. */

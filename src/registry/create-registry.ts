@@ -23,6 +23,7 @@ import type {
 } from './requests.ts';
 import { strategyOf } from './strategies/strategies.ts';
 import { createSubresource, getSubresource, patchSubresource, updateSubresource } from './subresources/subresources.ts';
+import type { TokenIssuer } from './subresources/token.ts';
 import { eventOperations } from './views/event-operations.ts';
 
 export interface RegistryOptions {
@@ -34,6 +35,8 @@ export interface RegistryOptions {
   readonly logger?: Logger;
   /** Where cluster addresses of services come from: IPv4, `10.96.0.0/16` when absent. */
   readonly serviceRange?: string;
+  /** Makes the tokens of service accounts; without it there are none. */
+  readonly tokens?: TokenIssuer;
 }
 
 /** A registry with what only the cluster that runs it calls. */
@@ -67,6 +70,7 @@ export function createRegistry(options: RegistryOptions): ClusterRegistry {
     locks: new KeyLocks(),
     types: builtInTypes,
     addresses: new ServiceAddresses(store, random, parseRange(serviceRange)),
+    tokens: options.tokens,
   };
 
   const stored = storedOperations(core);

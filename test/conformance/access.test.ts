@@ -114,3 +114,67 @@ describe('a user', () => {
     expect((await ask('other')).status.authenticated).toBe(false);
   });
 });
+
+describe('a service account', () => {
+  const accounts = '/api/v1/namespaces/default/serviceaccounts';
+  const ask = async (name: string, spec: object = {}) =>
+    (await post(server.admin, `${accounts}/${name}/token`, { spec })).status.token;
+  const whoIs = async (token: string): Promise<string> => {
+    const connection = server.connect({ token });
+    const answer = await connection.request('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
+      body: '{}',
+    });
+    connection.close();
+    return JSON.parse(answer.body.toString()).status.userInfo.username;
+  };
+
+  test('gets a token that names it, and has the rights it is given', async () => {
+    await post(server.admin, accounts, { metadata: { name: 'builder' } });
+    const token = await ask('builder');
+    expect(await whoIs(token)).toBe('system:serviceaccount:default:builder');
+    const builder = server.connect({ token });
+    expect(await codeOf(builder.request('GET', pods('default')))).toBe(403);
+    await post(server.admin, `${rbac}/namespaces/default/rolebindings`, {
+      metadata: { name: 'builder' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' },
+      subjects: [{ kind: 'ServiceAccount', name: 'builder', namespace: 'default' }],
+    });
+    expect(await codeOf(builder.request('GET', pods('default')))).toBe(200);
+    builder.close();
+  });
+
+  test('is no longer known once it is gone, even when it is made again', async () => {
+    await post(server.admin, accounts, { metadata: { name: 'short' } });
+    const token = await ask('short');
+    await server.admin.request('DELETE', `${accounts}/short`);
+    expect(await codeOf(whoIs(token))).toBe(401);
+    await post(server.admin, accounts, { metadata: { name: 'short' } });
+    expect(await codeOf(whoIs(token))).toBe(401);
+  });
+
+  test('loses a token with the pod it was for', async () => {
+    await post(server.admin, accounts, { metadata: { name: 'bound' } });
+    const pod = await post(server.admin, pods('default'), {
+      metadata: { name: 'bound' },
+      spec: { containers: [{ name: 'a', image: 'b' }] },
+    });
+    const reference = { kind: 'Pod', apiVersion: 'v1', name: 'bound', uid: pod.metadata.uid };
+    const token = await ask('bound', { boundObjectRef: reference });
+    expect(await whoIs(token)).toBe('system:serviceaccount:default:bound');
+    await server.admin.request('DELETE', `${pods('default')}/bound`, { query: { gracePeriodSeconds: 0 } });
+    expect(await codeOf(whoIs(token))).toBe(401);
+  });
+
+  test('cannot be somebody else by a token that was changed, or was for others', async () => {
+    const [header, , signature] = (await ask('builder')).split('.');
+    const claims = {
+      sub: 'system:serviceaccount:kube-system:admin',
+      aud: ['https://kubernetes.default.svc.cluster.local'],
+    };
+    const forged = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.${signature}`;
+    expect(await codeOf(whoIs(forged))).toBe(401);
+    expect(await codeOf(whoIs(await ask('builder', { audiences: ['vault'] })))).toBe(401);
+    expect(await codeOf(ask('builder', { expirationSeconds: 10 }))).toBe(422);
+    expect(await codeOf(ask('nobody'))).toBe(404);
+  });
+});

@@ -229,6 +229,9 @@ describe.skipIf(kubectlPath === undefined)('kubectl', () => {
       expect(await kubectl.ok('auth can-i create pods')).toBe('yes\n');
       expect((await kubectl.run(['auth', 'can-i', 'create', 'pods', '--as=nobody'])).stdout).toBe('no\n');
       expect(await kubectl.ok('auth whoami')).toContain('berth-admin');
+      await kubectl.ok('create serviceaccount robot');
+      const token = (await kubectl.ok('create token robot')).trim();
+      expect(await kubectl.ok(`--token=${token} auth whoami`)).toContain('system:serviceaccount:default:robot');
     });
   });
 

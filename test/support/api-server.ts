@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tokenIssuer } from '../../src/apiserver/authentication/service-account-tokens.ts';
 import { writeKubeconfig } from '../../src/apiserver/kubeconfig.ts';
 import { openPki, type Pki } from '../../src/apiserver/pki/pki.ts';
 import { type ApiServer, type ApiServerOptions, startApiServer } from '../../src/apiserver/server.ts';
@@ -34,9 +35,9 @@ export async function startTestServer(
   const directory = await mkdtemp(join(tmpdir(), 'berth-api-'));
   const clock = options.clock ?? systemClock;
   const store = memoryStore();
-  const registry = createRegistry({ store, clock });
-  await (registry as { bootstrap?: () => Promise<void> }).bootstrap?.();
   const pki = await openPki({ directory: join(directory, 'pki'), clock: systemClock, random: systemRandom });
+  const registry = createRegistry({ store, clock, tokens: tokenIssuer(pki.serviceAccountKey) });
+  await registry.bootstrap();
   const server = await startApiServer({ registry, clock, logger: silentLogger, pki, ...options });
   const kubeconfig = join(directory, 'kubeconfig');
   await writeKubeconfig(kubeconfig, {

@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -43,8 +43,8 @@ export interface Pki {
   readonly serving: KeyedCertificate;
   /** The administrator's bearer token. */
   readonly adminToken: string;
-  /** The secret that signs and recognises service account tokens. */
-  readonly serviceAccountKey: KeyedCertificate['key'];
+  /** What service account tokens are signed with: a private key (EC P-256), PEM. */
+  readonly serviceAccountKey: string;
   /** A client certificate of this authority, for a year. */
   issueClientCertificate(subject: Subject): KeyedCertificate;
 }
@@ -84,7 +84,7 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
     authorityCertificate: authority.certificate,
     serving,
     adminToken: await readOrMake(file('admin.token'), () => secret(random)),
-    serviceAccountKey: await readOrMake(file('service-accounts.key'), () => secret(random)),
+    serviceAccountKey: await readOrMake(file('service-accounts.pem'), signingKey),
     issueClientCertificate: (subject) =>
       issueCertificate({ subject, ...lifetime(SERVING_LIFE_MS), usage: 'client' }, random, issuer),
   };
@@ -100,6 +100,11 @@ function isGood(pair: KeyedCertificate, clock: Clock, hosts: readonly string[] =
   } catch {
     return false;
   }
+}
+
+function signingKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().trim();
 }
 
 function secret(random: Random): string {

@@ -78,6 +78,8 @@ export const replicaSets = strategy<ReplicaSet>({
   prepareCreate: (set) => ({ ...set, status: { replicas: 0 } }),
 });
 
+export const serviceAccounts = strategy({ subresources: ['token'] });
+
 export const deployments = strategy({ subresources: ['status', 'scale'], generation: true });
 
 export const endpointSlices = strategy({ generation: true });

@@ -12,6 +12,7 @@ const table: ReadonlyMap<string, Strategy> = new Map(
       [Kinds.Services, strategies.services],
       [Kinds.Endpoints, strategies.endpoints],
       [Kinds.Secrets, strategies.secrets],
+      [Kinds.ServiceAccounts, strategies.serviceAccounts],
       [Kinds.PersistentVolumeClaims, strategies.claims],
       [Kinds.PersistentVolumes, strategies.volumes],
       [Kinds.Nodes, strategies.nodes],

@@ -1,6 +1,6 @@
 import { type ApiError, apiError } from '../../api/errors.ts';
 import type { Scale } from '../../api/generated/types.ts';
-import { Pods } from '../../api/kinds.ts';
+import { Pods, ServiceAccounts } from '../../api/kinds.ts';
 import type { ObjectKey } from '../../api/meta.ts';
 import { qualifiedName, type ResourceType } from '../../api/resource-type.ts';
 import type { RegistryCore } from '../core.ts';
@@ -9,8 +9,10 @@ import { strategyOf } from '../strategies/strategies.ts';
 import { bindPod } from './binding.ts';
 import { evictPod } from './eviction.ts';
 import { getScale, patchScale, updateScale } from './scale.ts';
+import { createToken } from './token.ts';
 
 const isPod = (type: ResourceType): boolean => qualifiedName(type) === qualifiedName(Pods);
+const isServiceAccount = (type: ResourceType): boolean => qualifiedName(type) === qualifiedName(ServiceAccounts);
 
 /** POST below an object. */
 export async function createSubresource(
@@ -23,6 +25,7 @@ export async function createSubresource(
 ): Promise<object> {
   if (isPod(type) && subresource === 'binding') return bindPod(core, key, body, context);
   if (isPod(type) && subresource === 'eviction') return evictPod(core, key, body, context);
+  if (isServiceAccount(type) && subresource === 'token') return createToken(core, key, body, context);
   throw noSuchRoute(type);
 }
 
