@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 
+import type { Limitation } from '../runtime.ts';
 import { type Cidr, formatAddress, parseCidr } from './address-pool.ts';
 import { namesIn, readIfThere, writeAtomically } from './files.ts';
 import { machineDirectory } from './identity-locks.ts';
+import { allowOutgoing, forbidOutgoing, forward } from './outgoing-traffic.ts';
 import type { PodNetwork } from './pod-network.ts';
 import { run } from './run.ts';
 
@@ -46,7 +48,10 @@ function overlap(one: Cidr, other: Cidr): boolean {
  * Every pod has a network namespace, and an address on a bridge of the node whose files are in `directory`. The bridge
  * is made now, unless it is there.
  */
-export async function bridgeNetwork(directory: string, podCidr: string): Promise<PodNetwork> {
+export async function bridgeNetwork(
+  directory: string,
+  podCidr: string,
+): Promise<{ readonly network: PodNetwork; readonly limitations: readonly Limitation[] }> {
   const cidr = parseCidr(podCidr);
   const bridge = `berth${shortHash(directory)}`;
   const gateway = formatAddress(cidr.first + 1);
@@ -60,9 +65,10 @@ export async function bridgeNetwork(directory: string, podCidr: string): Promise
     `link set ${bridge} up address ${macAddress(gateway)}`,
   ];
   await run('ip', ['-batch', '-'], `${batch.join('\n')}\n`);
-  // Packets may go on from here, to pods of other nodes on this machine. Nothing else of the host becomes a router.
-  fs.writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/forwarding`, '1');
-  return {
+  // To pods of other nodes on this machine, too.
+  forward(bridge);
+  const missing = await allowOutgoing(bridge, podCidr);
+  const network: PodNetwork = {
     cidr: podCidr,
     gateway,
     linkFiles(podUid, address) {
@@ -82,10 +88,12 @@ export async function bridgeNetwork(directory: string, podCidr: string): Promise
     },
     disconnect: (podUid) => removeLink(linkName(bridge, podUid)),
     async remove() {
+      await forbidOutgoing(bridge, podCidr);
       await removeLink(bridge);
       fs.rmSync(path.join(claims, bridge), { force: true });
     },
   };
+  return { network, limitations: missing === undefined ? [] : [missing] };
 }
 
 /** A bridge is written down before it is made: one whose node's directory is gone has been forgotten. */
@@ -95,6 +103,7 @@ async function removeStale(claims: string): Promise<void> {
     const file = path.join(claims, bridge);
     const directory = readIfThere(file);
     if (directory === undefined || fs.existsSync(directory)) continue;
+    await forbidOutgoing(bridge, '127.0.0.0/8');
     await removeLink(bridge);
     fs.rmSync(file, { force: true });
   }

@@ -54,6 +54,6 @@ function assignments(container: ContainerConfig): string[] {
 }
 
 /** What every program of the container finds in its environment. */
-export function containerEnvironment(container: ContainerConfig): Readonly<Record<string, string>> {
+function containerEnvironment(container: ContainerConfig): Readonly<Record<string, string>> {
   return { PATH: DEFAULT_PATH, HOME: '/root', ...(container.tty && { TERM: 'xterm' }), ...container.env };
 }

@@ -112,7 +112,7 @@ export class TestNode {
   }
 }
 
-export function containerConfig(config: Partial<ContainerConfig> = {}): ContainerConfig {
+function containerConfig(config: Partial<ContainerConfig> = {}): ContainerConfig {
   return {
     name: 'main',
     kind: 'main',

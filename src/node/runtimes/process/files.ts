@@ -10,10 +10,6 @@ export function readIfThere(file: string): string | undefined {
   }
 }
 
-export function statIfThere(file: string): fs.Stats | undefined {
-  return fs.statSync(file, { throwIfNoEntry: false });
-}
-
 /** The names in a directory; none when it does not exist. */
 export function namesIn(directory: string): string[] {
   try {

@@ -15,7 +15,7 @@ export interface LogLimits {
 }
 
 /** What Kubernetes keeps of a container by default: five files of 10 MiB. */
-export const DEFAULT_LOG_LIMITS: LogLimits = { keepBytes: 50 * 2 ** 20, maxEntries: 20_000 };
+const DEFAULT_LOG_LIMITS: LogLimits = { keepBytes: 50 * 2 ** 20, maxEntries: 20_000 };
 
 /**
  * Watches the log of a running container: notes when it grows, and gives the disk space of its oldest part back when

@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -43,6 +44,34 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
       expect(await node.log(client, { follow: true })).toBe(`${own}\nthe machine\n`);
       closeServer();
     });
+
+    test.skipIf(!hasPacketFilter())(
+      'a pod reaches what is beyond the machine under the machine’s address',
+      async () => {
+        // Somebody who knows the machine, and has no way to its pods.
+        const outside = `berth-outside-${process.pid}`;
+        const link = `bo${process.pid}`;
+        ip(`netns add ${outside}`);
+        try {
+          ip(`link add ${link} type veth peer name eth0 netns ${outside}`);
+          ip(`address add 198.51.100.1/30 dev ${link}`);
+          ip(`link set ${link} up`);
+          fs.writeFileSync(`/proc/sys/net/ipv4/conf/${link}/forwarding`, '1');
+          ip(`-n ${outside} address add 198.51.100.2/30 dev eth0`);
+          ip(`-n ${outside} link set eth0 up`);
+          const server = spawn('ip', ['netns', 'exec', outside, process.execPath, '-e', ECHO_ADDRESS]);
+          try {
+            await expect.poll(() => ask('198.51.100.2', 8080)).toBe('198.51.100.1');
+            const script = 'net.connect(8080, "198.51.100.2").pipe(process.stdout)';
+            expect(await node.output({ command: [process.execPath, '-e', script] })).toBe('198.51.100.1');
+          } finally {
+            server.kill('SIGKILL');
+          }
+        } finally {
+          ip(`netns delete ${outside}`);
+        }
+      },
+    );
 
     test('a pod that cannot be set up is refused with what is wrong, and leaves nothing', async () => {
       const pod = node.pod({ sysctls: { 'net.core.no_such_thing': '1' } });
@@ -220,6 +249,14 @@ function ask(host: string, port: number): Promise<string> {
     socket.on('data', (data) => resolve(String(data)));
     socket.on('error', (error) => resolve(error.message));
   });
+}
+
+function ip(args: string): void {
+  execFileSync('ip', args.split(' '));
+}
+
+function hasPacketFilter(): boolean {
+  return ['/usr/sbin/nft', '/sbin/nft', '/usr/sbin/iptables'].some((file) => fs.existsSync(file));
 }
 
 /** The machine's ends of the links of a node's pods. */

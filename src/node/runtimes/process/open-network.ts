@@ -20,7 +20,7 @@ export async function openNetwork(
   const choose = isolation === 'namespaces' ? choosePodCidr : chooseLoopbackCidr;
   const cidr = podCidr ?? readIfThere(file)?.trim() ?? choose(directory);
   writeAtomically(file, `${cidr}\n`);
-  if (isolation === 'namespaces') return { network: await bridgeNetwork(directory, cidr), limitations: [] };
+  if (isolation === 'namespaces') return bridgeNetwork(directory, cidr);
   return {
     network: loopbackNetwork(cidr),
     limitations: (await canBindAnyLoopback()) ? [] : [NO_ADDRESSES],
