@@ -43,6 +43,10 @@ async function attempt(world: World, deed: Deed): Promise<void> {
     case 'deletePod':
       await user.delete(Pods, podKey(deed.ordinal));
       return;
+    case 'forcePod':
+      world.forced.add((await user.get(Pods, podKey(deed.ordinal))).metadata.uid);
+      await user.delete(Pods, podKey(deed.ordinal), { gracePeriodSeconds: 0 });
+      return;
     case 'evictPod': {
       const pod = await user.get(Pods, podKey(deed.ordinal));
       const status = { ...pod.status, phase: 'Failed', reason: 'Evicted', message: 'simulated', conditions: [] };

@@ -5,7 +5,9 @@ import { WriteTracker } from '../../src/client/write-tracker.ts';
 import type { Action } from '../../src/controllers/statefulset/actions.ts';
 import { ordinalOf, ordinalRange, podName } from '../../src/controllers/statefulset/identity.ts';
 import { type Observed, type Plan, plan } from '../../src/controllers/statefulset/plan.ts';
+import type { Runtime } from '../../src/node/runtimes/runtime.ts';
 import { timestamp } from '../../src/platform/clock.ts';
+import { Life } from './life.ts';
 
 /** A controller with one mistake, which the simulation must find. */
 export interface Mutant {
@@ -89,6 +91,22 @@ function highestMissing({ set, pods }: Observed): number {
   const names = new Set(pods.map((pod) => pod.metadata.name));
   for (let ordinal = end - 1; ordinal >= start; ordinal -= 1) if (!names.has(podName(set, ordinal))) return ordinal;
   return start;
+}
+
+/** A runtime that says it has stopped what it was told to stop, and has not. */
+function pretendingToStop<T extends Runtime>(runtime: T): T {
+  const stopped = new Set<string>();
+  const pretend = async (uid: string): Promise<void> => void stopped.add(uid);
+  const lies: Partial<Runtime> = {
+    stopContainer: pretend,
+    stopPod: pretend,
+    removePod: pretend,
+    status: async (uid) => (stopped.has(uid) ? undefined : runtime.status(uid)),
+    list: async () => (await runtime.list()).filter(({ uid }) => !stopped.has(uid)),
+  };
+  return new Proxy(runtime, {
+    get: (target, property) => Reflect.get(property in lies ? lies : target, property),
+  });
 }
 
 export const mutants: readonly Mutant[] = [
@@ -265,6 +283,18 @@ export const mutants: readonly Mutant[] = [
   { name: 'A1 adopts nothing', plan: without(({ type }) => type === 'adoptPod' || type === 'adoptRevision') },
   { name: 'A1 releases nothing', plan: without(({ type }) => type === 'releasePod') },
   { name: 'I5 puts no label back', plan: without(({ type }) => type === 'restoreIdentity') },
+  {
+    name: 'M1 a node confirms the end of a pod that still runs',
+    patch: () => {
+      const { runtime: honest } = Life.prototype;
+      Life.prototype.runtime = function <T extends Runtime>(this: Life, runtime: T): T {
+        return pretendingToStop(honest.call(this, runtime) as T);
+      };
+      return () => {
+        Life.prototype.runtime = honest;
+      };
+    },
+  },
   {
     name: 'decides before its cache shows what it wrote',
     patch: () => {

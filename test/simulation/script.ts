@@ -26,6 +26,8 @@ export type Deed =
   | { readonly do: 'start'; readonly ordinal: number }
   | { readonly do: 'retention'; readonly whenScaled: 'Retain' | 'Delete'; readonly whenDeleted: 'Retain' | 'Delete' }
   | { readonly do: 'deletePod'; readonly ordinal: number }
+  /** M7: only where the replacement cannot land on another node. */
+  | { readonly do: 'forcePod'; readonly ordinal: number }
   | { readonly do: 'evictPod'; readonly ordinal: number }
   | { readonly do: 'deleteClaim'; readonly ordinal: number }
   | { readonly do: 'relabel'; readonly ordinal: number; readonly label: 'identity' | 'selector' }
@@ -102,6 +104,7 @@ function chooseDeed(random: Random, beginning: Beginning, version: number): Deed
     [2, () => ({ do: 'start', ordinal: below(3) })],
     [2, () => ({ do: 'retention', whenScaled: policy(), whenDeleted: policy() })],
     [8, () => ({ do: 'deletePod', ordinal })],
+    [beginning.claims || beginning.nodes === 1 ? 3 : 0, () => ({ do: 'forcePod', ordinal })],
     [3, () => ({ do: 'evictPod', ordinal })],
     [2, () => ({ do: 'deleteClaim', ordinal })],
     [2, () => ({ do: 'relabel', ordinal, label: one('identity', 'selector') })],

@@ -66,6 +66,8 @@ export class World {
   readonly trace: string[] = [];
   /** Claims a user has deleted, by uid. */
   readonly given = new Set<string>();
+  /** Pods a user has deleted by force, by uid: their objects may go before their processes. */
+  readonly forced = new Set<string>();
   /** Writes of the StatefulSet controller so far. */
   writes = 0;
   readonly #beginMs: number;
@@ -336,7 +338,7 @@ export class World {
       const state = [object.status?.phase, ready && 'Ready', deletionTimestamp && 'ending', object.spec.nodeName];
       this.note(`pod ${name} ${event.type.toLowerCase()}: ${state.filter(Boolean).join(', ')}`);
     }
-    if (event.type !== 'DELETED') return;
+    if (event.type !== 'DELETED' || this.forced.has(uid)) return;
     for (const [node, runtime] of this.runtimes) {
       void runtime.status(uid).then((status) => {
         if (status?.containers.some(({ state }) => state === 'running')) {

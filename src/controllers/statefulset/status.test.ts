@@ -50,6 +50,7 @@ describe('status', () => {
     ['one is not Ready', 'unready@2 ready@2 ready@2', {}, false],
     ['one is missing', '- ready@2 ready@2', {}, false],
     ['one too many is left', 'ready@2 ready@2 ready@2 ending@2', {}, false],
+    ['one is missing and one too many is left', 'ready@2 ready@2 ready@2', { ordinals: { start: 1 } }, false],
     ['all are updated and Ready', 'ready@2 ready@2 ready@2', {}, true],
     [
       'all are updated and Ready, but by OnDelete',

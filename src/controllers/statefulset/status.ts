@@ -65,7 +65,9 @@ export function statusAfter(input: StatusInput, done: readonly Done[]): Stateful
     set.spec.updateStrategy?.type !== 'OnDelete' &&
     count.updated === replicas &&
     count.ready === replicas &&
-    count.replicas === replicas;
+    count.replicas === replicas &&
+    // With another first ordinal as many pods may be left out of range as are missing in it.
+    members.inRange.size === replicas;
   const numbers = {
     observedGeneration: set.metadata.generation ?? 0,
     replicas: count.replicas,
