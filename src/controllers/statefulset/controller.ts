@@ -16,6 +16,7 @@ import { ExecutionError, Executor, RevisionCollisionError, type Writes } from '.
 import { parsePodName } from './identity.ts';
 import { type Observed, type Plan, plan as planSet } from './plan.ts';
 import { type Done, isStatusCurrent, WAITING_CONDITION } from './status.ts';
+import type { Waiting } from './waiting.ts';
 
 export interface StatefulSetControllerOptions {
   readonly client: Client;
@@ -144,6 +145,15 @@ function setsOfClaim(claim: KubernetesObject, sets: Informer<StatefulSet>): read
   return keys;
 }
 
+/** Waits that do not end by themselves, as far as anyone can tell. */
+const ALARMING: ReadonlySet<string> = new Set<Waiting['reason']>([
+  'ContainerFailing',
+  'PodNotReady',
+  'NodeLost',
+  'ClaimStale',
+  'NameTaken',
+]);
+
 class Reconciler {
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -231,7 +241,8 @@ class Reconciler {
     const before = set.status?.conditions?.find((condition) => condition.type === WAITING_CONDITION);
     const after = status.conditions?.find((condition) => condition.type === WAITING_CONDITION);
     if (after?.status !== 'True' || after === before) return;
-    this.#events.record({ about: set, type: 'Normal', reason: `Waiting${after.reason}`, message: after.message ?? '' });
+    const type = ALARMING.has(after.reason ?? '') ? 'Warning' : 'Normal';
+    this.#events.record({ about: set, type, reason: `Waiting${after.reason}`, message: after.message ?? '' });
   }
 
   #writesOf(key: string): Writes {

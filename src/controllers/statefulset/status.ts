@@ -124,13 +124,13 @@ function conditionsAfter(input: StatusInput, quiet: boolean): readonly StatefulS
   const reason = lasting?.reason ?? (waiting === undefined ? 'Settled' : 'Progressing');
   const message = lasting === undefined ? '' : describe(lasting);
   if (before?.status === status && before.reason === reason && (before.message ?? '') === message) return conditions;
+  // Since when it has waited for this, and not only since when it has waited: that is what a reader asks.
   const condition: StatefulSetCondition = {
     type: WAITING_CONDITION,
     status,
     reason,
     message,
-    lastTransitionTime:
-      before?.status === status && before.lastTransitionTime ? before.lastTransitionTime : timestamp(nowMs),
+    lastTransitionTime: timestamp(lasting?.sinceMs ?? nowMs),
   };
   return [...(conditions ?? []).filter((other) => other !== before), condition];
 }
