@@ -49,7 +49,7 @@ function antiAffinityFilters(terms: readonly PodAffinityTerm[], pod: Pod, snapsh
 /** Pods that are there already may not want this one beside them. */
 function othersAntiAffinityFilters(pod: Pod, snapshot: Snapshot): readonly PodFilter[] {
   const closed = new Map<string, Set<string>>();
-  for (const placed of snapshot.podsWithAntiAffinity) {
+  for (const placed of snapshot.podsAverseTo(pod)) {
     const terms = placed.pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
     for (const term of terms) {
       const domain = domainOf(placed, term.topologyKey, snapshot);

@@ -1,7 +1,7 @@
 import { ApiError, isNotFound } from '../api/errors.ts';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../api/generated/types.ts';
 import { Namespaces, Nodes, PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses } from '../api/kinds.ts';
-import { formatKey, keyOf, parseKey } from '../api/meta.ts';
+import { formatKey, keyOf } from '../api/meta.ts';
 import { nodeReadiness } from '../api/taints.ts';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
@@ -9,10 +9,11 @@ import type { Change, Informer, InformerSet } from '../client/informer.ts';
 import { WorkQueue } from '../client/work-queue.ts';
 import { type Clock, type Timer, timestamp } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
+import { Binder } from './binder.ts';
 import { type PendingPod, PendingPods } from './pending-pods.ts';
 import { schedule } from './schedule.ts';
 import { ClusterSnapshot } from './snapshot.ts';
-import { isFullyBound, SELECTED_NODE_ANNOTATION, type VolumeLookup } from './volume-filters.ts';
+import type { VolumeLookup } from './volume-filters.ts';
 
 export interface SchedulerOptions {
   readonly client: Client;
@@ -56,12 +57,10 @@ class RunningScheduler implements Scheduler {
   readonly #snapshot = new ClusterSnapshot();
   readonly #pending: PendingPods;
   readonly #pods: Informer<Pod>;
-  readonly #claims: Informer<PersistentVolumeClaim>;
   readonly #volumes: VolumeLookup;
-  /** Nodes chosen for claims, until the claims say so themselves. */
-  readonly #chosenNodes = new Map<string, string>();
+  readonly #binder: Binder;
   /** Does what was decided, by pod uid. */
-  readonly #binder: WorkQueue;
+  readonly #binding: WorkQueue;
   /** Tells why a pod waits, by pod uid. */
   readonly #teller: WorkQueue;
   readonly #unsubscribe: (() => void)[] = [];
@@ -77,7 +76,7 @@ class RunningScheduler implements Scheduler {
     this.#logger = logger.child({ component: 'scheduler' });
     this.#pending = new PendingPods(clock, () => this.#pump());
     const queue = { clock, concurrency: WRITES_AT_ONCE, onFailure: this.#onFailure };
-    this.#binder = new WorkQueue({ ...queue, handle: (uid) => this.#carryOut(uid) });
+    this.#binding = new WorkQueue({ ...queue, handle: (uid) => this.#carryOut(uid) });
     this.#teller = new WorkQueue({ ...queue, handle: (uid) => this.#tell(uid) });
 
     const pods = informers.get(Pods);
@@ -87,15 +86,14 @@ class RunningScheduler implements Scheduler {
     const nodes = informers.get(Nodes);
     const namespaces = informers.get(Namespaces);
     this.#pods = pods;
-    this.#claims = claims;
+    this.#binder = new Binder(options.client, claims);
     const freeVolumes = volumes.index(freeVolumeClass);
     this.#volumes = {
       claim: (namespace, name) => claims.get({ namespace, name }),
       volume: (name) => volumes.get({ name }),
       storageClass: (name) => storageClasses.get({ name }),
       freeVolumes: (storageClass) => freeVolumes.get(storageClass),
-      selectedNode: (claim) =>
-        claim.metadata.annotations?.[SELECTED_NODE_ANNOTATION] ?? this.#chosenNodes.get(formatKey(keyOf(claim))),
+      selectedNode: (claim) => this.#binder.selectedNode(claim),
     };
 
     this.#unsubscribe.push(
@@ -131,7 +129,7 @@ class RunningScheduler implements Scheduler {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#flush?.cancel();
     this.#pending.clear();
-    await Promise.all([this.#binder.close(), this.#teller.close()]);
+    await Promise.all([this.#binding.close(), this.#teller.close()]);
   }
 
   readonly #onFailure = (uid: string, error: unknown, failures: number): void => {
@@ -153,9 +151,9 @@ class RunningScheduler implements Scheduler {
 
   #claimChanged(claim: PersistentVolumeClaim): void {
     const key = formatKey(keyOf(claim));
-    if (claim.metadata.annotations?.[SELECTED_NODE_ANNOTATION] !== undefined) this.#chosenNodes.delete(key);
+    this.#binder.seen(key, claim);
     for (const pending of this.#pending.usersOf(key)) {
-      if (pending.state.type === 'placed') this.#binder.add(pending.pod.metadata.uid);
+      if (pending.state.type === 'placed') this.#binding.add(pending.pod.metadata.uid);
       else if (pending.state.type === 'unschedulable') this.#pending.retry(pending);
     }
   }
@@ -237,11 +235,11 @@ class RunningScheduler implements Scheduler {
       return;
     }
     const { nodeName } = decision;
-    for (const claim of decision.unboundClaims) this.#chosenNodes.set(formatKey(keyOf(claim)), nodeName);
+    for (const claim of decision.unboundClaims) this.#binder.choose(claim, nodeName);
     this.#snapshot.place(pod, nodeName);
     const untilMs = this.#options.clock.now() + CLAIM_TIMEOUT_MS;
     this.#pending.setState(pending, { type: 'placed', nodeName, untilMs });
-    this.#binder.add(pod.metadata.uid);
+    this.#binding.add(pod.metadata.uid);
   }
 
   /** The next step of a pod whose node is chosen: its claims, then the binding. */
@@ -250,67 +248,19 @@ class RunningScheduler implements Scheduler {
     if (pending?.state.type !== 'placed') return;
     const { nodeName, untilMs } = pending.state;
     try {
-      if ((await this.#claimStep(pending, nodeName)) === 'waiting') {
-        const leftMs = untilMs - this.#options.clock.now();
-        if (leftMs <= 0) this.#giveUp(pending, 'its claims were not bound in time');
-        else this.#binder.after(uid, leftMs);
-        return;
-      }
-      await this.#bind(pending, nodeName);
+      const step = await this.#binder.step(pending.pod, pending.claims, nodeName);
+      // The cache may have shown the outcome already.
+      if (this.#pending.get(uid) !== pending) return;
+      if (step.type === 'bound') this.#pending.setState(pending, { type: 'bound' });
+      else if (step.type === 'impossible') this.#giveUp(pending, step.why);
+      else if (untilMs <= this.#options.clock.now()) this.#giveUp(pending, 'its claims were not bound in time');
+      else this.#binding.after(uid, untilMs - this.#options.clock.now());
     } catch (error) {
       // The API may be busy or away: the same again. Anything it refuses is decided anew.
       if (!(error instanceof ApiError) || error.code >= 500 || error.code === 429) throw error;
       if (isNotFound(error) && this.#pods.get(keyOf(pending.pod)) === undefined) this.#forget(pending);
       else this.#giveUp(pending, error.message);
     }
-  }
-
-  async #claimStep(pending: PendingPod, nodeName: string): Promise<'ready' | 'waiting'> {
-    let step: 'ready' | 'waiting' = 'ready';
-    for (const key of pending.claims) {
-      const claim = this.#claims.getByKey(key);
-      if (claim !== undefined && isFullyBound(claim)) {
-        this.#chosenNodes.delete(key);
-        continue;
-      }
-      step = 'waiting';
-      if (claim === undefined) {
-        this.#giveUp(pending, `claim ${key} is gone`);
-        return step;
-      }
-      const selected = claim.metadata.annotations?.[SELECTED_NODE_ANNOTATION];
-      if (selected === undefined && this.#chosenNodes.get(key) === undefined) {
-        // Whoever makes volumes there took the node's name away again: it cannot.
-        this.#giveUp(pending, `no volume can be made for claim ${key} on ${nodeName}`);
-        return step;
-      }
-      if (selected !== undefined && selected !== nodeName) {
-        this.#giveUp(pending, `claim ${key} gets its volume on ${selected}`);
-        return step;
-      }
-      if (selected === undefined) {
-        await this.#options.client.patch(PersistentVolumeClaims, parseKey(key), {
-          type: 'merge',
-          body: {
-            metadata: { uid: claim.metadata.uid, annotations: { [SELECTED_NODE_ANNOTATION]: nodeName } },
-          },
-        });
-      }
-    }
-    return step;
-  }
-
-  async #bind(pending: PendingPod, nodeName: string): Promise<void> {
-    const { name, namespace, uid } = pending.pod.metadata;
-    await this.#options.client.createSubresource(Pods, keyOf(pending.pod), 'binding', {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      // The uid: a pod made again under the same name in the meantime is another one.
-      metadata: { name, namespace, uid },
-      target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
-    });
-    // The cache may have shown the binding already.
-    if (this.#pending.get(uid) === pending) this.#pending.setState(pending, { type: 'bound' });
   }
 
   #giveUp(pending: PendingPod, why: string): void {
@@ -323,7 +273,7 @@ class RunningScheduler implements Scheduler {
   #unplace(pending: PendingPod): void {
     if (pending.state.type !== 'placed') return;
     this.#snapshot.remove(pending.pod.metadata.uid);
-    for (const claim of pending.claims) this.#chosenNodes.delete(claim);
+    this.#binder.forget(pending.claims);
     this.#pending.setState(pending, { type: 'unschedulable', helpedBy: new Set(['node', 'pod', 'volume']) });
   }
 
@@ -366,7 +316,9 @@ function hasSameNeeds(a: Pod, b: Pod): boolean {
   if ((a.metadata.deletionTimestamp === undefined) !== (b.metadata.deletionTimestamp === undefined)) return false;
   const isSame = (one: object | undefined, other: object | undefined): boolean =>
     one === other || JSON.stringify(one) === JSON.stringify(other);
-  return isSame(a.metadata.labels, b.metadata.labels) && isSame(a.spec, b.spec);
+  const { generation } = a.metadata;
+  const isSameSpec = generation !== undefined && generation === b.metadata.generation;
+  return isSame(a.metadata.labels, b.metadata.labels) && (isSameSpec || isSame(a.spec, b.spec));
 }
 
 function hasSpread(pod: Pod): boolean {

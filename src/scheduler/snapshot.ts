@@ -40,8 +40,8 @@ export interface Snapshot {
     matches: LabelMatch,
     inNamespace: ReadonlySet<string> | undefined,
   ): readonly PlacedPod[];
-  /** Placed pods that keep others away, by required anti-affinity. */
-  readonly podsWithAntiAffinity: ReadonlySet<PlacedPod>;
+  /** Placed pods that may keep this one away, by required anti-affinity: those that speak of one of its labels. */
+  podsAverseTo(pod: Pod): Iterable<PlacedPod>;
   /** Whether a placed pod uses this claim (`namespace/name`). */
   isClaimInUse(claim: string): boolean;
   namespaceLabels(namespace: string): Labels;
@@ -110,7 +110,8 @@ export class ClusterSnapshot implements Snapshot {
   /** Every placed pod by uid, also on a node that is not known (any more). */
   readonly #pods = new Map<string, PlacedPod>();
   readonly #podsByNode = new Map<string, Map<string, PlacedPod>>();
-  readonly #antiAffine = new Set<PlacedPod>();
+  /** Pods with required anti-affinity, by a label (`key=value`) that each of their terms asks for, or under `''`. */
+  readonly #averse = new Map<string, Set<PlacedPod>>();
   /** How many placed pods use each claim. */
   readonly #podsByClaim = new Map<string, number>();
   /** Pods by `key=value`, for label keys that some selector has asked for: most keys never are. */
@@ -127,8 +128,10 @@ export class ClusterSnapshot implements Snapshot {
     return this.#nodes.get(name);
   }
 
-  get podsWithAntiAffinity(): ReadonlySet<PlacedPod> {
-    return this.#antiAffine;
+  *podsAverseTo({ metadata }: Pod): Iterable<PlacedPod> {
+    if (this.#averse.size === 0) return;
+    yield* this.#averse.get('') ?? [];
+    for (const [key, value] of Object.entries(metadata.labels ?? {})) yield* this.#averse.get(`${key}=${value}`) ?? [];
   }
 
   get namespaces(): Iterable<string> {
@@ -183,8 +186,11 @@ export class ClusterSnapshot implements Snapshot {
     if (onNode === undefined) this.#podsByNode.set(nodeName, new Map([[uid, placed]]));
     else onNode.set(uid, placed);
     this.#nodes.get(nodeName)?.add(placed);
-    const antiAffinity = pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-    if (antiAffinity?.length) this.#antiAffine.add(placed);
+    for (const label of aversionsOf(pod)) {
+      const averse = this.#averse.get(label);
+      if (averse === undefined) this.#averse.set(label, new Set([placed]));
+      else averse.add(placed);
+    }
     for (const claim of claimKeysOf(pod)) bump(this.#podsByClaim, claim, 1);
     for (const key of this.#indexedKeys) this.#indexLabel(placed, key);
   }
@@ -196,7 +202,10 @@ export class ClusterSnapshot implements Snapshot {
     const onNode = this.#podsByNode.get(placed.nodeName);
     if (onNode?.delete(uid) && onNode.size === 0) this.#podsByNode.delete(placed.nodeName);
     this.#nodes.get(placed.nodeName)?.remove(placed);
-    this.#antiAffine.delete(placed);
+    for (const label of aversionsOf(placed.pod)) {
+      const averse = this.#averse.get(label);
+      if (averse?.delete(placed) && averse.size === 0) this.#averse.delete(label);
+    }
     for (const claim of claimKeysOf(placed.pod)) bump(this.#podsByClaim, claim, -1);
     for (const key of this.#indexedKeys) {
       const label = `${key}=${placed.pod.metadata.labels?.[key]}`;
@@ -240,6 +249,15 @@ export class ClusterSnapshot implements Snapshot {
     if (pods === undefined) this.#podsByLabel.set(`${key}=${value}`, new Set([placed]));
     else pods.add(placed);
   }
+}
+
+/** For each term one label that whoever it speaks of has; empty when there is none to be found by. */
+function aversionsOf({ spec }: Pod): readonly string[] {
+  const terms = spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+  return terms.map(({ labelSelector }) => {
+    const [first] = Object.entries(labelSelector?.matchLabels ?? {});
+    return first === undefined ? '' : `${first[0]}=${first[1]}`;
+  });
 }
 
 function bump(counts: Map<string, number>, key: string, by: number): void {

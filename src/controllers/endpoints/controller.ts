@@ -22,7 +22,7 @@ const PAUSE_PER_POD_MS = 0.5;
 /** N7: the answer of the DNS follows within a second. */
 const LONGEST_PAUSE_MS = 500;
 /** The old kind is for clients that are not in a hurry. */
-const LEGACY_DELAY_MS = 100;
+const LEGACY_DELAY_MS = 500;
 
 /**
  * Starts the endpoints controller: for every service with a selector, EndpointSlices (and an `Endpoints` object) that
@@ -192,24 +192,19 @@ function ownSliceService({ metadata }: EndpointSlice): string | undefined {
   return service !== undefined && labels[MANAGED_BY_LABEL] === MANAGER ? `${namespace}/${service}` : undefined;
 }
 
-/** Whether a change of a pod can be seen in an endpoint: most changes of its status cannot. */
+/** Whether a change of a pod can be seen in an endpoint: most changes cannot. */
 function isVisible(change: Change<Pod>): boolean {
-  return change.type !== 'updated' || podFacts(change.previous) !== podFacts(change.object);
+  const before = change.type === 'added' ? '' : podFacts(change.type === 'updated' ? change.previous : change.object);
+  const after = change.type === 'deleted' ? '' : podFacts(change.object);
+  return before !== after;
 }
 
+/** All of a pod that an endpoint tells; empty for one that is no endpoint (yet, or any more). */
 function podFacts(pod: Pod): string {
   const { labels, deletionTimestamp } = pod.metadata;
   const { podIP, podIPs } = pod.status ?? {};
+  if ((!podIP && !podIPs?.length) || isOver(pod)) return '';
   const { nodeName, hostname, subdomain } = pod.spec;
-  return JSON.stringify([
-    labels,
-    deletionTimestamp !== undefined,
-    podIP,
-    podIPs,
-    isPodReady(pod),
-    isOver(pod),
-    nodeName,
-    hostname,
-    subdomain,
-  ]);
+  const isEnding = deletionTimestamp !== undefined;
+  return JSON.stringify([labels, isEnding, podIP, podIPs, isPodReady(pod), nodeName, hostname, subdomain]);
 }

@@ -109,18 +109,43 @@ function metadataFor(
   };
 }
 
+/** What a version of a pod is to a version of a service. Most pods have one service, and change more seldom than it. */
+interface Membership {
+  readonly service: Service;
+  readonly zone: string | undefined;
+  readonly entries: readonly {
+    readonly addressType: AddressType;
+    readonly spec: string;
+    readonly ports: readonly EndpointSlicePort[];
+    readonly endpoint: Endpoint;
+  }[];
+}
+
+const memberships = new WeakMap<Pod, Membership>();
+
+function membershipOf(pod: Pod, service: Service, zone: string | undefined): Membership {
+  const known = memberships.get(pod);
+  if (known?.service === service && known.zone === zone) return known;
+  const entries = addressTypesOf(service).flatMap((addressType) => {
+    const endpoint = podEndpoint(pod, service, addressType, zone);
+    if (endpoint === undefined) return [];
+    const ports = portsOn(pod, service);
+    return [{ addressType, spec: specOf(addressType, ports), ports, endpoint }];
+  });
+  const membership = { service, zone, entries };
+  memberships.set(pod, membership);
+  return membership;
+}
+
 function groupsOf({ service, pods, zoneOf }: ObservedService): Map<string, Group> {
   const groups = new Map<string, Group>();
   for (const pod of pods) {
-    for (const addressType of addressTypesOf(service)) {
-      const zone = pod.spec.nodeName ? zoneOf(pod.spec.nodeName) : undefined;
-      const endpoint = podEndpoint(pod, service, addressType, zone);
-      if (endpoint === undefined) continue;
-      const ports = portsOn(pod, service);
-      const spec = specOf(addressType, ports);
-      const group = groups.get(spec) ?? { addressType, ports, endpoints: new Map() };
-      group.endpoints.set(pod.metadata.uid, endpoint);
-      groups.set(spec, group);
+    const zone = pod.spec.nodeName ? zoneOf(pod.spec.nodeName) : undefined;
+    for (const { addressType, spec, ports, endpoint } of membershipOf(pod, service, zone).entries) {
+      const group = groups.get(spec);
+      if (group === undefined)
+        groups.set(spec, { addressType, ports, endpoints: new Map([[pod.metadata.uid, endpoint]]) });
+      else group.endpoints.set(pod.metadata.uid, endpoint);
     }
   }
   if (groups.size === 0) {
@@ -147,8 +172,9 @@ function fill(
         continue;
       }
       missing.delete(uid);
-      draft.endpoints.push(after);
-      if (endpointFacts(before) !== endpointFacts(after)) draft.changed = true;
+      const isSame = endpointFacts(before) === endpointFacts(after);
+      draft.endpoints.push(isSame ? before : after);
+      if (!isSame) draft.changed = true;
     }
     return draft;
   });
@@ -170,13 +196,24 @@ function fill(
 
 /** What makes two slices hold the same kind of endpoints. */
 function specOf(addressType: string, ports: readonly EndpointSlicePort[]): string {
-  const facts = ports.map(({ name = '', port, protocol = 'TCP', appProtocol = '' }) =>
+  const each = ports.map(({ name = '', port, protocol = 'TCP', appProtocol = '' }) =>
     [name, port, protocol, appProtocol].join('/'),
   );
-  return [addressType, ...facts.sort()].join(' ');
+  return [addressType, ...each.sort()].join(' ');
 }
 
-function endpointFacts({ addresses, conditions, hostname, nodeName, zone, targetRef }: Endpoint): string {
+const facts = new WeakMap<Endpoint, string>();
+
+function endpointFacts(endpoint: Endpoint): string {
+  let text = facts.get(endpoint);
+  if (text === undefined) {
+    text = factsOf(endpoint);
+    facts.set(endpoint, text);
+  }
+  return text;
+}
+
+function factsOf({ addresses, conditions, hostname, nodeName, zone, targetRef }: Endpoint): string {
   const { ready, serving, terminating } = conditions ?? {};
   return JSON.stringify([
     addresses,

@@ -77,6 +77,10 @@ export class ServiceMembers {
     const before = this.#servicesOfPod.get(key);
     const now = isGone ? [] : this.#servicesSelecting(pod);
     if (before === undefined && now.length === 0) return NO_SERVICES;
+    if (before !== undefined && isSameList(before, now)) {
+      for (const entry of now) entry.pods.set(key, pod);
+      return now.map((entry) => entry.key);
+    }
     for (const entry of before ?? []) entry.pods.delete(key);
     for (const entry of now) entry.pods.set(key, pod);
     if (now.length === 0) this.#servicesOfPod.delete(key);
@@ -94,6 +98,10 @@ export class ServiceMembers {
     }
     return found;
   }
+}
+
+function isSameList(a: readonly Entry[], b: readonly Entry[]): boolean {
+  return a.length === b.length && a.every((entry, index) => entry === b[index]);
 }
 
 function selects({ namespace, selector }: Entry, { metadata }: Pod): boolean {
