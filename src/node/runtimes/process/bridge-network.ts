@@ -76,7 +76,12 @@ export async function bridgeNetwork(
       const peer = `peer name eth0 address ${macAddress(address)}`;
       return {
         // `netns 1` is the network of process 1 of the pod, which is where this is run.
-        'link.host': `link add name ${linkName(bridge, podUid)} up master ${bridge} type veth ${peer} netns 1\n`,
+        // Hairpin: a pod reaches itself through a service, also where the packet filter sees bridged packets.
+        'link.host': [
+          `link add name ${linkName(bridge, podUid)} up master ${bridge} type veth ${peer} netns 1`,
+          `link set ${linkName(bridge, podUid)} type bridge_slave hairpin on`,
+          '',
+        ].join('\n'),
         'link.pod': [
           'link set lo up',
           `address add ${address}/${cidr.bits} dev eth0`,

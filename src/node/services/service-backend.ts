@@ -1,0 +1,15 @@
+import type { ReachablePort } from './service-ports.ts';
+
+/** A port of a service that cannot be reached, and why. */
+export interface Unreachable {
+  readonly name: string;
+  readonly message: string;
+}
+
+/** What makes services reachable on this machine. */
+export interface ServiceBackend {
+  /** From now on these ports, and no others, lead to their targets. Resolves with those that could not be had. */
+  apply(ports: readonly ReachablePort[]): Promise<readonly Unreachable[]>;
+  /** Nothing leads anywhere any more. */
+  close(): Promise<void>;
+}

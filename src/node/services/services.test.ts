@@ -1,0 +1,333 @@
+import { execFile } from 'node:child_process';
+import fs from 'node:fs/promises';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import type { EndpointSlice, Pod, Service, ServiceSpec } from '../../api/generated/types.ts';
+import { EndpointSlices, Pods, Services } from '../../api/kinds.ts';
+import type { Client } from '../../client/client.ts';
+import { inProcessClient } from '../../client/in-process-client.ts';
+import { InformerSet } from '../../client/informer.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { silentLogger } from '../../platform/logger.ts';
+import { systemRandom } from '../../platform/random.ts';
+import { createRegistry } from '../../registry/create-registry.ts';
+import { memoryStore } from '../../store/memory-store.ts';
+import { type NodeAgent, startNodeAgent } from '../agent.ts';
+import { type ProcessRuntime, processRuntime } from '../runtimes/process/process-runtime.ts';
+import { packetFilter } from './packet-filter.ts';
+import { packetFilterRules } from './packet-filter-rules.ts';
+import { type ReachablePort, reachablePorts } from './service-ports.ts';
+import { type RunningServices, startServices } from './services.ts';
+import { userProxy } from './user-proxy.ts';
+
+const able = process.platform === 'linux' && process.getuid?.() === 0;
+const run = promisify(execFile);
+const meta = (name: string) => ({ name, namespace: 'default', uid: name, resourceVersion: '1', creationTimestamp: '' });
+
+function service(name: string, spec: Partial<ServiceSpec>): Service {
+  return { apiVersion: 'v1', kind: 'Service', metadata: meta(name), spec };
+}
+
+type Endpoint = NonNullable<EndpointSlice['endpoints']>[number];
+
+function slice(
+  endpoints: readonly Endpoint[],
+  ports: EndpointSlice['ports'] = [{ name: 'web', port: 8080, protocol: 'TCP' }],
+): EndpointSlice {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: meta('s'),
+    addressType: 'IPv4',
+    endpoints,
+    ports,
+  };
+}
+
+describe('what of a service is to be reached', () => {
+  const web = service('web', { clusterIP: '10.96.0.5', ports: [{ name: 'web', port: 80, protocol: 'TCP' }] });
+  const targets = (endpoints: readonly Endpoint[]) => reachablePorts([web], () => [slice(endpoints)])[0]?.targets;
+
+  test('its ready pods, on their own port', () => {
+    expect(
+      targets([
+        { addresses: ['10.1.1.2'], conditions: { ready: true } },
+        { addresses: ['10.1.1.1'] },
+        { addresses: ['10.1.1.3'], conditions: { ready: false } },
+      ]),
+    ).toEqual([
+      { address: '10.1.1.1', port: 8080 },
+      { address: '10.1.1.2', port: 8080 },
+    ]);
+  });
+
+  test('while none is ready, those that end and still serve', () => {
+    const ending = { addresses: ['10.1.1.1'], conditions: { ready: false, serving: true, terminating: true } };
+    expect(targets([ending])).toEqual([{ address: '10.1.1.1', port: 8080 }]);
+    expect(targets([ending, { addresses: ['10.1.1.2'], conditions: { ready: true } }])).toEqual([
+      { address: '10.1.1.2', port: 8080 },
+    ]);
+  });
+
+  test('nothing of headless and external services', () => {
+    const none = [
+      service('headless', { clusterIP: 'None', ports: [{ port: 80 }] }),
+      service('external', { type: 'ExternalName', externalName: 'example.org' }),
+    ];
+    expect(reachablePorts(none, () => [])).toEqual([]);
+  });
+});
+
+const port = (more: Partial<ReachablePort>): ReachablePort => ({
+  name: 'default/web:80',
+  protocol: 'TCP',
+  addresses: ['10.96.0.5'],
+  port: 80,
+  nodePort: undefined,
+  sticky: false,
+  targets: [],
+  ...more,
+});
+
+test.runIf(able)('the packet filter accepts every kind of rule', async () => {
+  const two = [
+    { address: '10.1.1.1', port: 1 },
+    { address: '10.1.1.2', port: 2 },
+  ];
+  const ports = [
+    port({ targets: two }),
+    port({ addresses: ['10.96.0.6', '192.0.2.1'], targets: two, sticky: true, nodePort: 30080 }),
+    port({ addresses: ['10.96.0.7'], protocol: 'UDP', targets: two.slice(1) }),
+    port({ addresses: ['10.96.0.8'] }),
+  ];
+  const check = async (rules: string) => {
+    const file = path.join(await fs.mkdtemp(path.join(os.tmpdir(), 'berth-nft-')), 'rules');
+    await fs.writeFile(file, rules);
+    await run('nft', ['-c', '-f', file]);
+    await fs.rm(path.dirname(file), { recursive: true });
+  };
+  for (const podCidrs of [[], ['10.1.1.0/24'], ['10.1.1.0/24', '10.1.2.0/24']]) {
+    for (const some of [[], ports]) await check(packetFilterRules(some, { table: 'berth_check', podCidrs }));
+  }
+});
+
+describe('the proxy of a machine without root', () => {
+  const close: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const end of close.splice(0)) await end();
+  });
+
+  async function backend(name: string): Promise<{ readonly address: string; readonly port: number }> {
+    const server = http.createServer((_request, response) => response.end(name));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    close.push(() => new Promise((resolve) => server.close(resolve)));
+    return { address: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  }
+
+  async function freePort(): Promise<number> {
+    const { port: free } = await backend('none');
+    await close.pop()?.();
+    return free;
+  }
+
+  const get = (address: string, number: number): Promise<string> =>
+    new Promise((resolve, reject) => {
+      http
+        .get({ host: address, port: number, agent: false }, (response) => resolve(text(response)))
+        .on('error', reject);
+    });
+
+  function proxy() {
+    const made = userProxy({ random: systemRandom, logger: silentLogger });
+    close.unshift(() => made.close());
+    return made;
+  }
+
+  test('spreads connections over the pods, and follows them as they come and go', async () => {
+    const [one, two, number] = [await backend('one'), await backend('two'), await freePort()];
+    const proxied = proxy();
+    const web = (targets: ReachablePort['targets']) => [port({ addresses: ['127.0.0.1'], port: number, targets })];
+    expect(await proxied.apply(web([one, two]))).toEqual([]);
+    const answers = new Set(await Promise.all(Array.from({ length: 40 }, () => get('127.0.0.1', number))));
+    expect([...answers].sort()).toEqual(['one', 'two']);
+    await proxied.apply(web([two]));
+    expect(await get('127.0.0.1', number)).toBe('two');
+    await proxied.apply(web([{ address: '127.0.0.1', port: await freePort() }, one]));
+    expect(await get('127.0.0.1', number)).toBe('one');
+    await proxied.apply(web([]));
+    await expect(get('127.0.0.1', number)).rejects.toThrow();
+    await proxied.apply([]);
+    await expect(get('127.0.0.1', number)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  test('keeps a client with its pod when it is asked to', async () => {
+    const [one, two, number] = [await backend('one'), await backend('two'), await freePort()];
+    await proxy().apply([port({ addresses: ['127.0.0.1'], port: number, targets: [one, two], sticky: true })]);
+    const answers = new Set(await Promise.all(Array.from({ length: 20 }, () => get('127.0.0.1', number))));
+    expect(answers.size).toBe(1);
+  });
+
+  test('says what it cannot do', async () => {
+    const taken = await backend('taken');
+    const unreachable = await proxy().apply([
+      port({ addresses: ['127.0.0.1'], port: taken.port }),
+      port({ addresses: ['127.0.0.1'], protocol: 'UDP', name: 'default/dns:53' }),
+    ]);
+    expect(unreachable).toEqual([
+      { name: 'default/web:80', message: expect.stringContaining('EADDRINUSE') },
+      { name: 'default/dns:53', message: expect.stringContaining('packet filter') },
+    ]);
+  });
+});
+
+describe.runIf(able)('a service of real pods, through the kernel', () => {
+  let root: string;
+  let client: Client;
+  let runtime: ProcessRuntime;
+  let agent: NodeAgent;
+  let services: RunningServices;
+  let informers: InformerSet;
+
+  beforeAll(async () => {
+    root = await fs.mkdtemp(path.join(os.tmpdir(), 'berth-services-'));
+    const registry = createRegistry({ store: memoryStore() });
+    await registry.bootstrap();
+    client = inProcessClient(registry, { name: 'test', groups: ['system:masters'] });
+    informers = new InformerSet({ client, clock: systemClock, logger: silentLogger });
+    runtime = processRuntime({
+      directory: path.join(root, 'node'),
+      nodeName: 'services-test',
+      clock: systemClock,
+      logger: silentLogger,
+      hidden: [],
+    });
+    agent = await startNodeAgent({
+      name: 'services-test',
+      client,
+      runtime,
+      informers,
+      directory: path.join(root, 'node'),
+      addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+      dns: { nameservers: async () => [runtime.gateway] },
+    });
+    const networks = [{ podCidr: runtime.podCidr, gateway: runtime.gateway }];
+    const backend = packetFilter({ owner: root, networks });
+    services = startServices({
+      informers,
+      clock: systemClock,
+      logger: silentLogger,
+      recorder: { record() {} },
+      backend,
+    });
+    await services.ready;
+  });
+
+  afterAll(async () => {
+    await services.stop({ remove: true });
+    await agent.stop();
+    for (const { uid } of await runtime.list()) {
+      await runtime.stopPod(uid);
+      await runtime.removePod(uid);
+    }
+    informers.stop();
+    await runtime.close();
+    await fs.rm(root, { recursive: true, force: true });
+  });
+
+  const SERVER = `require('http').createServer((q, s) => s.end(require('os').hostname())).listen(8080)`;
+
+  async function startPod(name: string): Promise<Pod> {
+    await client.create(Pods, {
+      metadata: { name, namespace: 'default' },
+      spec: {
+        nodeName: 'services-test',
+        terminationGracePeriodSeconds: 1,
+        containers: [
+          {
+            name: 'main',
+            image: 'none',
+            command: [process.execPath, '-e', SERVER],
+            readinessProbe: { tcpSocket: { port: 8080 } },
+          },
+        ],
+      },
+    });
+    let pod: Pod | undefined;
+    await expect
+      .poll(
+        async () => {
+          pod = await client.get(Pods, { namespace: 'default', name });
+          return pod.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+        },
+        { timeout: 10_000 },
+      )
+      .toBe('True');
+    return pod!;
+  }
+
+  async function ask(from: Pod | undefined, url: string): Promise<string> {
+    const program = `fetch(${JSON.stringify(url)}, { signal: AbortSignal.timeout(3000) }).then((r) => r.text()).then((t) => console.log(t), (e) => console.log(e.cause?.code ?? e.name))`;
+    if (from === undefined) return (await run(process.execPath, ['-e', program])).stdout.trim();
+    const session = await agent.streams.exec(from, {
+      container: 'main',
+      command: [process.execPath, '-e', program],
+      stdin: false,
+      tty: false,
+    });
+    const [output] = await Promise.all([text(session.stdout), session.exited]);
+    return output.trim();
+  }
+
+  test('is reached from pods, from itself and from the machine, refuses without pods, and leads to the API', async () => {
+    const [one, two] = [await startPod('one'), await startPod('two')];
+    const made = await client.create(Services, {
+      metadata: { name: 'web', namespace: 'default' },
+      spec: { type: 'NodePort', ports: [{ name: 'web', port: 80, targetPort: 8080 }] },
+    });
+    const url = `http://${made.spec.clusterIP}`;
+    const publish = async (...pods: Pod[]) => {
+      const key = { namespace: 'default', name: 'web-1' };
+      const endpoints = pods.map((pod) => ({ addresses: [pod.status!.podIP!], conditions: { ready: true } }));
+      const { metadata: _, ...content } = slice(endpoints);
+      const metadata = { ...key, labels: { 'kubernetes.io/service-name': 'web' } };
+      await client.delete(EndpointSlices, key).catch(() => {});
+      await client.create(EndpointSlices, { ...content, metadata });
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    };
+    await publish(one);
+    expect(await ask(two, url)).toBe('one');
+    expect(await ask(one, url)).toBe('one');
+    expect(await ask(undefined, `http://127.0.0.1:${made.spec.ports![0]!.nodePort}`)).toBe('one');
+    await publish(one, two);
+    const answers = new Set<string>();
+    for (let index = 0; index < 12; index++) answers.add(await ask(one, url));
+    expect([...answers].sort()).toEqual(['one', 'two']);
+    await publish();
+    expect(await ask(two, url)).toMatch(/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH/);
+
+    const api = http.createServer((_request, response) => response.end('the API'));
+    await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
+    const { port: apiPort } = api.address() as AddressInfo;
+    const kubernetes = { namespace: 'default', name: 'kubernetes' };
+    const { metadata: _, ...content } = slice(
+      [{ addresses: ['127.0.0.1'] }],
+      [{ name: 'https', port: apiPort, protocol: 'TCP' }],
+    );
+    await client.create(EndpointSlices, {
+      ...content,
+      metadata: { ...kubernetes, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    });
+    const { spec } = await client.get(Services, kubernetes);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(await ask(two, `http://${spec.clusterIP}:443`)).toBe('the API');
+    // Only by the service: what else listens on the machine's loopback addresses is no pod's business.
+    expect(await ask(two, `http://127.0.0.2:${apiPort}`)).not.toBe('the API');
+    api.close();
+  }, 40_000);
+});

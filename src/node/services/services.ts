@@ -1,0 +1,88 @@
+import type { EndpointSlice, Service } from '../../api/generated/types.ts';
+import { EndpointSlices, Services } from '../../api/kinds.ts';
+import type { EventRecorder } from '../../client/event-recorder.ts';
+import type { InformerSet } from '../../client/informer.ts';
+import { WorkQueue } from '../../client/work-queue.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Logger } from '../../platform/logger.ts';
+import type { ServiceBackend } from './service-backend.ts';
+import { reachablePorts } from './service-ports.ts';
+
+/** All there is to do is one thing: to make everything as it should be. */
+const KEY = 'services';
+/** Changes that come within this time are made together. */
+const BATCH_MS = 20;
+
+export interface ServicesOptions {
+  readonly informers: InformerSet;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly recorder: EventRecorder;
+  readonly backend: ServiceBackend;
+}
+
+/** Keeps the services of the cluster reachable on this machine. */
+export interface RunningServices {
+  /** Resolves when everything known now has been made reachable. */
+  readonly ready: Promise<void>;
+  /** Goes on no longer; `remove` also takes away what was made. */
+  stop(options: { readonly remove: boolean }): Promise<void>;
+}
+
+/**
+ * Follows services and their endpoints and keeps the backend as they are.
+ *
+ * @example
+ * const services = startServices({ informers, clock, logger, recorder, backend: packetFilter({ owner, networks }) });
+ */
+export function startServices({ informers, clock, logger, recorder, backend }: ServicesOptions): RunningServices {
+  const services = informers.get(Services);
+  const slices = informers.get(EndpointSlices);
+  const slicesByService = slices.index(serviceOf);
+  let applied = '';
+  let firstApplied = (): void => {};
+  const ready = new Promise<void>((resolve) => {
+    firstApplied = resolve;
+  });
+  const apply = async (): Promise<void> => {
+    // What is known in part would close what is open since before.
+    if (!services.hasSynced || !slices.hasSynced) return;
+    const ports = reachablePorts(services.list(), (service) => slicesByService.get(keyOf(service)));
+    const wanted = JSON.stringify(ports);
+    if (wanted === applied) return;
+    const unreachable = await backend.apply(ports);
+    applied = wanted;
+    firstApplied();
+    for (const { name, message } of unreachable) {
+      const service = services.getByKey(name.slice(0, name.lastIndexOf(':')));
+      if (service) recorder.record({ about: service, type: 'Warning', reason: 'ServiceUnreachable', message });
+    }
+  };
+  const queue = new WorkQueue({
+    clock,
+    concurrency: 1,
+    initialBackoffMs: 500,
+    handle: apply,
+    onFailure: (_key, error) => logger.warn('services cannot be made reachable', { error: String(error) }),
+  });
+  const changed = (): void => queue.after(KEY, BATCH_MS);
+  const unsubscribe = [services.subscribe(changed), slices.subscribe(changed)];
+  void Promise.all([services.synced, slices.synced]).then(() => queue.add(KEY));
+  return {
+    ready,
+    async stop({ remove }) {
+      for (const end of unsubscribe) end();
+      await queue.close();
+      if (remove) await backend.close();
+    },
+  };
+}
+
+function serviceOf({ metadata }: EndpointSlice): string | undefined {
+  const name = metadata.labels?.['kubernetes.io/service-name'];
+  return name === undefined ? undefined : `${metadata.namespace}/${name}`;
+}
+
+function keyOf({ metadata }: Service): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}

@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto';
+import net from 'node:net';
+
+import type { Logger } from '../../platform/logger.ts';
+import type { Random } from '../../platform/random.ts';
+import type { ServiceBackend, Unreachable } from './service-backend.ts';
+import type { ReachablePort, Target } from './service-ports.ts';
+
+/** A connection that is not made within this time is tried with the next target. */
+const CONNECT_TIMEOUT_MS = 2_000;
+
+export interface UserProxyOptions {
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Where node ports are opened; default `127.0.0.1`. */
+  readonly nodePortAddress?: string;
+}
+
+interface Listener {
+  readonly server: net.Server;
+  port: ReachablePort;
+}
+
+/**
+ * Makes services reachable without root: listens on their addresses, which must be of the machine (any of 127.0.0.0/8 on
+ * Linux), and copies bytes. TCP only.
+ */
+export function userProxy(options: UserProxyOptions): ServiceBackend {
+  const listeners = new Map<string, Listener>();
+  const close = (key: string, { server }: Listener): void => {
+    listeners.delete(key);
+    // Connections that are there go on to their end.
+    server.close();
+  };
+  return {
+    async apply(ports) {
+      const wanted = new Map(
+        ports.flatMap((port) => bindings(port, options).map((binding) => [binding, port] as const)),
+      );
+      for (const [key, listener] of listeners) if (!wanted.has(key)) close(key, listener);
+      const unreachable: Unreachable[] = [];
+      for (const [key, port] of wanted) {
+        const known = listeners.get(key);
+        if (known) {
+          known.port = port;
+          continue;
+        }
+        if (port.protocol !== 'TCP') {
+          unreachable.push({
+            name: port.name,
+            message: `${port.protocol} needs the kernel's packet filter, and that needs root`,
+          });
+          continue;
+        }
+        try {
+          listeners.set(key, await listen(key, port, options));
+        } catch (error) {
+          unreachable.push({
+            name: port.name,
+            message: `cannot listen on ${key}: ${error instanceof Error ? error.message : error}`,
+          });
+        }
+      }
+      return unreachable;
+    },
+    async close() {
+      for (const [key, listener] of listeners) close(key, listener);
+    },
+  };
+}
+
+/** `address:port` of everything a port of a service is reached at. */
+function bindings(
+  { addresses, port, nodePort }: ReachablePort,
+  { nodePortAddress = '127.0.0.1' }: UserProxyOptions,
+): readonly string[] {
+  const all = addresses.map((address) => `${address}:${port}`);
+  return nodePort === undefined ? all : [...all, `${nodePortAddress}:${nodePort}`];
+}
+
+async function listen(key: string, port: ReachablePort, { random, logger }: UserProxyOptions): Promise<Listener> {
+  const colon = key.lastIndexOf(':');
+  const listener: Listener = {
+    server: net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
+      const { targets, sticky, name } = listener.port;
+      const order = sticky ? rotated(targets, hashOf(client.remoteAddress ?? '')) : rotated(targets, random.next());
+      client.on('error', () => client.destroy());
+      forward(client, order).catch((error) => {
+        logger.debug('a connection to a service found no pod', { service: name, error: String(error) });
+        client.resetAndDestroy();
+      });
+    }),
+    port,
+  };
+  await new Promise<void>((resolve, reject) => {
+    listener.server.once('error', reject);
+    listener.server.listen({ host: key.slice(0, colon), port: Number(key.slice(colon + 1)) }, resolve);
+  });
+  listener.server.on('error', (error) =>
+    logger.warn('a service port failed', { service: port.name, error: String(error) }),
+  );
+  return listener;
+}
+
+/** Copies both ways between the client and the first target that answers. */
+async function forward(client: net.Socket, targets: readonly Target[]): Promise<void> {
+  let last: unknown = new Error('the service has no ready pod');
+  for (const target of targets) {
+    try {
+      const upstream = await connect(target);
+      upstream.on('error', () => client.destroy());
+      client.on('error', () => upstream.destroy());
+      client.on('close', () => upstream.destroy());
+      upstream.on('close', () => client.destroy());
+      client.pipe(upstream);
+      upstream.pipe(client);
+      return;
+    } catch (error) {
+      last = error;
+    }
+  }
+  throw last;
+}
+
+function connect({ address, port }: Target): Promise<net.Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ host: address, port, allowHalfOpen: true });
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(new Error('no answer')));
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.setTimeout(0);
+      socket.off('error', reject);
+      resolve(socket);
+    });
+  });
+}
+
+/** The targets from one on, chosen by `fraction` (0 to 1), and then the others. */
+function rotated(targets: readonly Target[], fraction: number): readonly Target[] {
+  const first = Math.floor(fraction * targets.length);
+  return [...targets.slice(first), ...targets.slice(0, first)];
+}
+
+function hashOf(text: string): number {
+  return createHash('sha256').update(text).digest().readUInt32BE(0) / 2 ** 32;
+}
