@@ -10,6 +10,7 @@ import { execCommand } from './commands/exec.ts';
 import { getCommand } from './commands/get.ts';
 import { kubeconfigCommand } from './commands/kubeconfig.ts';
 import { logsCommand } from './commands/logs.ts';
+import { nodeCommand } from './commands/node.ts';
 import { planCommand } from './commands/plan.ts';
 import { scaleCommand } from './commands/scale.ts';
 import { statusCommand } from './commands/status.ts';
@@ -54,6 +55,7 @@ for (const command of [
   logsCommand(output),
   execCommand(output),
   dnsCommand(output),
+  nodeCommand(output),
   kubeconfigCommand(output),
 ]) {
   program.addCommand(command);

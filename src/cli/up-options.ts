@@ -6,6 +6,7 @@ export interface UpOptions {
   readonly runtime: 'process' | 'simulated';
   readonly isolation: 'auto' | 'namespaces' | 'user' | 'processes';
   readonly nodes: number;
+  readonly nodeMonitorGracePeriod: number;
   readonly apiPort: number;
   readonly dnsPort: number;
   readonly detach?: boolean;

@@ -11,7 +11,6 @@ import { ensureApiEndpoints } from '../controllers/namespaces/api-endpoints.ts';
 import { ensureDefaultStorageClass } from '../controllers/volumes/default-storage-class.ts';
 import { DnsListenError } from '../dns/listener.ts';
 import { startDnsServer } from '../dns/start-dns-server.ts';
-import type { NodeAgent } from '../node/agent.ts';
 import { type Clock, systemClock, type Timer, timestamp } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { systemRandom } from '../platform/random.ts';
@@ -28,8 +27,9 @@ import {
   writeServerStatus,
 } from './data-directory.ts';
 import { fileLogger } from './file-logger.ts';
-import { type IsolationChoice, type RuntimeChoice, startNodes } from './nodes.ts';
+import { type IsolationChoice, type Nodes, type RuntimeChoice, startNodes } from './nodes.ts';
 import { endPods } from './shutdown.ts';
+import { endLeftoverPods } from './teardown.ts';
 
 export { ClusterError } from './cluster-error.ts';
 
@@ -40,6 +40,8 @@ export interface ClusterOptions {
   readonly isolation: IsolationChoice;
   /** 0 to 64; 0 runs the control plane alone. */
   readonly nodes: number;
+  /** How long a node may be silent before it counts as lost (default 40 s, as in Kubernetes). */
+  readonly nodeGraceMs?: number;
   /** On 127.0.0.1; 0 takes a free one. */
   readonly apiPort: number;
   /** On 127.0.0.1; 0 takes a free one. */
@@ -63,6 +65,7 @@ export interface Cluster {
 }
 
 const HOST = '127.0.0.1';
+const DEFAULT_NODE_GRACE_MS = 40_000;
 /** Everything that runs in this process acts as the administrator; nodes and controllers of other processes do not. */
 const SYSTEM = { name: 'system:berth', groups: ['system:masters'] };
 const ADMINISTRATOR = { name: 'berth-admin', groups: ['system:masters'] };
@@ -84,6 +87,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 async function compose(options: ClusterOptions, closers: Closers): Promise<Cluster> {
   const clock = systemClock;
   const random = systemRandom;
+  const { nodeGraceMs = DEFAULT_NODE_GRACE_MS } = options;
   const directory = await openDataDirectory(dataDirectoryPath(options.dataDir));
   closers.add(() => directory.release());
   const logger = fileLogger(path.join(directory.path, 'server.log'));
@@ -96,7 +100,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   const registry = createRegistry({ store, clock, random, logger, tokens: tokenIssuer(pki.serviceAccountKey) });
   await registry.bootstrap();
 
-  const agents = new Map<string, NodeAgent>();
+  let nodes: Nodes | undefined;
   const apiServer = await startApiServer({
     registry,
     clock,
@@ -105,7 +109,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     pki,
     host: HOST,
     port: options.apiPort,
-    streams: (node) => agents.get(node)?.streams,
+    streams: (node) => nodes?.agent(node)?.streams,
   });
   closers.add(() => apiServer.close());
   await writeKubeconfig(directory.kubeconfig, {
@@ -142,14 +146,16 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     random,
     logger,
     schedule: options.nodes > 0,
+    nodeGraceMs,
     rootCertificate: pki.authorityCertificate,
   });
   closers.add(() => controllers.stop());
   const [dnsAddress] = dns.addresses;
   if (dnsAddress === undefined) throw new Error('the DNS server listens nowhere');
   const dnsText = `${dnsAddress.address}:${dnsAddress.port}`;
-  const nodes = await startNodes({
+  const running = await startNodes({
     ...options,
+    nodeGraceMs,
     directory: directory.nodes,
     dataDir: directory.path,
     client,
@@ -159,8 +165,8 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     random,
     logger,
   });
-  for (const agent of nodes.agents) agents.set(agent.name, agent);
-  closers.add(() => nodes.stop());
+  nodes = running;
+  closers.add(() => running.stop());
 
   const status: ServerStatus = {
     version: options.version,
@@ -170,18 +176,22 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     dns: dnsText,
     dataDir: directory.path,
     kubeconfig: directory.kubeconfig,
-    isolation: nodes.isolation,
+    isolation: running.isolation,
+    nodes: running.names,
   };
   writeServerStatus(status);
   return {
     client: administrator,
     status,
-    limitations: nodes.limitations,
+    limitations: running.limitations,
     async stop({ pods, onEnded = () => {} }) {
       // Nobody may replace what is ending.
       await controllers.stop();
-      if (pods === 'end') await endPods(nodes.agents, onEnded);
+      const agents = running.agents();
+      if (pods === 'end') await endPods(agents, onEnded);
       await closers.close();
+      // A node that was taken away has pods too, and nobody but us to end them.
+      if (pods === 'end' && agents.length < running.names.length) await endLeftoverPods(directory.path);
     },
   };
 }

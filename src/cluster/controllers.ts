@@ -29,6 +29,8 @@ export interface ControllersOptions {
   readonly logger: Logger;
   /** Whether pods without a node are given one; otherwise the caller does it. */
   readonly schedule: boolean;
+  /** How long a node may be silent before it counts as lost. */
+  readonly nodeGraceMs: number;
   /** PEM: whom the clients in pods trust. */
   readonly rootCertificate: string;
 }
@@ -56,7 +58,7 @@ export function startControllers(options: ControllersOptions): RunningController
   start(startGarbageCollector({ ...options, types: OWNED_TYPES }));
   start(startNamespaceController({ ...options, types: () => builtInTypes }));
   start(startNamespaceContents({ ...options, rootCertificate: options.rootCertificate }));
-  start(startNodeController({ ...options, events: recorder('node-controller') }));
+  start(startNodeController({ ...options, graceMs: options.nodeGraceMs, events: recorder('node-controller') }));
   start(startDisruptionController(options));
   start(startVolumeController({ ...options, events: recorder('persistentvolume-controller') }));
   if (options.schedule) start(startScheduler({ ...options, events: recorder('default-scheduler') }));

@@ -65,6 +65,7 @@ function status(directory: string, changes: Partial<ServerStatus> = {}): ServerS
     kubeconfig: path.join(directory, 'kubeconfig'),
     dataDir: directory,
     isolation: 'namespaces',
+    nodes: ['node-0'],
     version: '0.1.0',
     ...changes,
   };

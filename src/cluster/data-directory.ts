@@ -38,6 +38,8 @@ export interface ServerStatus {
   readonly dataDir: string;
   /** How far pods are kept apart. */
   readonly isolation: string;
+  /** Names, also of those that were taken away. */
+  readonly nodes: readonly string[];
   readonly version: string;
 }
 

@@ -3,6 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 
 import type { NodeAddress } from '../api/generated/types.ts';
+import { Nodes as NodeType } from '../api/kinds.ts';
+import { isStopped } from '../api/node-contact.ts';
 import type { Client } from '../client/client.ts';
 import type { InformerSet } from '../client/informer.ts';
 import type { DnsServer } from '../dns/server.ts';
@@ -13,6 +15,7 @@ import { simulatedRuntime } from '../node/runtimes/simulated/simulated-runtime.t
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
+import { LocalNode, type NodeParts } from './local-node.ts';
 
 /** What pods run as: processes of this machine, or nothing at all. */
 export type RuntimeChoice = 'process' | 'simulated';
@@ -23,6 +26,8 @@ export interface NodesOptions {
   readonly runtime: RuntimeChoice;
   readonly isolation: IsolationChoice;
   readonly nodes: number;
+  /** How long a node may be silent before it counts as lost. */
+  readonly nodeGraceMs: number;
   /** One directory for each node is made in here. */
   readonly directory: string;
   /** No pod may see this: the cluster's keys and its store. */
@@ -37,7 +42,10 @@ export interface NodesOptions {
 
 /** The nodes of this process. */
 export interface Nodes {
-  readonly agents: readonly NodeAgent[];
+  readonly names: readonly string[];
+  /** Those of the nodes that have not been taken away. */
+  agents(): readonly NodeAgent[];
+  agent(name: string): NodeAgent | undefined;
   /** How pods are kept apart, in words. */
   readonly isolation: string;
   /** What the machine does not allow, in sentences. */
@@ -48,38 +56,88 @@ export interface Nodes {
 
 const DNS_PORT = 53;
 
-/** Starts the node agents, each with an identity, a directory and a runtime of its own. Resolves when all are Ready. */
+/**
+ * Starts the nodes, each with an identity, a directory and a runtime of its own. Resolves when all are Ready but those
+ * that somebody has taken away. From then on a node leaves and comes back as its object says ({@link isStopped}).
+ */
 export async function startNodes(options: NodesOptions): Promise<Nodes> {
   const locks = new Map<string, PodIdentity>();
-  const started = await Promise.all(
-    Array.from({ length: options.nodes }, async (_, index) => {
-      const name = `node-${index}`;
-      const runtime = createRuntime(name, index, locks, options);
-      const agent = await startNodeAgent({
-        name,
-        client: options.client,
-        informers: options.informers,
-        runtime: runtime.runtime,
-        directory: path.join(options.directory, name),
-        addresses: nodeAddresses(name),
-        dns: { nameservers: () => runtime.listenForPods() },
-        clock: options.clock,
-        random: options.random,
-        logger: options.logger,
-      });
-      return { agent, runtime: runtime.runtime };
+  const known = options.informers.get(NodeType);
+  await known.synced;
+  const nodes = Array.from({ length: options.nodes }, (_, index) => {
+    const name = `node-${index}`;
+    return new LocalNode({ name, logger: options.logger, begin: () => beginNode(name, index, locks, options) });
+  });
+  await Promise.all(
+    nodes.map((node) => {
+      const object = known.get({ name: node.name });
+      return object !== undefined && isStopped(object) ? undefined : node.start();
     }),
   );
-  const limitations = new Set(started.flatMap(({ runtime }) => runtime.limitations.map(({ message }) => message)));
+  const unsubscribe = followContact(nodes, options);
+  const present = (): readonly NodeParts[] => nodes.flatMap(({ parts }) => parts ?? []);
+  const limitations = new Set(present().flatMap(({ runtime }) => runtime.limitations.map(({ message }) => message)));
   return {
-    agents: started.map(({ agent }) => agent),
-    isolation: describeIsolation(options.runtime, started[0]?.runtime),
+    names: nodes.map(({ name }) => name),
+    agents: () => present().map(({ agent }) => agent),
+    agent: (name) => nodes.find((node) => node.name === name)?.parts?.agent,
+    isolation: describeIsolation(options.runtime, present()[0]?.runtime),
     limitations: [...limitations],
     async stop() {
-      await Promise.all(started.map(({ agent }) => agent.stop()));
-      await Promise.all(started.map(({ runtime }) => runtime.close()));
+      unsubscribe();
+      await Promise.all(nodes.map((node) => node.stop()));
     },
   };
+}
+
+async function beginNode(
+  name: string,
+  index: number,
+  locks: Map<string, PodIdentity>,
+  options: NodesOptions,
+): Promise<NodeParts> {
+  const { runtime, listenForPods } = createRuntime(name, index, locks, options);
+  const agent = await startNodeAgent({
+    name,
+    client: options.client,
+    informers: options.informers,
+    runtime,
+    directory: path.join(options.directory, name),
+    addresses: nodeAddresses(name),
+    dns: { nameservers: listenForPods },
+    leaseMs: options.nodeGraceMs,
+    clock: options.clock,
+    random: options.random,
+    logger: options.logger,
+  });
+  return { agent, runtime };
+}
+
+/** Takes nodes away and brings them back as their objects say. Returns what ends it. */
+function followContact(nodes: readonly LocalNode[], { informers, logger }: NodesOptions): () => void {
+  const ended = new Set<string>();
+  return informers.get(NodeType).subscribe((changes) => {
+    for (const { type, object } of changes) {
+      const node = nodes.find(({ name }) => name === object.metadata.name);
+      if (node === undefined) continue;
+      const failed = (error: unknown): void =>
+        logger.error('a node cannot be taken away or brought back', { node: node.name, error: String(error) });
+      if (type === 'deleted') {
+        // Its agent still has to end the pods that the node controller lets go of.
+        ended.add(node.name);
+      } else if (isStopped(object)) {
+        node.stop().catch(failed);
+      } else if (ended.delete(node.name)) {
+        // Made again by somebody: it registers anew.
+        node
+          .stop()
+          .then(() => node.start())
+          .catch(failed);
+      } else {
+        node.start().catch(failed);
+      }
+    }
+  });
 }
 
 function describeIsolation(choice: RuntimeChoice, runtime: Runtime | undefined): string {
@@ -120,7 +178,10 @@ function createRuntime(
         async listenForPods() {
           // Pods on the machine's own network cannot have a resolv.conf that names another port than 53.
           if (runtime.isolation !== 'namespaces') return [];
-          await options.dns.addListener({ address: runtime.gateway, port: DNS_PORT });
+          const { gateway } = runtime;
+          // A node that was away has one already.
+          if (!options.dns.addresses.some(({ address }) => address === gateway))
+            await options.dns.addListener({ address: gateway, port: DNS_PORT });
           return [runtime.gateway];
         },
       };

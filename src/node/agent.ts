@@ -56,6 +56,8 @@ export interface NodeAgentOptions {
   readonly capacity?: Readonly<Record<string, string>>;
   /** P3: the back-off of restarts (default 10 s doubling to 5 minutes, reset after 10 minutes). */
   readonly backOff?: BackOffPolicy;
+  /** How long the node may be silent before it counts as lost (default 40 s); it says that it is there four times in it. */
+  readonly leaseMs?: number | undefined;
   /** Shared with others of this process; the agent's own when absent. */
   readonly informers?: InformerSet;
   /** The machine's, or none at all for a simulated runtime, when absent. */
@@ -107,7 +109,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     runtime,
     ...(podCIDR !== undefined && { podCIDR }),
   };
-  const registration = new NodeRegistration({ client, clock, logger, description });
+  const registration = new NodeRegistration({ client, clock, logger, description, leaseMs: options.leaseMs });
   const pods = informers.get(Pods, { fieldSelector: `spec.nodeName=${name}` });
   const nodes = informers.get(Nodes);
   const services = informers.get(Services);

@@ -11,8 +11,7 @@ import type { Logger } from '../platform/logger.ts';
 import { type NodeDescription, newNode, nodeLabels, nodeStatus } from './node-object.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
-const LEASE_SECONDS = 40;
-const RENEW_MS = 10_000;
+const LEASE_MS = 40_000;
 /** The status is written at least this often, so that its heartbeat says something. */
 const STATUS_MS = 300_000;
 const MAX_CONFLICTS = 5;
@@ -25,6 +24,7 @@ export class NodeRegistration {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #description: NodeDescription;
+  readonly #leaseMs: number;
   #lease: Lease | undefined;
   #node: Node | undefined;
   #timer: Timer | undefined;
@@ -37,11 +37,14 @@ export class NodeRegistration {
     readonly clock: Clock;
     readonly logger: Logger;
     readonly description: NodeDescription;
+    /** Default 40 s; renewed four times in it. */
+    readonly leaseMs?: number | undefined;
   }) {
     this.#client = options.client;
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#description = options.description;
+    this.#leaseMs = options.leaseMs ?? LEASE_MS;
   }
 
   /** Registers the node and says that it is ready. */
@@ -130,7 +133,7 @@ export class NodeRegistration {
 
   #schedule(): void {
     if (this.#stopped) return;
-    this.#timer = this.#clock.after(RENEW_MS, () => {
+    this.#timer = this.#clock.after(this.#leaseMs / 4, () => {
       void this.#beat().then(() => this.#schedule());
     });
   }
@@ -152,7 +155,7 @@ export class NodeRegistration {
     const key = { namespace: LEASE_NAMESPACE, name };
     const spec = {
       holderIdentity: name,
-      leaseDurationSeconds: LEASE_SECONDS,
+      leaseDurationSeconds: Math.ceil(this.#leaseMs / 1000),
       renewTime: microTimestamp(this.#clock.now()),
     };
     try {

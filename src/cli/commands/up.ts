@@ -33,6 +33,11 @@ export function upCommand(output: Output): Command {
         .default('auto'),
     )
     .option('--nodes <number>', 'how many nodes; 0 runs the control plane alone', integer(0, 64), 1)
+    .addOption(
+      new Option('--node-monitor-grace-period <time>', 'how long a node may be silent before it counts as lost')
+        .argParser(duration)
+        .default(duration('40s'), '40s'),
+    )
     .option('--api-port <port>', 'port of the API on 127.0.0.1; 0 takes a free one', integer(0, 65_535), 6443)
     .option('--dns-port <port>', 'port of the DNS server on 127.0.0.1; 0 takes a free one', integer(0, 65_535), 10053)
     .option('-d, --detach', 'return when all that was applied is ready, and go on running')
@@ -64,6 +69,7 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
     runtime: options.runtime,
     isolation: options.isolation,
     nodes: options.nodes,
+    nodeGraceMs: options.nodeMonitorGracePeriod,
     apiPort: options.apiPort,
     dnsPort: options.dnsPort,
     version: version(),

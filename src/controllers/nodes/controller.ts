@@ -14,14 +14,21 @@ import { planPod } from './plan-pod.ts';
 const NODE = 'node ';
 const POD = 'pod ';
 const LEASE_NAMESPACE = 'kube-node-lease';
+/** How long a node may be silent, or away, as in Kubernetes. */
+const DEFAULT_GRACE_MS = 40_000;
+
+export interface NodeControllerOptions extends ControllerParts {
+  /** A node that has not been heard of for this long is lost, and so are pods whose node is not there (default 40 s). */
+  readonly graceMs?: number;
+}
 
 /**
  * Starts the node controller (M6): a node that is not heard of becomes `Unknown` and tainted, its pods not Ready; pods
  * that do not tolerate a taint are marked as ending; and pods whose node no longer exists, or was declared out of
  * service, are removed for good. Nothing else here makes room for a replacement.
  */
-export function startNodeController(parts: ControllerParts): Controller {
-  return new NodeController(parts).start();
+export function startNodeController(options: NodeControllerOptions): Controller {
+  return new NodeController(options, options.graceMs ?? DEFAULT_GRACE_MS).start();
 }
 
 class NodeController {
@@ -30,12 +37,15 @@ class NodeController {
   readonly #leases: Informer<Lease>;
   readonly #pods: Informer<Pod>;
   readonly #podsByNode: Index<Pod>;
-  readonly #heartbeats = new Heartbeats();
+  readonly #graceMs: number;
+  readonly #heartbeats: Heartbeats;
   /** Nodes that pods name and that do not exist, since when. */
   readonly #missing = new Map<string, number>();
 
-  constructor(parts: ControllerParts) {
+  constructor(parts: ControllerParts, graceMs: number) {
     this.#parts = parts;
+    this.#graceMs = graceMs;
+    this.#heartbeats = new Heartbeats(graceMs);
     this.#nodes = parts.informers.get(Nodes);
     this.#leases = parts.informers.get(Leases, { namespace: LEASE_NAMESPACE });
     this.#pods = parts.informers.get(Pods);
@@ -133,7 +143,8 @@ class NodeController {
     const nowMs = clock.now();
     const node = this.#nodes.get({ name: nodeName });
     if (node === undefined && !this.#missing.has(nodeName)) this.#missing.set(nodeName, nowMs);
-    const plan = planPod({ pod, node, missingSinceMs: this.#missing.get(nodeName), nowMs });
+    const missingSinceMs = this.#missing.get(nodeName);
+    const plan = planPod({ pod, node, missingSinceMs, nowMs, missingGraceMs: this.#graceMs });
     const { uid } = pod.metadata;
     switch (plan.type) {
       case 'nothing':

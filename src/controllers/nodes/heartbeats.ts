@@ -1,7 +1,5 @@
 import type { Lease, Node } from '../../api/generated/types.ts';
 
-/** A node that has not been heard of for this long is lost, as in Kubernetes. */
-const HEARTBEAT_GRACE_MS = 40_000;
 /** A look that comes this late was held up: this process was stopped, or the machine asleep. */
 const HELD_UP_MS = 5000;
 
@@ -20,7 +18,13 @@ interface Heard {
  * was held up, every node gets the full time again.
  */
 export class Heartbeats {
+  readonly #graceMs: number;
   readonly #heard = new Map<string, Heard>();
+
+  /** @param graceMs A node that has not been heard of for this long is lost. */
+  constructor(graceMs: number) {
+    this.#graceMs = graceMs;
+  }
 
   /** How long the node may still be silent; 0 or less when it is lost. */
   leftMs(node: Node, lease: Lease | undefined, nowMs: number): number {
@@ -39,7 +43,7 @@ export class Heartbeats {
       (before.isLost && !isLost) ||
       (before.dueMs > before.atMs && nowMs - before.dueMs > HELD_UP_MS);
     const atMs = isHeard ? nowMs : before.atMs;
-    const leftMs = atMs + HEARTBEAT_GRACE_MS - nowMs;
+    const leftMs = atMs + this.#graceMs - nowMs;
     // A node that is lost already is not looked at on time any more.
     this.#heard.set(name, { uid, renewTime, statusTime, isLost, atMs, dueMs: leftMs > 0 ? nowMs + leftMs : atMs });
     return leftMs;

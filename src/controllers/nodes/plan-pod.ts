@@ -1,9 +1,6 @@
 import type { Node, Pod, Taint } from '../../api/generated/types.ts';
 import { nodeReadiness, OUT_OF_SERVICE_TAINT, tolerates } from '../../api/taints.ts';
 
-/** How long pods of a node that does not exist wait for it to be registered (again), as in Kubernetes. */
-const MISSING_NODE_GRACE_MS = 40_000;
-
 export interface ObservedPod {
   /** Has a node. */
   readonly pod: Pod;
@@ -11,6 +8,8 @@ export interface ObservedPod {
   /** Since when there is no such node. */
   readonly missingSinceMs: number | undefined;
   readonly nowMs: number;
+  /** How long pods of a node that does not exist wait for it to be registered (again). */
+  readonly missingGraceMs: number;
 }
 
 export type PodPlan =
@@ -23,11 +22,11 @@ export type PodPlan =
   | { readonly type: 'force-delete'; readonly message: string };
 
 /** What is to become of a pod because of its node. */
-export function planPod({ pod, node, missingSinceMs, nowMs }: ObservedPod): PodPlan {
+export function planPod({ pod, node, missingSinceMs, nowMs, missingGraceMs }: ObservedPod): PodPlan {
   const isEnding = pod.metadata.deletionTimestamp !== undefined;
   const nodeName = pod.spec.nodeName ?? '';
   if (node === undefined) {
-    const leftMs = (missingSinceMs ?? nowMs) + MISSING_NODE_GRACE_MS - nowMs;
+    const leftMs = (missingSinceMs ?? nowMs) + missingGraceMs - nowMs;
     if (leftMs > 0) return { type: 'nothing', againInMs: leftMs };
     return { type: 'force-delete', message: `node ${nodeName} no longer exists` };
   }
