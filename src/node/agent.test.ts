@@ -12,8 +12,11 @@ import {
   Pods,
   StorageClasses,
 } from '../api/kinds.ts';
+import type { Client } from '../client/client.ts';
 import type { ContainerConfig, PodConfig, PodIdentity } from './runtimes/runtime.ts';
 import { SimulatedRuntime } from './runtimes/simulated/simulated-runtime.ts';
+import type { VolumeFiles } from './volumes/atomic-directory.ts';
+import { noDisk } from './volumes/disk.ts';
 
 const inDefault = (name: string) => ({ namespace: 'default', name });
 const isReady = (pod: Pod | undefined) => pod !== undefined && condition(pod, 'Ready')?.status === 'True';
@@ -294,6 +297,28 @@ describe('a pod', () => {
       mounts: [{ mountPath: '/etc/app', readOnly: true }, { mountPath: '/dev/termination-log' }],
     });
   });
+});
+
+test('P6 a token in a volume is renewed well before it ends', async () => {
+  const written: string[] = [];
+  const disk = {
+    ...noDisk,
+    writeFiles: async (_directory: string, files: VolumeFiles) =>
+      void written.push(files.get('token')?.content.toString() ?? ''),
+  };
+  const { agent, client, startAgent, createPod, clock } = await nodeHarness();
+  await agent().stop();
+  let tokens = 0;
+  const issuing: Client = { ...client, createSubresource: async () => ({ status: { token: `token ${++tokens}` } }) };
+  await startAgent({ client: issuing, disk });
+  const serviceAccountToken = { path: 'token', expirationSeconds: 1000 };
+  await createPod('a', { volumes: [{ name: 'v', projected: { sources: [{ serviceAccountToken }] } }] });
+  await clock.advance(799_000);
+  expect(written).toEqual(['token 1']);
+  await clock.advance(2_000);
+  expect(written).toEqual(['token 1', 'token 2']);
+  await clock.advance(800_000);
+  expect(written).toEqual(['token 1', 'token 2', 'token 3']);
 });
 
 describe('at most one', () => {

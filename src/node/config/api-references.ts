@@ -36,7 +36,7 @@ export function apiReferences(client: Client, informers: InformerSet): Reference
         kind: 'TokenRequest',
         spec: {
           audiences: audience === undefined ? [] : [audience],
-          expirationSeconds: expirationSeconds ?? 3600,
+          expirationSeconds,
           boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: podName, uid: podUid },
         },
       });

@@ -12,7 +12,7 @@ export interface References {
     serviceAccount: string,
     request: {
       readonly audience?: string;
-      readonly expirationSeconds?: number;
+      readonly expirationSeconds: number;
       readonly podName: string;
       readonly podUid: string;
     },

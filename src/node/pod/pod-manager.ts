@@ -9,6 +9,7 @@ import type { Logger } from '../../platform/logger.ts';
 import type { Allocation } from '../allocation.ts';
 import { PodProber } from '../probes/pod-prober.ts';
 import type { Runtime, PodStatus as RuntimePod } from '../runtimes/runtime.ts';
+import { tokenLifetimeMs } from '../volumes/projections.ts';
 import { tellBackOff } from './announcements.ts';
 import { ContainerStopper } from './container-stopper.ts';
 import { isTerminal, viewContainers } from './container-view.ts';
@@ -26,6 +27,8 @@ import { writeStatus } from './status-writer.ts';
 
 /** More steps without a rest than any pod needs; past it, something is wrong and the queue's back-off takes over. */
 const MAX_STEPS = 200;
+/** After this part of its life a token is renewed, as in Kubernetes. */
+const RENEWAL_SHARE = 0.8;
 
 export interface PodManagerOptions {
   readonly client: Client;
@@ -203,6 +206,7 @@ export class PodManager {
     const blocked = plan.waiting !== undefined && record.runtime?.alive !== true;
     if (blocked) this.#waitingForOthers.add(record.uid);
     else this.#waitingForOthers.delete(record.uid);
+    this.#keepFresh(record);
     if (plan.wakeAtMs !== undefined) this.#queue.after(record.uid, plan.wakeAtMs - clock.now());
     const dueMs = statusDueMs(observed);
     try {
@@ -242,11 +246,22 @@ export class PodManager {
     }
   }
 
+  /** Tokens are renewed well before they end. */
+  #keepFresh(record: PodRecord): void {
+    if (record.api.type === 'gone' || !record.runtime?.alive) return;
+    const lifetimeMs = tokenLifetimeMs(record.api.pod);
+    if (lifetimeMs === undefined) return;
+    record.filesDueMs ??= this.#now() + lifetimeMs * RENEWAL_SHARE;
+    this.#queue.after(record.uid, record.filesDueMs - this.#now());
+  }
+
   /** P6: files follow the objects they come from. What is missing now stays as it was. */
   async #refreshFiles(record: PodRecord): Promise<void> {
     const { api, runtime } = record;
-    if (!record.filesStale) return;
+    const isDue = record.filesDueMs !== undefined && record.filesDueMs <= this.#now();
+    if (!record.filesStale && !isDue) return;
     record.filesStale = false;
+    record.filesDueMs = undefined;
     if (api.type === 'gone' || !runtime?.alive) return;
     try {
       await this.#options.resources.refresh(api.pod, runtime.ips);

@@ -32,6 +32,8 @@ export class PodRecord {
   stale = false;
   /** Something that fills the pod's files has changed. */
   filesStale = false;
+  /** When what fills the pod's files is no longer fresh by itself. */
+  filesDueMs: number | undefined;
   /** The runtime has cleared everything of the last sandbox. */
   sandboxStopped = false;
   sandboxRestarts = 0;

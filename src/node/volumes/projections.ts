@@ -17,6 +17,7 @@ import type { VolumeFile, VolumeFiles } from './atomic-directory.ts';
 
 const DEFAULT_MODE = 0o644;
 const REASON = 'FailedMount';
+const DEFAULT_TOKEN_SECONDS = 3600;
 
 /** The files of a volume that the API's objects fill; undefined for any other volume. */
 export async function projectedFiles(
@@ -36,6 +37,16 @@ export async function projectedFiles(
     for (const [name, file] of await from.source(source, projected.defaultMode)) files.set(name, file);
   }
   return files;
+}
+
+/** How long the shortest-lived token in a pod's volumes is good for; undefined when it has none. */
+export function tokenLifetimeMs({ spec }: Pod): number | undefined {
+  const seconds = (spec.volumes ?? []).flatMap(({ projected }) =>
+    (projected?.sources ?? []).flatMap(({ serviceAccountToken }) =>
+      serviceAccountToken ? [serviceAccountToken.expirationSeconds ?? DEFAULT_TOKEN_SECONDS] : [],
+    ),
+  );
+  return seconds.length === 0 ? undefined : Math.min(...seconds) * 1000;
 }
 
 class Projection {
@@ -62,7 +73,7 @@ class Projection {
         podName: this.#pod.metadata.name,
         podUid: this.#pod.metadata.uid,
         ...(audience !== undefined && { audience }),
-        ...(expirationSeconds !== undefined && { expirationSeconds }),
+        expirationSeconds: expirationSeconds ?? DEFAULT_TOKEN_SECONDS,
       });
       return new Map([[inside(name), { content: Buffer.from(token), mode: mode ?? DEFAULT_MODE }]]);
     }
