@@ -5,6 +5,7 @@ import type { ConfigMap, OwnerReference, Pod } from '../../api/generated/types.t
 import { builtInTypes, ConfigMaps, PersistentVolumes, Pods, Secrets } from '../../api/kinds.ts';
 import type { KubernetesObject } from '../../api/meta.ts';
 import { controllerReference, ownerReference } from '../../api/owner-references.ts';
+import { InformerSet } from '../../client/informer.ts';
 import { startGarbageCollector } from './controller.ts';
 
 let cluster: MemoryCluster;
@@ -97,6 +98,23 @@ describe('the garbage collector', () => {
     await create('fresh', [ownedBy(owner)]);
     await cluster.settle();
     expect(await names()).toEqual(['fresh', 'owner']);
+  });
+
+  test('A4 it may start when others have filled the caches already', async () => {
+    const errors: string[] = [];
+    const logger = { ...cluster.parts.logger, error: (message: string) => void errors.push(message) };
+    const informers = new InformerSet({ ...cluster.parts, logger });
+    for (const type of builtInTypes) informers.get(type);
+    const owner = await create('owner');
+    await create('left', [ownedBy(owner)]);
+    await cluster.settle();
+    cluster.use(startGarbageCollector({ ...cluster.parts, informers, logger, types: builtInTypes }));
+    await cluster.settle();
+    await remove('owner', 'Background');
+    await cluster.settle();
+    expect(await names()).toEqual([]);
+    expect(errors).toEqual([]);
+    informers.stop();
   });
 
   test('A4 what was left behind while nobody looked is collected at the start', async () => {

@@ -94,16 +94,12 @@ class Collector {
     // Nobody owns by events, and there are very many.
     if (this.#followed.has(name) || type.kind === Events.kind || type.kind === EventsEvents.kind) return;
     const informer = this.#options.informers.get(type);
-    const followed: Followed = {
-      type,
-      informer,
-      byOwner: informer.index(ownerUids),
-      unsubscribe: informer.subscribe((changes) => {
-        for (const change of changes) this.#changed(followed, change);
-      }),
-    };
+    const followed: Followed = { type, informer, byOwner: informer.index(ownerUids), unsubscribe: () => unsubscribe() };
     this.#followed.set(name, followed);
     this.#byKind.set(`${apiVersionOf(type)} ${type.kind}`, followed);
+    const unsubscribe = informer.subscribe((changes) => {
+      for (const change of changes) this.#changed(followed, change);
+    });
   }
 
   #unfollow(type: ResourceType): void {
