@@ -5,6 +5,11 @@ import type { Registry } from '../registry/requests.ts';
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
+/** What can be done with a resource. As in Kubernetes, namespaces are not deleted many at a time. */
+export function verbsOf({ group, plural }: ResourceType): readonly string[] {
+  return group === '' && plural === 'namespaces' ? VERBS.filter((verb) => verb !== 'deletecollection') : VERBS;
+}
+
 interface SubresourceShape {
   readonly group: string;
   readonly version: string;
@@ -126,7 +131,7 @@ export class Discovery {
         singularName: type.singular,
         namespaced: type.namespaced,
         kind: type.kind,
-        verbs: VERBS,
+        verbs: verbsOf(type),
         ...(type.shortNames.length > 0 && { shortNames: type.shortNames }),
         ...(type.categories.length > 0 && { categories: type.categories }),
       });
@@ -196,7 +201,7 @@ export class Discovery {
       responseKind: { group, version, kind },
       scope: type.namespaced ? 'Namespaced' : 'Cluster',
       singularResource: type.singular,
-      verbs: VERBS,
+      verbs: verbsOf(type),
       ...(type.shortNames.length > 0 && { shortNames: type.shortNames }),
       ...(type.categories.length > 0 && { categories: type.categories }),
       ...(subresources.length > 0 && { subresources }),

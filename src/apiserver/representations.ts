@@ -56,7 +56,7 @@ export const plainEncoder: Encoder = {
   object: (_type, item) => item.json(),
   list: (type, list) =>
     joinList(
-      listHead(`${type.kind}List`, apiVersionOf(type), list),
+      listHead(type.listKind ?? `${type.kind}List`, apiVersionOf(type), list),
       list.items.map((item) => item.json()),
     ),
   bookmark: (type, resourceVersion, initialEnd) =>

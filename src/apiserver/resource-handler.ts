@@ -12,6 +12,7 @@ import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
 import type { PatchRequest, Registry, RequestContext, StoredObject, UserInfo } from '../registry/requests.ts';
 import { sendBytes, sendJson, sendParts } from './answers.ts';
+import { verbsOf } from './discovery.ts';
 import { negotiate } from './media-types.ts';
 import { type Encoder, metadataEncoder, plainEncoder } from './representations.ts';
 import { bodyFormat, parseBody, parseObject, readBody, unsupportedMediaType } from './request-body.ts';
@@ -71,23 +72,27 @@ export class ResourceHandler {
 
   async serve(exchange: Exchange, type: ResourceType): Promise<void> {
     const { request, resource } = exchange;
-    const { name, subresource } = resource;
-    if (name === undefined) return this.#serveCollection(exchange, type);
+    const { name, namespace, subresource } = resource;
+    if (namespace !== undefined && !type.namespaced) throw unknownResource();
+    // Across all namespaces one may look, and no more.
+    if (namespace === undefined && type.namespaced && request.method !== 'GET') throw methodNotAllowed();
+    // An answer that the client cannot take is refused before anything is done.
+    const encoder = await this.#encoder(exchange);
+    if (name === undefined) return this.#serveCollection(exchange, type, encoder);
     const key = keyOf(type, resource, name);
-    if (subresource === undefined) return this.#serveObject(exchange, type, key);
+    if (subresource === undefined) return this.#serveObject(exchange, type, key, encoder);
     if (!this.#options.registry.subresources(type).includes(subresource)) throw unknownResource();
-    if (OBJECT_PARTS.has(subresource)) return this.#serveObject(exchange, type, key);
+    if (OBJECT_PARTS.has(subresource)) return this.#serveObject(exchange, type, key, encoder);
     return this.#serveSubresource(exchange, type, key, subresource, request.method ?? 'GET');
   }
 
-  async #serveCollection(exchange: Exchange, type: ResourceType): Promise<void> {
+  async #serveCollection(exchange: Exchange, type: ResourceType, encoder: Encoder): Promise<void> {
     const { registry } = this.#options;
     const { request, response, resource, target } = exchange;
     const { namespace } = resource;
     switch (request.method) {
       case 'GET': {
-        if (isWatch(target.query)) return this.#watch(exchange, type);
-        const encoder = await this.#encoder(exchange);
+        if (isWatch(target.query)) return this.#watch(exchange, type, encoder);
         const list = await registry.list(type, listRequest(target.query, namespace), this.#context(exchange));
         return sendParts(response, encoder.list(type, list), encoder.contentType);
       }
@@ -95,9 +100,10 @@ export class ResourceHandler {
         const context = this.#context(exchange);
         const object = await this.#readObject(exchange, type, context);
         const created = await registry.create(type, namespace, object, context);
-        return this.#sendObject(exchange, type, 201, created);
+        return sendObject(response, encoder, type, 201, created);
       }
       case 'DELETE': {
+        if (!verbsOf(type).includes('deletecollection')) throw methodNotAllowed();
         const context = this.#context(exchange);
         const options = deleteRequest(target.query, await this.#readOptions(exchange));
         const deleted = await registry.deleteCollection(
@@ -113,22 +119,28 @@ export class ResourceHandler {
     }
   }
 
-  async #serveObject(exchange: Exchange, type: ResourceType, key: ObjectKey): Promise<void> {
+  async #serveObject(exchange: Exchange, type: ResourceType, key: ObjectKey, encoder: Encoder): Promise<void> {
     const { registry } = this.#options;
     const { request, response, target, resource } = exchange;
     switch (request.method) {
       case 'GET': {
-        if (isWatch(target.query)) return this.#watch(exchange, type);
-        return this.#sendObject(exchange, type, 200, await registry.get(type, key, this.#context(exchange)));
+        if (isWatch(target.query)) return this.#watch(exchange, type, encoder);
+        return sendObject(response, encoder, type, 200, await registry.get(type, key, this.#context(exchange)));
       }
       case 'PUT': {
         const context = this.#context(exchange);
         const object = await this.#readObject(exchange, type, context);
-        return this.#sendObject(exchange, type, 200, await registry.update(type, key, object, context));
+        return sendObject(response, encoder, type, 200, await registry.update(type, key, object, context));
       }
       case 'PATCH': {
         const patch = await this.#readPatch(exchange);
-        return this.#sendObject(exchange, type, 200, await registry.patch(type, key, patch, this.#context(exchange)));
+        return sendObject(
+          response,
+          encoder,
+          type,
+          200,
+          await registry.patch(type, key, patch, this.#context(exchange)),
+        );
       }
       case 'DELETE': {
         if (resource.subresource !== undefined) throw methodNotAllowed();
@@ -141,7 +153,7 @@ export class ResourceHandler {
           options.dryRun ? { ...context, dryRun: true } : context,
         );
         return isStored(deleted)
-          ? this.#sendObject(exchange, type, 200, deleted)
+          ? sendObject(response, encoder, type, 200, deleted)
           : sendJson(response, deleted.code ?? 200, deleted);
       }
       default:
@@ -181,7 +193,7 @@ export class ResourceHandler {
     }
   }
 
-  async #watch(exchange: Exchange, type: ResourceType): Promise<void> {
+  #watch(exchange: Exchange, type: ResourceType, encoder: Encoder): void {
     const { registry, clock, random, logger, maximumWatches, watchLimits } = this.#options;
     if (this.#watches.size >= maximumWatches) {
       throw apiError('TooManyRequests', `too many watches are open (${maximumWatches}), please try again later`, {
@@ -194,7 +206,7 @@ export class ResourceHandler {
       registry,
       type,
       request,
-      encoder: await this.#encoder(exchange, true),
+      encoder,
       response,
       clock,
       logger,
@@ -222,8 +234,7 @@ export class ResourceHandler {
     };
   }
 
-  /** `streamed`: what is asked for is a watch, which is lines of JSON in any case. */
-  #encoder({ request, target }: Exchange, streamed = false): Encoder | Promise<Encoder> {
+  #encoder({ request, target }: Exchange): Encoder | Promise<Encoder> {
     const accepted = negotiate(request.headers.accept);
     if (accepted === undefined) {
       throw apiError(
@@ -232,7 +243,8 @@ export class ResourceHandler {
       );
     }
     const encoder = this.#jsonEncoder(accepted.representation, target.query);
-    if (accepted.format === 'json' || streamed) return encoder;
+    // A watch is lines of JSON in any case.
+    if (accepted.format === 'json' || isWatch(target.query)) return encoder;
     return import('./yaml-encoder.ts').then(({ yamlEncoder }) => yamlEncoder(encoder));
   }
 
@@ -245,11 +257,6 @@ export class ResourceHandler {
       default:
         return plainEncoder;
     }
-  }
-
-  async #sendObject(exchange: Exchange, type: ResourceType, code: number, item: StoredObject): Promise<void> {
-    const encoder = await this.#encoder(exchange);
-    sendBytes(exchange.response, code, encoder.object(type, item), encoder.contentType);
   }
 
   async #readObject({ request }: Exchange, type: ResourceType, context: RequestContext): Promise<object> {
@@ -337,6 +344,16 @@ function warn(response: ServerResponse, message: string): void {
   const printable = message.replace(/[^\x20-\x7e]/g, ' ').slice(0, 1024);
   const text = printable.replace(/["\\]/g, (character) => `\\${character}`);
   response.setHeader('Warning', [...list, `299 - "${text}"`]);
+}
+
+function sendObject(
+  response: ServerResponse,
+  encoder: Encoder,
+  type: ResourceType,
+  code: number,
+  item: StoredObject,
+): void {
+  sendBytes(response, code, encoder.object(type, item), encoder.contentType);
 }
 
 function isStored(answer: StoredObject<KubernetesObject> | Status): answer is StoredObject<KubernetesObject> {

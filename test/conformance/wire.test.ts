@@ -172,8 +172,11 @@ describe('an answer', () => {
       headers: { accept: 'application/vnd.kubernetes.protobuf, application/json' },
     });
     expect(both.headers['content-type']).toBe('application/json');
-    const status = await failure(request('GET', configMaps, { headers: { accept: 'text/html' } }));
+    const headers = { accept: 'text/html' };
+    const status = await failure(request('GET', configMaps, { headers }));
     expect(status).toMatchObject({ code: 406, reason: 'NotAcceptable' });
+    expect(await failure(send('POST', configMaps, configMap('unread'), { headers }))).toMatchObject({ code: 406 });
+    expect(await failure(request('GET', `${configMaps}/unread`))).toMatchObject({ code: 404 });
   });
 });
 
@@ -241,6 +244,11 @@ describe('V5 what cannot be read is refused', () => {
     expect(await failure(request('GET', '/nothing'))).toMatchObject({ code: 404 });
     expect(await failure(request('GET', `${configMaps}/bytes/unknown`))).toMatchObject({ code: 404 });
     expect(await failure(request('GET', '/api/v1/%zz'))).toMatchObject({ code: 400 });
+    expect(await failure(request('GET', '/api/v1/namespaces/default/nodes'))).toMatchObject({ code: 404 });
+    expect(await failure(request('GET', '/api/v1/configmaps/bytes'))).toMatchObject({ code: 404 });
+    expect(await failure(send('POST', '/api/v1/configmaps', configMap('x')))).toMatchObject({ code: 405 });
+    expect(await failure(request('DELETE', '/api/v1/configmaps'))).toMatchObject({ code: 405 });
+    expect(await failure(request('DELETE', '/api/v1/namespaces'))).toMatchObject({ code: 405 });
     expect(await failure(send('PUT', configMaps, {}))).toMatchObject({ code: 405, reason: 'MethodNotAllowed' });
     expect(await failure(send('POST', `${configMaps}/bytes`, {}))).toMatchObject({ code: 405 });
   });

@@ -81,7 +81,7 @@ export class OpenApiDocuments {
   #byGroupVersion(): ReadonlyMap<string, readonly ResourceType[]> {
     const found = new Map<string, ResourceType[]>();
     for (const type of this.#types) {
-      if (!Object.hasOwn(schema, type.schema)) continue;
+      if (type.custom === undefined && !Object.hasOwn(schema, type.schema)) continue;
       const path = type.group === '' ? `api/${type.version}` : `apis/${type.group}/${type.version}`;
       const list = found.get(path) ?? [];
       list.push(type);
@@ -132,7 +132,9 @@ export class OpenApiDocuments {
     );
     collector.addMarked('Status', [{ group: '', version: 'v1', kind: 'Status' }]);
     for (const type of types) {
-      const shapes = this.#options.subresources(type).filter(({ kind }) => Object.hasOwn(schema, kind));
+      const shapes = this.#options.subresources(type).filter(
+        ({ kind }) => kind === type.kind || Object.hasOwn(schema, kind),
+      );
       for (const shape of shapes) {
         if (shape.kind === type.kind) continue;
         const { group, version: of, kind } = shape;

@@ -86,7 +86,7 @@ export class PathWriter {
     const root = type.group === '' ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
     const base = type.namespaced ? `${root}/namespaces/{namespace}` : root;
     const collection = `${base}/${type.plural}`;
-    const object = this.#schemas.refer(type.schema);
+    const object = this.#schemas.kind(type);
     const list = this.#schemas.listOf(type);
     const operation = this.#operations(type);
     this.paths[collection] = this.#item(type.namespaced ? ['namespace'] : [], {
@@ -111,8 +111,7 @@ export class PathWriter {
   #addSubresource(type: ResourceType, object: string, shape: SubresourceShape): void {
     const subject = { ...type, group: shape.group, version: shape.version, kind: shape.kind };
     const operation = this.#operations(subject, shape.name);
-    const own = shape.kind === type.kind ? type.schema : shape.kind;
-    const schema = this.#schemas.refer(own);
+    const schema = shape.kind === type.kind ? this.#schemas.kind(type) : this.#schemas.refer(shape.kind);
     const verbs = new Set(shape.verbs);
     this.paths[`${object}/${shape.name}`] = this.#item(type.namespaced ? ['name', 'namespace'] : ['name'], {
       ...(verbs.has('get') && { get: operation('read', 'get', [], schema) }),

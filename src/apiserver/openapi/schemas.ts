@@ -2,6 +2,7 @@ import { describe } from '../../api/descriptions.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
 import type { FieldType, ObjectType, ScalarName, SchemaType } from '../../api/schema-types.ts';
 import { objectType } from '../../api/schema-types.ts';
+import { customSchema } from './custom-schema.ts';
 import { documentName } from './type-names.ts';
 
 /** A JSON schema as a document holds it. */
@@ -71,20 +72,21 @@ export class SchemaCollector {
   /** The schema of a kind and of its list, marked as such. */
   addKind(type: ResourceType): void {
     const { group, version, kind } = type;
-    const name = documentName(type.schema);
-    this.#addObject(type.schema);
+    const name = nameOf(type);
+    if (type.custom === undefined) this.#addObject(type.schema);
+    else this.#schemas.set(name, customSchema(type, this.#version, this.refer('ObjectMeta')));
     this.#mark(name, [{ group, version, kind }]);
     this.#schemas.set(`${name}List`, {
       type: 'object',
       description: `${kind}List is a list of ${type.plural}.`,
       required: ['items'],
       properties: {
-        apiVersion: this.#text(type.schema, 'apiVersion'),
+        apiVersion: this.#text('Pod', 'apiVersion'),
         items: { type: 'array', description: `The ${type.plural}.`, items: this.#referTo(name) },
-        kind: this.#text(type.schema, 'kind'),
+        kind: this.#text('Pod', 'kind'),
         metadata: this.#member(this.refer('ListMeta'), 'Where the list ends, and what version it is of.'),
       },
-      'x-kubernetes-group-version-kind': [{ group, version, kind: `${kind}List` }],
+      'x-kubernetes-group-version-kind': [{ group, version, kind: type.listKind ?? `${kind}List` }],
     });
   }
 
@@ -94,6 +96,11 @@ export class SchemaCollector {
     this.#mark(documentName(schema), kinds);
   }
 
+  /** A reference to a kind that was added. */
+  kind(type: ResourceType): Json {
+    return this.#referTo(nameOf(type));
+  }
+
   /** A reference to a type, which is added. */
   refer(schema: string): Json {
     this.#addObject(schema);
@@ -101,7 +108,7 @@ export class SchemaCollector {
   }
 
   listOf(type: ResourceType): Json {
-    return this.#referTo(`${documentName(type.schema)}List`);
+    return this.#referTo(`${nameOf(type)}List`);
   }
 
   #mark(name: string, kinds: readonly Json[]): void {
@@ -171,6 +178,7 @@ export class SchemaCollector {
         return { type: 'string', format: scalar };
       case 'boolean':
         return { type: 'boolean' };
+      case 'schema-or-bool':
       case 'any':
         return this.#version === 3 ? {} : { type: 'object' };
       default:
@@ -183,6 +191,9 @@ export class SchemaCollector {
     return this.#referTo(name);
   }
 }
+
+/** Custom kinds have the name they have in documents. */
+const nameOf = (type: ResourceType): string => (type.custom === undefined ? documentName(type.schema) : type.schema);
 
 /** How a list or map is shared and merged. */
 function extensionsOf({ type, patch }: FieldType): Json {
