@@ -156,6 +156,18 @@ describe('the garbage collector', () => {
     expect(await cluster.list(PersistentVolumes)).toHaveLength(1);
   });
 
+  test('a kind that is followed later is looked through for owners that have gone', async () => {
+    const types = builtInTypes.filter((type) => type !== Secrets);
+    const collector = cluster.use(startGarbageCollector({ ...cluster.parts, types }));
+    const owner = { apiVersion: 'v1', kind: 'Secret', name: 'gone', uid: '00000000-0000-4000-8000-000000000000' };
+    await create('dependent', [owner]);
+    await cluster.settle();
+    expect(await names()).toEqual(['dependent']);
+    collector.follow(Secrets);
+    await cluster.settle();
+    expect(await names()).toEqual([]);
+  });
+
   test('objects of other kinds are collected too, pods gracefully', async () => {
     await start();
     const owner = await create('owner');

@@ -74,19 +74,27 @@ class Collector {
     void Promise.all(synced).then(() => {
       // Only now is an owner that is not in the caches one to ask for.
       this.#isReady = true;
-      for (const followed of this.#followed.values()) {
-        for (const object of followed.informer.list()) this.#consider(followed, object);
-      }
+      this.#considerAll();
     });
     return {
       ...this.#controller,
-      follow: (type) => this.#follow(type),
+      follow: (type) => {
+        this.#follow(type);
+        // What is owned by objects of a kind that was not known until now was left alone.
+        void this.#options.informers.get(type).synced.then(() => this.#considerAll());
+      },
       unfollow: (type) => this.#unfollow(type),
       stop: () => {
         for (const { unsubscribe } of this.#followed.values()) unsubscribe();
         return this.#controller.stop();
       },
     };
+  }
+
+  #considerAll(): void {
+    for (const followed of this.#followed.values()) {
+      for (const object of followed.informer.list()) this.#consider(followed, object);
+    }
   }
 
   #follow(type: ResourceType): void {
