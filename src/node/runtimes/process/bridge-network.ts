@@ -6,6 +6,7 @@ import type { Limitation } from '../runtime.ts';
 import { type Cidr, formatAddress, parseCidr } from './address-pool.ts';
 import { namesIn, readIfThere, writeAtomically } from './files.ts';
 import { machineDirectory } from './identity-locks.ts';
+import { shortHash } from './node-hash.ts';
 import { allowOutgoing, forbidOutgoing, forward } from './outgoing-traffic.ts';
 import type { PodNetwork } from './pod-network.ts';
 import { run } from './run.ts';
@@ -131,11 +132,6 @@ async function removeLink(name: string): Promise<void> {
 
 function exists(link: string): boolean {
   return fs.existsSync(`/sys/class/net/${link}`);
-}
-
-/** The same eight letters for the same text on every run. */
-function shortHash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }
 
 function macAddress(address: string): string {

@@ -6,6 +6,9 @@ import { namesIn, readIfThere } from './files.ts';
 import { type PodFiles, type RunFiles, runFiles } from './pod-files.ts';
 import { type ProcessIdentity, parseStat } from './process-identity.ts';
 
+/** As Kubernetes has it. */
+const TERMINATION_MESSAGE_BYTES = 4096;
+
 /** The processes of a run that the agent has to do with. */
 export interface RunProcesses {
   /** The program: what signals go to. */
@@ -25,8 +28,8 @@ export function readRun(files: RunFiles, name: string, attempt: number): RunStat
   const started = whole(files.started);
   const endedAtMs = timeOf(files.ended);
   if (started === undefined) {
-    const step = readIfThere(files.failed)?.trim();
-    if (step && endedAtMs !== undefined) {
+    if (endedAtMs !== undefined) {
+      const step = readIfThere(files.failed)?.trim() || 'write';
       return { state: 'failed', step, complaint: readIfThere(files.failure)?.trim() ?? '' };
     }
     return { state: fs.existsSync(files.claimed) ? 'begun' : 'prepared' };
@@ -70,10 +73,26 @@ function timeOf(file: string): number | undefined {
 function terminationMessage(files: RunFiles): string {
   const record = readIfThere(files.record);
   if (record === undefined) return '';
-  const container = JSON.parse(record) as ContainerConfig;
-  if (!path.isAbsolute(container.terminationMessagePath)) return '';
-  const bytes = readIfThere(container.terminationMessagePath) ?? '';
-  return Buffer.from(bytes).subarray(-4096).toString('utf8');
+  const { terminationMessagePath } = JSON.parse(record) as ContainerConfig;
+  return path.isAbsolute(terminationMessagePath) ? lastBytes(terminationMessagePath) : '';
+}
+
+/** The container could write to the file, so it may be anything by now: only a regular file is read. */
+function lastBytes(file: string): string {
+  let descriptor: number | undefined;
+  try {
+    const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+    descriptor = fs.openSync(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    const stat = fs.fstatSync(descriptor);
+    if (!stat.isFile()) return '';
+    const buffer = Buffer.alloc(Math.min(stat.size, TERMINATION_MESSAGE_BYTES));
+    const length = fs.readSync(descriptor, buffer, 0, buffer.length, stat.size - buffer.length);
+    return buffer.toString('utf8', 0, length);
+  } catch {
+    return '';
+  } finally {
+    if (descriptor !== undefined) fs.closeSync(descriptor);
+  }
 }
 
 /** The numbers of the runs of a container, the newest first. */

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -112,7 +113,7 @@ export class TestNode {
   }
 }
 
-function containerConfig(config: Partial<ContainerConfig> = {}): ContainerConfig {
+export function containerConfig(config: Partial<ContainerConfig> = {}): ContainerConfig {
   return {
     name: 'main',
     kind: 'main',
@@ -384,6 +385,29 @@ export function describeProcessRuntime(isolation: Isolation): void {
       expect(await session.exited).toBe(8);
     });
 
+    test('the last words of a container are told, and only from a file', async () => {
+      const file = path.join(node.directory, 'last-words');
+      fs.writeFileSync(file, '');
+      const words = {
+        command: ['sh', '-c', 'printf "%05000d" 7 >/dev/last; exit 1'],
+        terminationMessagePath: file,
+        mounts: [{ hostPath: file, mountPath: '/dev/last', readOnly: false }],
+      };
+      const status = await node.exited(await node.run(words));
+      expect(status.message).toBe(`${'0'.repeat(4095)}7`);
+      fs.rmSync(file);
+      fs.symlinkSync('/etc/passwd', file);
+      const linked = await node.exited(await node.run({ command: ['true'], terminationMessagePath: file }));
+      expect(linked.message).toBeUndefined();
+    });
+
+    test('P9 what the runtime has not got is refused', async () => {
+      const profile = { type: 'Localhost', localhostProfile: 'mine.json' } as const;
+      await expect(node.run({ securityContext: { seccompProfile: profile } })).rejects.toMatchObject({
+        reason: 'CreateContainerConfigError',
+      });
+    });
+
     test('P6 volumes are at their mount paths', async () => {
       const volume = fs.mkdtempSync(path.join(node.directory, 'volume-'));
       fs.writeFileSync(path.join(volume, 'before'), 'here\n');
@@ -413,6 +437,15 @@ function goMount(node: TestNode): Pick<ContainerConfig, 'mounts' | 'command'> {
     command: ['sh', '-c', script, `${node.directory}/go`],
     mounts: [{ hostPath: directory, mountPath: '/go.d', readOnly: false }],
   };
+}
+
+/** What a server on `host` says, or why there is no answer. */
+export function ask(host: string, port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, host);
+    socket.on('data', (data) => resolve(String(data)));
+    socket.on('error', (error) => resolve(error.message));
+  });
 }
 
 /** Of the processes whose command line contains `text`: the sizes of their terminals. */

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 
 import type { ContainerConfig, Limitation } from '../runtime.ts';
 import { readIfThere } from './files.ts';
 import { type HostMount, readHostMounts } from './host-mounts.ts';
+import { shortHash } from './node-hash.ts';
 import type { RunFiles } from './pod-files.ts';
 
 /** Length of the periods that a share of CPU time is given out in. */
@@ -60,8 +60,7 @@ export class ControlGroups {
     try {
       const hierarchies = [...versionOne(mounts), ...versionTwo(mounts)];
       for (const { mount } of hierarchies) fs.mkdirSync(path.join(mount, 'berth'), { recursive: true });
-      const node = createHash('sha256').update(directory).digest('hex').slice(0, 8);
-      return hierarchies.length === 0 ? undefined : new ControlGroups(hierarchies, node);
+      return hierarchies.length === 0 ? undefined : new ControlGroups(hierarchies, shortHash(directory));
     } catch {
       return undefined;
     }

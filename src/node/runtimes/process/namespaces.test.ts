@@ -4,7 +4,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { describeProcessRuntime, processesWith, TestNode } from './contract.ts';
+import { ask, containerConfig, describeProcessRuntime, processesWith, TestNode } from './contract.ts';
 
 describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
   describeProcessRuntime('namespaces');
@@ -81,11 +81,7 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
       });
       expect(await node.runtime.status(pod.uid)).toMatchObject({ alive: false });
       await node.runtime.startPod({ ...pod, sysctls: { 'net.core.somaxconn': '77' } });
-      await node.runtime.startContainer(pod.uid, {
-        ...base,
-        attempt: 0,
-        command: ['cat', '/proc/sys/net/core/somaxconn'],
-      });
+      await node.runtime.startContainer(pod.uid, containerConfig({ command: ['cat', '/proc/sys/net/core/somaxconn'] }));
       expect(await node.log(pod.uid, { follow: true })).toBe('77\n');
     });
 
@@ -108,7 +104,7 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
       expect(fs.existsSync('/etc/berth-test')).toBe(false);
       expect(fs.existsSync('/srv/x')).toBe(false);
       const { runtime } = node;
-      await runtime.startContainer(uid, { ...base, attempt: 1, command: ['ls', '/etc/berth-test', '/tmp/x'] });
+      await runtime.startContainer(uid, containerConfig({ attempt: 1, command: ['ls', '/etc/berth-test', '/tmp/x'] }));
       expect(await node.exited(uid)).toMatchObject({ attempt: 1, exitCode: 2 });
     });
 
@@ -216,20 +212,6 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
   });
 });
 
-const base = {
-  name: 'main',
-  kind: 'main',
-  image: 'busybox',
-  args: [],
-  env: {},
-  mounts: [],
-  stdin: false,
-  tty: false,
-  securityContext: {},
-  limits: {},
-  terminationMessagePath: '',
-} as const;
-
 const ECHO_ADDRESS = 'net.createServer((s) => s.end(s.remoteAddress.replace("::ffff:", ""))).listen(8080)';
 const ASK = `
   const [a, b, c, d] = process.argv.slice(1);
@@ -241,14 +223,6 @@ function listen(address: string): Promise<[port: number, close: () => void]> {
   return new Promise((resolve) =>
     server.listen(0, address, () => resolve([(server.address() as net.AddressInfo).port, () => server.close()])),
   );
-}
-
-function ask(host: string, port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, host);
-    socket.on('data', (data) => resolve(String(data)));
-    socket.on('error', (error) => resolve(error.message));
-  });
 }
 
 function ip(args: string): void {

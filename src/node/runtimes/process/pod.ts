@@ -34,6 +34,8 @@ export class Pod {
   readonly #newest = new Map<string, StartedRun>();
   readonly #recorders = new Map<string, { readonly attempt: number; readonly recorder: LogRecorder }>();
   readonly #sessions = new Set<Promise<unknown>>();
+  /** Runs that the sandbox could not even begin, the disk being full. */
+  readonly #refused = new Set<string>();
   readonly #waiters = new Set<() => void>();
   #sandbox: Sandbox | undefined;
   #startedAtMs = 0;
@@ -68,7 +70,7 @@ export class Pod {
     const { uid } = this.config;
     const { level } = this.#context;
     return {
-      onContainer: (name) => this.#changed(name),
+      onContainer: (event, name, attempt) => this.#changed(event, name, attempt),
       kill: (first) => level.kill(uid, first),
       gone: (first) => level.gone(uid, first),
     };
@@ -111,9 +113,14 @@ export class Pod {
    */
   async begun(container: string, attempt: number): Promise<RunState | undefined> {
     const files = runFiles(this.files, container, attempt);
+    this.#refused.delete(`${container}/${attempt}`);
     for (;;) {
+      if (this.#refused.has(`${container}/${attempt}`)) return { state: 'failed', step: 'write', complaint: '' };
       const run = readRun(files, container, attempt);
-      if (run.state !== 'prepared' && run.state !== 'begun') return run;
+      if (run.state !== 'prepared' && run.state !== 'begun') {
+        this.#look(container); // the file may be there before its event has been read
+        return run;
+      }
       if (!this.alive) return undefined;
       await new Promise<void>((resolve) => this.#waiters.add(resolve));
     }
@@ -181,8 +188,10 @@ export class Pod {
     this.#wake();
   }
 
-  #changed(container: string): void {
-    if (!CONTAINER_NAME.test(container)) return; // at the level "processes" anybody could have written it
+  #changed(event: string, container: string, attempt: string): void {
+    // At the level "processes" anybody could have written it.
+    if (!CONTAINER_NAME.test(container) || !/^\d+$/.test(attempt)) return;
+    if (event === 'refused') this.#refused.add(`${container}/${attempt}`);
     this.#look(container);
     this.#wake();
     this.#context.onChange();

@@ -6,6 +6,7 @@ import { containerArguments, execArguments } from './container-command.ts';
 import { ControlGroups, joinGroups, NO_RESOURCE_LIMITS, runName, writeGroups } from './control-groups.ts';
 import { namesIn } from './files.ts';
 import type { EnteredRun, Level } from './level.ts';
+import { shortHash } from './node-hash.ts';
 import { translatePaths } from './path-translation.ts';
 import type { PodFiles, RunFiles } from './pod-files.ts';
 import type { ProcessIdentity } from './process-identity.ts';
@@ -16,7 +17,7 @@ import { inTerminal, setSize } from './terminal.ts';
 import { findTool } from './tools.ts';
 
 /** In the environment of every process of a pod: how those that are left are found. */
-const MARK = 'BERTH_POD_UID';
+const MARK = 'BERTH_POD';
 
 const DYING_CHECK_MS = 2;
 
@@ -25,11 +26,13 @@ export class ProcessLevel implements Level {
   readonly isolation = 'processes';
   readonly limitations: readonly Limitation[];
   readonly #scripts: string;
+  readonly #node: string;
   readonly #groups: ControlGroups | undefined;
 
   constructor(directory: string, scripts: string) {
     this.#groups = process.getuid?.() === 0 ? ControlGroups.open(directory) : undefined;
     this.#scripts = scripts;
+    this.#node = shortHash(directory);
     this.limitations = [...LIMITATIONS, ...(this.#groups === undefined ? [NO_RESOURCE_LIMITS] : [])];
   }
 
@@ -39,18 +42,18 @@ export class ProcessLevel implements Level {
 
   sandboxCommand(files: PodFiles, pod: PodConfig): readonly string[] {
     const shell = ['sh', path.join(this.#scripts, 'sandbox.sh'), files.directory, this.#scripts, 'none'];
-    return ['env', `${MARK}=${pod.uid}`, ...shell];
+    return ['env', `${MARK}=${this.#mark(pod.uid)}`, ...shell];
   }
 
   prepareRun(_pod: PodFiles, podUid: string, files: RunFiles, container: ContainerConfig): void {
-    const translated = translate(marked(podUid, container));
+    const translated = translate(this.#marked(podUid, container));
     fs.writeFileSync(files.arguments, containerArguments(translated, this.#rights(container)), { mode: 0o600 });
     writeGroups(files, this.#groups?.create(podUid, runName(container), container.limits));
   }
 
   enter(podUid: string, entered: EnteredRun, command: readonly string[], tty: boolean): readonly string[] {
     const { files, container } = entered;
-    const translated = translate(marked(podUid, { ...container, command }));
+    const translated = translate(this.#marked(podUid, { ...container, command }));
     const program = [...this.#rights(container), ...execArguments(translated, translated.command)];
     return [...joinGroups(this.#scripts, files), ...(tty ? inTerminal(program, true) : program)];
   }
@@ -71,16 +74,25 @@ export class ProcessLevel implements Level {
   }
 
   kill(podUid: string): void {
-    for (const pid of markedProcesses(podUid)) kill(pid);
+    for (const pid of markedProcesses(this.#mark(podUid))) kill(pid);
   }
 
   async gone(podUid: string): Promise<void> {
     for (;;) {
-      const left = markedProcesses(podUid);
+      const left = markedProcesses(this.#mark(podUid));
       if (left.length === 0) return;
       for (const pid of left) kill(pid);
       await new Promise<void>((resolve) => setTimeout(resolve, DYING_CHECK_MS));
     }
+  }
+
+  /** Of this node: with a copied data directory, another has a pod of the same uid. */
+  #mark(podUid: string): string {
+    return `${this.#node}-${podUid}`;
+  }
+
+  #marked(podUid: string, container: ContainerConfig): ContainerConfig {
+    return { ...container, env: { HOME: process.env.HOME ?? '/', ...container.env, [MARK]: this.#mark(podUid) } };
   }
 
   #rights({ securityContext: security }: ContainerConfig): string[] {
@@ -107,10 +119,6 @@ export class ProcessLevel implements Level {
   }
 }
 
-function marked(podUid: string, container: ContainerConfig): ContainerConfig {
-  return { ...container, env: { HOME: process.env.HOME ?? '/', ...container.env, [MARK]: podUid } };
-}
-
 /** Nothing is mounted: paths of volumes are replaced by where the volumes are. */
 function translate(container: ContainerConfig): ContainerConfig {
   const replace = (text: string): string => translatePaths(text, container.mounts);
@@ -124,9 +132,9 @@ function translate(container: ContainerConfig): ContainerConfig {
   };
 }
 
-/** Every living process that has the pod's mark. */
-function markedProcesses(podUid: string): number[] {
-  const mark = `${MARK}=${podUid}\0`;
+/** Every living process that has a pod's mark. */
+function markedProcesses(value: string): number[] {
+  const mark = `${MARK}=${value}\0`;
   return namesIn('/proc')
     .filter((name) => /^\d+$/.test(name) && isMarked(name, mark))
     .map(Number);

@@ -34,6 +34,7 @@ import { writePod } from './pod-writer.ts';
 import { signalProcess } from './process-identity.ts';
 import { ProcessLevel } from './process-level.ts';
 import { installScripts } from './script-files.ts';
+import { checkProfiles } from './security.ts';
 import { signalOf } from './signals.ts';
 import { startError } from './start-errors.ts';
 import { terminalOf } from './terminal.ts';
@@ -185,6 +186,7 @@ class Processes implements ProcessRuntime {
     const files = runFiles(pod.files, container.name, container.attempt);
     const before = readRun(files, container.name, container.attempt);
     if (before.state === 'running' || before.state === 'exited') return;
+    checkProfiles(container.securityContext);
     if (before.state !== 'begun') {
       // Nothing looks at these files before the sandbox is told to, and what an attempt that failed left is of no use.
       fs.rmSync(files.directory, { recursive: true, force: true });

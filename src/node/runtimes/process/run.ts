@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 
-/** Where the system's tools are, whatever the search path of whoever started us. */
-export const TOOL_PATH = [process.env.PATH, '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']
+/** Where the system's tools are: its own places first, whatever the search path of whoever started us. */
+export const TOOL_PATH = ['/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', process.env.PATH]
   .filter((part) => part) // an empty part would mean the working directory
   .join(':');
 

@@ -16,8 +16,8 @@ export interface SandboxCommand {
 }
 
 export interface SandboxContext {
-  /** Something happened to a container. */
-  onContainer(name: string): void;
+  /** Something happened to a run of a container: its files tell what, but for `refused`. */
+  onContainer(event: string, name: string, attempt: string): void;
   /** Begins to kill all processes of the pod. */
   kill(first: ProcessIdentity): void;
   /** Resolves when none is left, the sandbox having ended. */
@@ -178,8 +178,8 @@ export class Sandbox {
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop() ?? '';
     for (const line of lines) {
-      const [, name] = line.split(' ');
-      if (name !== undefined) this.#context.onContainer(name);
+      const [event = '', name, attempt] = line.split(' ');
+      if (name !== undefined && attempt !== undefined) this.#context.onContainer(event, name, attempt);
     }
     this.#wake();
   }

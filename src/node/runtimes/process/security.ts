@@ -8,6 +8,18 @@ const DEFAULT_CAPABILITIES = [
   ...['setfcap', 'setgid', 'setpcap', 'setuid', 'sys_chroot'],
 ];
 
+/**
+ * Throws StartError for what no level gives. The profiles `RuntimeDefault` are those of this runtime: no filter of
+ * system calls, but the default capabilities and guarded parts of /proc.
+ */
+export function checkProfiles(security: ContainerConfig['securityContext']): void {
+  const refuse = (what: string): StartError =>
+    new StartError('CreateContainerConfigError', `${what} is not possible with the process runtime`);
+  if (security.seccompProfile?.type === 'Localhost') throw refuse('a seccomp profile of the node');
+  if (security.appArmorProfile?.type === 'Localhost') throw refuse('an AppArmor profile of the node');
+  if (security.procMount === 'Unmasked') throw refuse('an unmasked /proc');
+}
+
 /** The rights a container's program starts with, as arguments of setpriv; none when it keeps all it has. */
 export function setprivArguments(security: ContainerConfig['securityContext'], mayChangeUser = true): string[] {
   const escalation = security.allowPrivilegeEscalation === false ? ['--no-new-privs'] : [];

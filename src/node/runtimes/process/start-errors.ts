@@ -16,6 +16,8 @@ export function startError(container: ContainerConfig, step: string, complaint: 
     }
     case 'limits':
       return new StartError('CreateContainerError', `the limits of the container cannot be set: ${complaint}`);
+    case 'write':
+      return new StartError('CreateContainerError', 'the files of the container cannot be written');
     default:
       return new StartError('CreateContainerError', `the file systems of the container cannot be set up: ${complaint}`);
   }

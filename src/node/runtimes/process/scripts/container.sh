@@ -44,7 +44,7 @@ main() {
 
 run() {
   identify
-  printf '%s\n%s\n' "$stat" "$first" >&6
+  printf '%s\n%s\n' "$stat" "$first" >&6 || fail write
   printf 'started %s %s\n' "$name" "$attempt" >"$events"
   exec "$@" <&3 >&8 2>&1 3<&- 4>&- 5<&- 6>&- 7>&- 8>&- 9>&-
 }

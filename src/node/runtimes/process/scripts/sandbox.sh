@@ -83,7 +83,11 @@ fail() {
 # This loop alone starts containers, and no run of one twice, however often it is told to.
 start() {
   [ -e "containers/$1/$2/claimed" ] && return
-  : >"containers/$1/$2/claimed" || return
+  # Not the special `:`, whose failure would end this shell.
+  if ! true >"containers/$1/$2/claimed"; then
+    printf 'refused %s %s\n' "$1" "$2" >&4
+    return
+  fi
   supervise "$1" "$2" &
 }
 
