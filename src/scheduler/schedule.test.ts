@@ -271,6 +271,12 @@ describe('claims', () => {
     expect(decide(withClaim('p'), snapshot)).toBe('0/2 nodes are available: persistentvolumeclaim "data" not found.');
   });
 
+  test('a volume that the pod describes never takes the claim of somebody else', () => {
+    const own = pod('p', { volumes: [{ name: 'data', ephemeral: {} }] });
+    const theirs = { ...claim(), metadata: { ...claim().metadata, name: 'p-data' } };
+    expect(decide(own, snapshot, lookup({ claim: () => theirs }))).toContain('was not created for the pod');
+  });
+
   test('a claim that waits for its consumer gets its volume where the pod goes', () => {
     expect(schedule(withClaim('p'), snapshot, lookup({ claim: () => claim() }))).toMatchObject({
       type: 'node',

@@ -152,7 +152,8 @@ describe('the scheduler', () => {
     await cluster.createPod('a', { spec: { volumes: [{ name: 'd', persistentVolumeClaim: { claimName: 'data' } }] } });
     await cluster.settle();
     expect(await scheduled('a')).toMatchObject({
-      message: '0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.',
+      message:
+        '0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims: data waits for a volume of class "none", which nothing makes volumes of.',
     });
   });
 });

@@ -1,6 +1,6 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../api/generated/types.ts';
 import { matchesNodeSelector } from '../api/node-selector.ts';
-import { claimNamesOf } from '../api/pod-claims.ts';
+import { claimNamesOf, mayUseClaim } from '../api/pod-claims.ts';
 import type { Obstacle } from './obstacle.ts';
 import type { NodeView } from './snapshot.ts';
 
@@ -45,6 +45,8 @@ export function volumeNeeds(pod: Pod, volumes: VolumeLookup, isClaimInUse: (clai
     if (claim === undefined) return blocked(`persistentvolumeclaim "${name}" not found`);
     if (claim.metadata.deletionTimestamp !== undefined)
       return blocked(`persistentvolumeclaim "${name}" is being deleted`);
+    if (!mayUseClaim(pod, claim))
+      return blocked(`PVC ${namespace}/${name} was not created for the pod (pod is not owner)`);
     const { volumeName = '' } = claim.spec;
     if (claim.status?.phase === 'Lost') {
       return blocked(`persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${volumeName}"`);
@@ -61,7 +63,14 @@ export function volumeNeeds(pod: Pod, volumes: VolumeLookup, isClaimInUse: (clai
       filters.push((view) => affinityConflict(volume, view));
       continue;
     }
-    const storageClass = claim.spec.storageClassName ? volumes.storageClass(claim.spec.storageClassName) : undefined;
+    const className = claim.spec.storageClassName;
+    const storageClass = className ? volumes.storageClass(className) : undefined;
+    if (className && storageClass === undefined && volumeName === '') {
+      // A class without an object is how volumes made by hand are told apart; a slip of the pen looks the same.
+      return blocked(
+        `pod has unbound immediate PersistentVolumeClaims: ${name} waits for a volume of class "${className}", which nothing makes volumes of`,
+      );
+    }
     if (storageClass?.volumeBindingMode !== 'WaitForFirstConsumer' || volumeName !== '') {
       return blocked('pod has unbound immediate PersistentVolumeClaims');
     }
