@@ -1,24 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { TableLayout } from '../api/columns.ts';
-import { findDuplicateFields } from '../api/duplicate-fields.ts';
 import { type ApiError, apiError } from '../api/errors.ts';
 import type { Status } from '../api/generated/types.ts';
 import type { KubernetesObject, ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
-import { duplicateFieldProblem, strictError } from '../api/schema-check.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
-import type { PatchRequest, Registry, RequestContext, StoredObject, UserInfo } from '../registry/requests.ts';
+import type { Registry, RequestContext, StoredObject, UserInfo } from '../registry/requests.ts';
 import { sendBytes, sendJson, sendParts } from './answers.ts';
+import { BodyReader } from './body-reader.ts';
 import { verbsOf } from './discovery.ts';
-import { negotiate } from './media-types.ts';
-import { type Encoder, metadataEncoder, plainEncoder } from './representations.ts';
-import { bodyFormat, parseBody, parseObject, readBody, unsupportedMediaType } from './request-body.ts';
+import { Encoders } from './encoders.ts';
+import { type Encoder, plainEncoder } from './representations.ts';
 import { deleteRequest, dryRun, fieldValidation, isWatch, listRequest, watchOptions } from './request-options.ts';
 import type { RequestTarget, ResourceTarget } from './request-target.ts';
-import { type IncludeObject, tableEncoder } from './tables.ts';
 import { type WatchLimits, WatchStream } from './watch-stream.ts';
 
 /** One request with what is known of it. */
@@ -48,17 +45,13 @@ const OBJECT_PARTS: ReadonlySet<string> = new Set(['status', 'finalize', 'epheme
 export class ResourceHandler {
   readonly #options: ResourceHandlerOptions;
   readonly #watches = new Set<WatchStream>();
-  /** One encoder for each way to make tables, so that watchers of the same thing share bytes. */
-  readonly #tables: Readonly<Record<IncludeObject, Encoder>>;
+  readonly #encoders: Encoders;
+  readonly #bodies: BodyReader;
 
   constructor(options: ResourceHandlerOptions) {
     this.#options = options;
-    const now = (): number => options.clock.now();
-    this.#tables = {
-      None: tableEncoder(options.layoutOf, 'None', now),
-      Metadata: tableEncoder(options.layoutOf, 'Metadata', now),
-      Object: tableEncoder(options.layoutOf, 'Object', now),
-    };
+    this.#encoders = new Encoders(options.layoutOf, () => options.clock.now());
+    this.#bodies = new BodyReader(options.maximumBodyBytes);
   }
 
   get watches(): number {
@@ -77,7 +70,7 @@ export class ResourceHandler {
     // Across all namespaces one may look, and no more.
     if (namespace === undefined && type.namespaced && request.method !== 'GET') throw methodNotAllowed();
     // An answer that the client cannot take is refused before anything is done.
-    const encoder = await this.#encoder(exchange);
+    const encoder = await this.#encoders.choose(request, exchange.target.query);
     if (name === undefined) return this.#serveCollection(exchange, type, encoder);
     const key = keyOf(type, resource, name);
     if (subresource === undefined) return this.#serveObject(exchange, type, key, encoder);
@@ -98,14 +91,14 @@ export class ResourceHandler {
       }
       case 'POST': {
         const context = this.#context(exchange);
-        const object = await this.#readObject(exchange, type, context);
+        const object = await this.#bodies.object(exchange.request, type, context);
         const created = await registry.create(type, namespace, object, context);
         return sendObject(response, encoder, type, 201, created);
       }
       case 'DELETE': {
         if (!verbsOf(type).includes('deletecollection')) throw methodNotAllowed();
         const context = this.#context(exchange);
-        const options = deleteRequest(target.query, await this.#readOptions(exchange));
+        const options = deleteRequest(target.query, await this.#bodies.options(request));
         const deleted = await registry.deleteCollection(
           type,
           listRequest(target.query, namespace),
@@ -129,11 +122,11 @@ export class ResourceHandler {
       }
       case 'PUT': {
         const context = this.#context(exchange);
-        const object = await this.#readObject(exchange, type, context);
+        const object = await this.#bodies.object(exchange.request, type, context);
         return sendObject(response, encoder, type, 200, await registry.update(type, key, object, context));
       }
       case 'PATCH': {
-        const patch = await this.#readPatch(exchange);
+        const patch = await this.#bodies.patch(exchange.request, exchange.target.query);
         return sendObject(
           response,
           encoder,
@@ -145,7 +138,7 @@ export class ResourceHandler {
       case 'DELETE': {
         if (resource.subresource !== undefined) throw methodNotAllowed();
         const context = this.#context(exchange);
-        const options = deleteRequest(target.query, await this.#readOptions(exchange));
+        const options = deleteRequest(target.query, await this.#bodies.options(request));
         const deleted = await registry.delete(
           type,
           key,
@@ -175,16 +168,16 @@ export class ResourceHandler {
         return sendJson(response, 200, await registry.getSubresource(type, key, subresource, this.#context(exchange)));
       case 'POST': {
         const context = this.#context(exchange);
-        const body = await this.#readObject(exchange, type, context);
+        const body = await this.#bodies.object(exchange.request, type, context);
         return sendJson(response, 201, await registry.createSubresource(type, key, subresource, body, context));
       }
       case 'PUT': {
         const context = this.#context(exchange);
-        const body = await this.#readObject(exchange, type, context);
+        const body = await this.#bodies.object(exchange.request, type, context);
         return sendJson(response, 200, await registry.updateSubresource(type, key, subresource, body, context));
       }
       case 'PATCH': {
-        const patch = await this.#readPatch(exchange);
+        const patch = await this.#bodies.patch(exchange.request, exchange.target.query);
         const context = this.#context(exchange);
         return sendJson(response, 200, await registry.patchSubresource(type, key, subresource, patch, context));
       }
@@ -233,79 +226,6 @@ export class ResourceHandler {
       warn: (message) => warn(response, message),
     };
   }
-
-  #encoder({ request, target }: Exchange): Encoder | Promise<Encoder> {
-    const accepted = negotiate(request.headers.accept);
-    if (accepted === undefined) {
-      throw apiError(
-        'NotAcceptable',
-        'only the following media types are accepted: application/json, application/yaml, application/json;as=Table;g=meta.k8s.io;v=v1, application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
-      );
-    }
-    const encoder = this.#jsonEncoder(accepted.representation, target.query);
-    // A watch is lines of JSON in any case.
-    if (accepted.format === 'json' || isWatch(target.query)) return encoder;
-    return import('./yaml-encoder.ts').then(({ yamlEncoder }) => yamlEncoder(encoder));
-  }
-
-  #jsonEncoder(representation: string, query: URLSearchParams): Encoder {
-    switch (representation) {
-      case 'table':
-        return this.#tables[includeObject(query.get('includeObject'))];
-      case 'metadata':
-        return metadataEncoder;
-      default:
-        return plainEncoder;
-    }
-  }
-
-  async #readObject({ request }: Exchange, type: ResourceType, context: RequestContext): Promise<object> {
-    const format = bodyFormat(request.headers['content-type']);
-    const body = await readBody(request, this.#options.maximumBodyBytes);
-    const object = await parseObject(body, format);
-    if (format === 'json' && context.fieldValidation !== 'Ignore') reportDuplicates(body, type, context);
-    return object;
-  }
-
-  /** The options in the body of a DELETE, which may be empty. */
-  async #readOptions({ request }: Exchange): Promise<object> {
-    const body = await readBody(request, this.#options.maximumBodyBytes);
-    return body.length === 0 ? {} : parseObject(body, bodyFormat(request.headers['content-type']));
-  }
-
-  async #readPatch({ request, target }: Exchange): Promise<PatchRequest> {
-    const contentType = request.headers['content-type'] ?? '';
-    const type = patchType(contentType);
-    const body = await readBody(request, this.#options.maximumBodyBytes);
-    const force = target.query.get('force');
-    return {
-      type,
-      // Server-side apply is sent as YAML, of which JSON is a part; the faster way is tried first.
-      body: await parseBody(body, type === 'apply' && body[0] !== 0x7b ? 'yaml' : 'json'),
-      ...(force !== null && { force: force === 'true' || force === '1' }),
-    };
-  }
-}
-
-/** V4: of a field that is given twice the last one counts, and the client is told. */
-function reportDuplicates(body: Buffer, type: ResourceType, context: RequestContext): void {
-  const problems = findDuplicateFields(body.toString('utf8')).map(duplicateFieldProblem);
-  if (problems.length === 0) return;
-  if (context.fieldValidation === 'Strict') throw strictError(type, problems);
-  for (const problem of problems) context.warn?.(problem);
-}
-
-const PATCH_TYPES: ReadonlyMap<string, PatchRequest['type']> = new Map([
-  ['application/json-patch+json', 'json'],
-  ['application/merge-patch+json', 'merge'],
-  ['application/strategic-merge-patch+json', 'strategic'],
-  ['application/apply-patch+yaml', 'apply'],
-]);
-
-function patchType(contentType: string): PatchRequest['type'] {
-  const type = PATCH_TYPES.get(contentType.split(';')[0]?.trim().toLowerCase() ?? '');
-  if (type === undefined) throw unsupportedMediaType(contentType, [...PATCH_TYPES.keys()]);
-  return type;
 }
 
 function keyOf(type: ResourceType, resource: ResourceTarget, name: string): ObjectKey {
@@ -319,20 +239,6 @@ function keyOf(type: ResourceType, resource: ResourceTarget, name: string): Obje
 function managerOf(userAgent: string | undefined): string | undefined {
   const word = userAgent?.split('/')[0]?.slice(0, 128);
   return word === '' ? undefined : word;
-}
-
-function includeObject(value: string | null): IncludeObject {
-  switch (value) {
-    case null:
-    case '':
-    case 'Metadata':
-      return 'Metadata';
-    case 'None':
-    case 'Object':
-      return value;
-    default:
-      throw apiError('BadRequest', `unrecognized includeObject value: ${JSON.stringify(value)}`);
-  }
 }
 
 /** Tells the client something besides the answer. Limited, because headers are. */

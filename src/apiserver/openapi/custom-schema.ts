@@ -27,7 +27,14 @@ const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** What version 2 has no words for, or what its readers take for something else. */
-const V3_ONLY: ReadonlySet<string> = new Set(['oneOf', 'anyOf', 'not', 'nullable', 'default', 'x-kubernetes-validations']);
+const V3_ONLY: ReadonlySet<string> = new Set([
+  'oneOf',
+  'anyOf',
+  'not',
+  'nullable',
+  'default',
+  'x-kubernetes-validations',
+]);
 
 function simplified(schema: Json): Json {
   if (schema['x-kubernetes-int-or-string'] === true || schema.nullable === true) return described(schema);

@@ -132,9 +132,9 @@ export class OpenApiDocuments {
     );
     collector.addMarked('Status', [{ group: '', version: 'v1', kind: 'Status' }]);
     for (const type of types) {
-      const shapes = this.#options.subresources(type).filter(
-        ({ kind }) => kind === type.kind || Object.hasOwn(schema, kind),
-      );
+      const shapes = this.#options
+        .subresources(type)
+        .filter(({ kind }) => kind === type.kind || Object.hasOwn(schema, kind));
       for (const shape of shapes) {
         if (shape.kind === type.kind) continue;
         const { group, version: of, kind } = shape;
