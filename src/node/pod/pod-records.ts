@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/generated/types.ts';
+import { claimNamesOf } from '../../api/pod-claims.ts';
 import { Allocation } from '../allocation.ts';
 import { ReferenceIndex } from '../config/pod-references.ts';
 import type { PodRecord } from './pod-record.ts';
@@ -60,7 +61,7 @@ export class PodRecords {
     for (const record of this.#byUid.values()) {
       if (!record.occupies) continue;
       if (record.pod === undefined) return true;
-      if (record.namespace === namespace && claimsOf(record.pod).includes(name)) return true;
+      if (record.namespace === namespace && claimNamesOf(record.pod).includes(name)) return true;
     }
     return false;
   }
@@ -68,12 +69,4 @@ export class PodRecords {
 
 function nameOf(record: PodRecord): string {
   return `${record.namespace}/${record.name}`;
-}
-
-/** The names of the claims a pod mounts. */
-function claimsOf({ spec, metadata }: Pod): readonly string[] {
-  return (spec.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
-    if (persistentVolumeClaim) return [persistentVolumeClaim.claimName];
-    return ephemeral ? [`${metadata.name}-${name}`] : [];
-  });
 }

@@ -1,23 +1,31 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import fs from 'node:fs/promises';
+import fs from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
 
-import { packetFilterRules, withoutTable } from './packet-filter-rules.ts';
+import { namesIn, readIfThere, writeAtomically } from '../runtimes/process/files.ts';
+import { machineDirectory } from '../runtimes/process/identity-locks.ts';
+import { run } from '../runtimes/process/run.ts';
+import { type PacketFilterRules, packetFilterRules, withoutTable } from './packet-filter-rules.ts';
 import type { ServiceBackend } from './service-backend.ts';
-import type { ReachablePort } from './service-ports.ts';
+
+/** A network of pods, and the machine's own address in it. */
+export interface PacketFilterNetwork {
+  readonly podCidr: string;
+  readonly gateway: string;
+}
 
 export interface PacketFilterOptions {
   /** Something that is this cluster's alone on this machine: its data directory. */
   readonly owner: string;
-  /** The nodes of this machine: their pods' network, and the machine's own address in it. */
-  readonly networks: readonly { readonly podCidr: string; readonly gateway: string }[];
+  /** Those of the nodes of this machine, as they are now. */
+  readonly networks: () => readonly PacketFilterNetwork[];
 }
 
 /** Whether the kernel's packet filter can be used: on Linux, as root, with the `nft` tool. */
 export async function packetFilterWorks(): Promise<boolean> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
-  return nft('list tables\n', ['-c']).then(
+  return nft('list tables\n').then(
     () => true,
     () => false,
   );
@@ -25,43 +33,62 @@ export async function packetFilterWorks(): Promise<boolean> {
 
 /** Leads connections to services on to their pods in the kernel: nothing of Berth is on their way. */
 export function packetFilter({ owner, networks }: PacketFilterOptions): ServiceBackend {
-  const table = `berth_${createHash('sha256').update(owner).digest('hex').slice(0, 12)}`;
-  const scope = { table, podCidrs: networks.map(({ podCidr }) => podCidr) };
+  const table = tableOf(owner);
+  let applied: PacketFilterRules | undefined;
   return {
-    async apply(ports: readonly ReachablePort[]) {
-      await allowLoopbackTargets(networks.map(({ gateway }) => gateway));
-      await nft(packetFilterRules(ports, scope));
+    async apply(ports) {
+      if (applied === undefined) await claim(table, owner);
+      const now = networks();
+      allowLoopbackTargets(now.map(({ gateway }) => gateway));
+      const scope = { table, podCidrs: now.map(({ podCidr }) => podCidr) };
+      const rules = packetFilterRules(ports, scope, applied);
+      // What is there after a failure is not known: the next rules begin from nothing.
+      applied = undefined;
+      await nft(rules.text);
+      applied = rules;
       return [];
     },
-    async close() {
-      await nft(withoutTable(table));
-    },
+    close: () => removePacketFilter(owner),
   };
+}
+
+/** Takes away what a cluster has left in the packet filter; nothing happens when that is nothing. */
+export async function removePacketFilter(owner: string): Promise<void> {
+  const file = path.join(claims(), tableOf(owner));
+  if (!fs.existsSync(file)) return;
+  await nft(`${withoutTable(tableOf(owner))}\n`);
+  fs.rmSync(file, { force: true });
+}
+
+/** Tables are written down before they are made: one whose owner's directory is gone has been forgotten. */
+async function claim(table: string, owner: string): Promise<void> {
+  fs.mkdirSync(claims(), { recursive: true, mode: 0o700 });
+  for (const name of namesIn(claims())) {
+    const other = readIfThere(path.join(claims(), name));
+    if (other !== undefined && !fs.existsSync(other)) await removePacketFilter(other);
+  }
+  writeAtomically(path.join(claims(), table), owner);
+}
+
+function claims(): string {
+  return path.join(machineDirectory(), 'tables');
+}
+
+function tableOf(owner: string): string {
+  return `berth_${createHash('sha256').update(owner).digest('hex').slice(0, 12)}`;
 }
 
 /**
  * The API server, and a node port asked for on the machine itself, are on loopback addresses, which the kernel does not
  * route to or from another interface unless told so. The rules drop what pods send to loopback addresses by themselves.
  */
-async function allowLoopbackTargets(gateways: readonly string[]): Promise<void> {
+function allowLoopbackTargets(gateways: readonly string[]): void {
   for (const [name, addresses = []] of Object.entries(os.networkInterfaces())) {
     if (!addresses.some(({ address }) => gateways.includes(address))) continue;
-    await fs.writeFile(`/proc/sys/net/ipv4/conf/${name}/route_localnet`, '1');
+    fs.writeFileSync(`/proc/sys/net/ipv4/conf/${name}/route_localnet`, '1');
   }
 }
 
-function nft(rules: string, options: readonly string[] = []): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('nft', [...options, '-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
-    let complaint = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      complaint += chunk.toString('utf8');
-    });
-    child.on('error', reject);
-    child.on('close', (code) =>
-      code === 0 ? resolve() : reject(new Error(`nft refused the rules: ${complaint.slice(0, 2000)}`)),
-    );
-    child.stdin.on('error', () => {});
-    child.stdin.end(rules);
-  });
+async function nft(rules: string): Promise<void> {
+  await run('nft', ['-f', '-'], rules);
 }

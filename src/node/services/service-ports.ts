@@ -2,6 +2,9 @@ import { isIPv4 } from 'node:net';
 
 import type { EndpointSlice, Service, ServicePort } from '../../api/generated/types.ts';
 
+/** As in Kubernetes: three hours. */
+const DEFAULT_STICKY_SECONDS = 10_800;
+
 /** Where a connection to a service may go. */
 export interface Target {
   readonly address: string;
@@ -17,8 +20,8 @@ export interface ReachablePort {
   readonly addresses: readonly string[];
   readonly port: number;
   readonly nodePort: number | undefined;
-  /** A client always goes to the same pod. */
-  readonly sticky: boolean;
+  /** A client that comes again within this time goes to the same pod. */
+  readonly stickySeconds: number | undefined;
   /** In a fixed order; empty when no pod is ready. */
   readonly targets: readonly Target[];
 }
@@ -30,7 +33,15 @@ export function reachablePorts(
 ): readonly ReachablePort[] {
   const found: ReachablePort[] = [];
   for (const service of services) {
-    const { clusterIP, clusterIPs = [], externalIPs = [], ports = [], type, sessionAffinity } = service.spec;
+    const {
+      clusterIP,
+      clusterIPs = [],
+      externalIPs = [],
+      ports = [],
+      type,
+      sessionAffinity,
+      sessionAffinityConfig,
+    } = service.spec;
     if (type === 'ExternalName' || !clusterIP || clusterIP === 'None') continue;
     const addresses = [...new Set([clusterIP, ...clusterIPs, ...externalIPs])].filter(isIPv4);
     if (addresses.length === 0) continue;
@@ -44,7 +55,10 @@ export function reachablePorts(
         addresses,
         port: port.port,
         nodePort: port.nodePort || undefined,
-        sticky: sessionAffinity === 'ClientIP',
+        stickySeconds:
+          sessionAffinity === 'ClientIP'
+            ? (sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_STICKY_SECONDS)
+            : undefined,
         targets: targetsOf(slices, port),
       });
     }

@@ -90,7 +90,7 @@ const port = (more: Partial<ReachablePort>): ReachablePort => ({
   addresses: ['10.96.0.5'],
   port: 80,
   nodePort: undefined,
-  sticky: false,
+  stickySeconds: undefined,
   targets: [],
   ...more,
 });
@@ -102,7 +102,7 @@ test.runIf(able)('the packet filter accepts every kind of rule', async () => {
   ];
   const ports = [
     port({ targets: two }),
-    port({ addresses: ['10.96.0.6', '192.0.2.1'], targets: two, sticky: true, nodePort: 30080 }),
+    port({ addresses: ['10.96.0.6', '192.0.2.1'], targets: two, stickySeconds: 60, nodePort: 30080 }),
     port({ addresses: ['10.96.0.7'], protocol: 'UDP', targets: two.slice(1) }),
     port({ addresses: ['10.96.0.8'] }),
   ];
@@ -113,7 +113,7 @@ test.runIf(able)('the packet filter accepts every kind of rule', async () => {
     await fs.rm(path.dirname(file), { recursive: true });
   };
   for (const podCidrs of [[], ['10.1.1.0/24'], ['10.1.1.0/24', '10.1.2.0/24']]) {
-    for (const some of [[], ports]) await check(packetFilterRules(some, { table: 'berth_check', podCidrs }));
+    for (const some of [[], ports]) await check(packetFilterRules(some, { table: 'berth_check', podCidrs }).text);
   }
 });
 
@@ -168,7 +168,7 @@ describe('the proxy of a machine without root', () => {
 
   test('keeps a client with its pod when it is asked to', async () => {
     const [one, two, number] = [await backend('one'), await backend('two'), await freePort()];
-    await proxy().apply([port({ addresses: ['127.0.0.1'], port: number, targets: [one, two], sticky: true })]);
+    await proxy().apply([port({ addresses: ['127.0.0.1'], port: number, targets: [one, two], stickySeconds: 60 })]);
     const answers = new Set(await Promise.all(Array.from({ length: 20 }, () => get('127.0.0.1', number))));
     expect(answers.size).toBe(1);
   });
@@ -216,7 +216,7 @@ describe.runIf(able)('a service of real pods, through the kernel', () => {
       addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
       dns: { nameservers: async () => [runtime.gateway] },
     });
-    const networks = [{ podCidr: runtime.podCidr, gateway: runtime.gateway }];
+    const networks = () => [{ podCidr: runtime.podCidr, gateway: runtime.gateway }];
     const backend = packetFilter({ owner: root, networks });
     services = startServices({
       informers,

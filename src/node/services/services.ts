@@ -6,7 +6,7 @@ import { WorkQueue } from '../../client/work-queue.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { ServiceBackend } from './service-backend.ts';
-import { reachablePorts } from './service-ports.ts';
+import { type ReachablePort, reachablePorts } from './service-ports.ts';
 
 /** All there is to do is one thing: to make everything as it should be. */
 const KEY = 'services';
@@ -23,8 +23,10 @@ export interface ServicesOptions {
 
 /** Keeps the services of the cluster reachable on this machine. */
 export interface RunningServices {
-  /** Resolves when everything known now has been made reachable. */
+  /** Resolves when everything known now has been made reachable, or has been tried in vain: then it is tried again. */
   readonly ready: Promise<void>;
+  /** The nodes of the machine have changed: does it all once more, and resolves as `ready` does. */
+  refresh(): Promise<void>;
   /** Goes on no longer; `remove` also takes away what was made. */
   stop(options: { readonly remove: boolean }): Promise<void>;
 }
@@ -39,20 +41,24 @@ export function startServices({ informers, clock, logger, recorder, backend }: S
   const services = informers.get(Services);
   const slices = informers.get(EndpointSlices);
   const slicesByService = slices.index(serviceOf);
-  let applied = '';
-  let firstApplied = (): void => {};
-  const ready = new Promise<void>((resolve) => {
-    firstApplied = resolve;
-  });
+  let applied: string | undefined;
+  let waiters: (() => void)[] = [];
   const apply = async (): Promise<void> => {
     // What is known in part would close what is open since before.
     if (!services.hasSynced || !slices.hasSynced) return;
-    const ports = reachablePorts(services.list(), (service) => slicesByService.get(keyOf(service)));
+    const told = waiters;
+    waiters = [];
+    try {
+      await make(reachablePorts(services.list(), (service) => slicesByService.get(keyOf(service))));
+    } finally {
+      for (const tell of told) tell();
+    }
+  };
+  const make = async (ports: readonly ReachablePort[]): Promise<void> => {
     const wanted = JSON.stringify(ports);
     if (wanted === applied) return;
     const unreachable = await backend.apply(ports);
     applied = wanted;
-    firstApplied();
     for (const { name, message } of unreachable) {
       const service = services.getByKey(name.slice(0, name.lastIndexOf(':')));
       if (service) recorder.record({ about: service, type: 'Warning', reason: 'ServiceUnreachable', message });
@@ -68,8 +74,15 @@ export function startServices({ informers, clock, logger, recorder, backend }: S
   const changed = (): void => queue.after(KEY, BATCH_MS);
   const unsubscribe = [services.subscribe(changed), slices.subscribe(changed)];
   void Promise.all([services.synced, slices.synced]).then(() => queue.add(KEY));
+  const refresh = (): Promise<void> =>
+    new Promise((resolve) => {
+      waiters.push(resolve);
+      applied = undefined;
+      queue.add(KEY);
+    });
   return {
-    ready,
+    ready: refresh(),
+    refresh,
     async stop({ remove }) {
       for (const end of unsubscribe) end();
       await queue.close();

@@ -57,7 +57,7 @@ export function userProxy(options: UserProxyOptions): ServiceBackend {
         } catch (error) {
           unreachable.push({
             name: port.name,
-            message: `cannot listen on ${key}: ${error instanceof Error ? error.message : error}`,
+            message: whyNot(key, error),
           });
         }
       }
@@ -67,6 +67,14 @@ export function userProxy(options: UserProxyOptions): ServiceBackend {
       for (const [key, listener] of listeners) close(key, listener);
     },
   };
+}
+
+function whyNot(key: string, error: unknown): string {
+  if ((error as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL') return `cannot listen on ${key}: ${String(error)}`;
+  return (
+    `cannot listen on ${key}: it takes root to have such an address on this machine; ` +
+    'a headless service (clusterIP: None) and its names, or a node port, work without'
+  );
 }
 
 /** `address:port` of everything a port of a service is reached at. */
@@ -82,8 +90,11 @@ async function listen(key: string, port: ReachablePort, { random, logger }: User
   const colon = key.lastIndexOf(':');
   const listener: Listener = {
     server: net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
-      const { targets, sticky, name } = listener.port;
-      const order = sticky ? rotated(targets, hashOf(client.remoteAddress ?? '')) : rotated(targets, random.next());
+      const { targets, stickySeconds, name } = listener.port;
+      const order =
+        stickySeconds !== undefined
+          ? rotated(targets, hashOf(client.remoteAddress ?? ''))
+          : rotated(targets, random.next());
       client.on('error', () => client.destroy());
       forward(client, order).catch((error) => {
         logger.debug('a connection to a service found no pod', { service: name, error: String(error) });

@@ -1,6 +1,7 @@
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/types.ts';
 import { matchesNodeSelector } from '../../api/node-selector.ts';
 import { controllerOf } from '../../api/owner-references.ts';
+import { mayUseClaim } from '../../api/pod-claims.ts';
 import type { References } from '../config/references.ts';
 import { NotReadyError } from '../pod/pod-resources.ts';
 import type { IdentityLock } from '../runtimes/runtime.ts';
@@ -20,6 +21,8 @@ export async function claimVolume(
   claimName: string,
   references: References,
   node: Pick<Node, 'metadata'>,
+  /** The pod runs already, and only asks again where its data is. */
+  isInUse = false,
 ): Promise<ClaimVolume> {
   const { namespace = 'default' } = pod.metadata;
   const claim = await references.claim(namespace, claimName);
@@ -28,7 +31,11 @@ export async function claimVolume(
   if (!volumeName || claim.status?.phase !== 'Bound') {
     throw new NotReadyError(REASON, `persistentvolumeclaim "${claimName}" is not bound`);
   }
-  if (claim.metadata.deletionTimestamp !== undefined) {
+  if (!mayUseClaim(pod, claim)) {
+    throw new NotReadyError(REASON, `persistentvolumeclaim "${claimName}" was not made for this pod`);
+  }
+  // C5: it waits for its users to end; a new one would make it wait for ever.
+  if (claim.metadata.deletionTimestamp !== undefined && !isInUse) {
     throw new NotReadyError(REASON, `persistentvolumeclaim "${claimName}" is being deleted`);
   }
   const volume = await references.volume(volumeName);

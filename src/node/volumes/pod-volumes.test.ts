@@ -343,6 +343,27 @@ describe('a claim', () => {
   });
 });
 
+test('C5 a claim that is being deleted takes no new pod, and keeps the one it has', async () => {
+  const pod = podWith({ volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'going' } }] });
+  const claim = { spec: { volumeName: 'pv' }, status: { phase: 'Bound' } };
+  objects.claims.going = claim;
+  objects.volumes.pv = { local: { path: root }, claimRef: { uid: 'uid-going' } };
+  const deletionTimestamp = '2026-01-01T00:00:00Z';
+  const metadata = { ...podWith({}).metadata, name: 'going', uid: 'uid-going', deletionTimestamp };
+  objects.claims.going = Object.assign(claim, { metadata });
+  await expect(volumes.prepare(pod, facts)).rejects.toThrow('is being deleted');
+  // As an agent that was started again while the pod runs asks.
+  expect(await volumes.mounts(pod, mounting({ name: 'data', mountPath: '/d' }), {}, facts)).toHaveLength(1);
+});
+
+test('a volume that a pod describes is its own only', async () => {
+  const described = { volumeClaimTemplate: { spec: {} } };
+  const pod = podWith({ volumes: [{ name: 'scratch', ephemeral: described }] });
+  objects.claims['a-scratch'] = { spec: { volumeName: 'pv' }, status: { phase: 'Bound' } };
+  objects.volumes.pv = { local: { path: root }, claimRef: { uid: 'uid-a-scratch' } };
+  await expect(volumes.prepare(pod, facts)).rejects.toThrow('was not made for this pod');
+});
+
 test('M3 what an agent that was killed left of unknown pods is removed, and nothing else', async () => {
   for (const uid of ['known', 'unknown']) await fs.mkdir(path.join(root, 'pods', uid, 'volumes'), { recursive: true });
   await volumes.sweep((uid) => uid === 'known');

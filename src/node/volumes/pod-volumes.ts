@@ -39,11 +39,15 @@ export class PodVolumes {
 
   /** Makes the pod's volumes ready; what is there already stays. Throws {@link NotReadyError}. */
   async prepare(pod: Pod, facts: PodFacts): Promise<readonly IdentityLock[]> {
+    return this.#prepare(pod, facts, false);
+  }
+
+  async #prepare(pod: Pod, facts: PodFacts, isInUse: boolean): Promise<readonly IdentityLock[]> {
     const paths = new Map<string, { readonly path: string; readonly readOnly: boolean }>();
     const locks = new Map<string, IdentityLock>();
     for (const volume of pod.spec.volumes ?? []) {
       try {
-        const made = await this.#make(pod, volume, facts);
+        const made = await this.#make(pod, volume, facts, isInUse);
         paths.set(volume.name, made);
         if (made.lock) locks.set(made.lock.id, made.lock);
       } catch (error) {
@@ -63,7 +67,7 @@ export class PodVolumes {
     facts: PodFacts,
   ): Promise<readonly Mount[]> {
     // After a restart of the agent the pod runs and its volumes are there: only where is not known.
-    if (!this.#prepared.has(pod.metadata.uid)) await this.prepare(pod, facts);
+    if (!this.#prepared.has(pod.metadata.uid)) await this.#prepare(pod, facts, true);
     const paths = this.#prepared.get(pod.metadata.uid)?.paths;
     const mounts: Mount[] = [];
     for (const { name, mountPath, subPath, subPathExpr, readOnly = false } of container.volumeMounts ?? []) {
@@ -108,6 +112,7 @@ export class PodVolumes {
     pod: Pod,
     volume: Volume,
     facts: PodFacts,
+    isInUse: boolean,
   ): Promise<{ readonly path: string; readonly readOnly: boolean; readonly lock?: IdentityLock }> {
     const { references, node, disk } = this.#options;
     const own = this.#own(pod.metadata.uid, volume.name);
@@ -130,7 +135,7 @@ export class PodVolumes {
       const kind = Object.keys(volume).find((key) => key !== 'name');
       throw new NotReadyError('FailedMount', `volumes of type ${kind} are not supported by this node`);
     }
-    const { path: data, lock } = await claimVolume(pod, claimName, references, node());
+    const { path: data, lock } = await claimVolume(pod, claimName, references, node(), isInUse);
     // C2: a directory that is missing is lost data, and an empty one in its place would hide it.
     if (!(await disk.isDirectory(data))) throw new NotReadyError('FailedMount', `path ${data} does not exist`);
     await this.#give(pod, data);

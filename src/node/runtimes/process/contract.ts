@@ -204,19 +204,19 @@ export function describeProcessRuntime(isolation: Isolation): void {
 
     test('P4 the stop signal goes to the program, and what does not end is killed after the grace period', async () => {
       const uid = await node.run({ command: ['sh', '-c', 'trap "exit 3" INT; echo up; while :; do sleep 0.05; done'] });
-      await expect.poll(() => node.log(uid)).toContain('up');
+      await eventually(() => node.log(uid)).toContain('up');
       await node.runtime.stopContainer(uid, 'main', { signal: 'SIGINT', graceMs: 30_000 });
       expect(await node.container(uid)).toMatchObject({ state: 'exited', exitCode: 3 });
 
       const deaf = await node.run({ command: ['sh', '-c', 'trap "" TERM; echo up; while :; do sleep 0.05; done'] });
-      await expect.poll(() => node.log(deaf)).toContain('up');
+      await eventually(() => node.log(deaf)).toContain('up');
       await node.runtime.stopContainer(deaf, 'main', { signal: 'SIGTERM', graceMs: 100 });
       expect(await node.container(deaf)).toMatchObject({ state: 'exited', exitCode: 137 });
     });
 
     test('P4 a shorter grace period ends a stop that is under way sooner', async () => {
       const uid = await node.run({ command: ['sh', '-c', 'trap "" TERM; echo up; while :; do sleep 0.05; done'] });
-      await expect.poll(() => node.log(uid)).toContain('up');
+      await eventually(() => node.log(uid)).toContain('up');
       const long = node.runtime.stopContainer(uid, 'main', { signal: 'SIGTERM', graceMs: 60_000 });
       await node.runtime.stopContainer(uid, 'main', { signal: 'SIGTERM', graceMs: 0 });
       await long;
@@ -224,13 +224,15 @@ export function describeProcessRuntime(isolation: Isolation): void {
     });
 
     test('a container ends with all its processes', async () => {
-      const uid = await node.run({ command: ['sh', '-c', 'sleep 4321 & echo $!; exit 0'] });
+      const uid = await node.run({ command: ['sh', '-c', `sleep ${mark(4321)} & echo $!; exit 0`] });
       await node.exited(uid);
       expect(processesWith('sleep\x004321')).toEqual([]);
     });
 
     test('M2 a stopped pod has no process left, and still tells how it was', async () => {
-      const uid = await node.run({ command: ['sh', '-c', 'sleep 4322 & trap "" TERM; while :; do sleep 4322; done'] });
+      const uid = await node.run({
+        command: ['sh', '-c', `sleep ${mark(4322)} & trap "" TERM; while :; do sleep ${mark(4322)}; done`],
+      });
       await node.runtime.stopPod(uid);
       expect(processesWith('sleep\x004322')).toEqual([]);
       expect(await node.runtime.status(uid)).toMatchObject({ alive: false, containers: [{ exitCode: 137 }] });
@@ -260,7 +262,7 @@ export function describeProcessRuntime(isolation: Isolation): void {
       const uid = await node.run(goMount(node));
       await node.runtime.close();
       fs.writeFileSync(`${node.directory}/go.d/go`, 'go\n');
-      await expect.poll(() => processesWith(`${node.directory}/go`)).toEqual([]);
+      await eventually(() => processesWith(`${node.directory}/go`)).toEqual([]);
       await node.restart();
       expect(await node.exited(uid)).toMatchObject({ exitCode: 9 });
     });
@@ -284,7 +286,7 @@ export function describeProcessRuntime(isolation: Isolation): void {
     test('a pod whose sandbox was killed is started again, with its earlier containers still known', async () => {
       const pod = node.pod();
       await node.runtime.startPod(pod);
-      await node.runtime.startContainer(pod.uid, containerConfig({ command: ['sleep', '4323'] }));
+      await node.runtime.startContainer(pod.uid, containerConfig({ command: ['sleep', mark(4323)] }));
       const first = await node.runtime.status(pod.uid);
       killAll(processesWith(pod.uid));
       expect(await node.exited(pod.uid)).toMatchObject({ exitCode: 137, attempt: 0 });
@@ -331,11 +333,15 @@ export function describeProcessRuntime(isolation: Isolation): void {
 
     test('P7 a session ends when its caller goes, even at once', async () => {
       const uid = await node.run({});
-      const session = await node.runtime.exec(uid, 'main', { command: ['sleep', '4324'], stdin: false, tty: false });
-      await expect.poll(() => processesWith('sleep\x004324').length).toBeGreaterThan(0);
+      const session = await node.runtime.exec(uid, 'main', {
+        command: ['sleep', mark(4324)],
+        stdin: false,
+        tty: false,
+      });
+      await eventually(() => processesWith('sleep\x004324').length).toBeGreaterThan(0);
       session.kill();
       expect(await session.exited).toBe(137);
-      await expect.poll(() => processesWith('sleep\x004324')).toEqual([]);
+      await eventually(() => processesWith('sleep\x004324')).toEqual([]);
     });
 
     test('P7 exec in a terminal: a terminal in the container, its size, its end', async () => {
@@ -349,8 +355,8 @@ export function describeProcessRuntime(isolation: Isolation): void {
       session.resize(123, 45);
       let output = '';
       session.stdout.setEncoding('utf8').on('data', (data) => (output += data));
-      await expect.poll(() => output).toContain('terminal');
-      await expect.poll(() => sizesOfTerminals('read line; stty size; echo "$WORD"')).toContain('45 123');
+      await eventually(() => output).toContain('terminal');
+      await eventually(() => sizesOfTerminals('read line; stty size; echo "$WORD"')).toContain('45 123');
       session.stdin?.write('\r');
       expect(await session.exited).toBe(6);
       expect(output).toMatch(/^\/dev\/(pts\/)?\d+\r\nterminal\r\n/);
@@ -363,7 +369,7 @@ export function describeProcessRuntime(isolation: Isolation): void {
         stdin: true,
         command: ['sh', '-c', 'echo before; read line; echo "got $line"; exit 2'],
       });
-      await expect.poll(() => node.log(uid)).toBe('before\n');
+      await eventually(() => node.log(uid)).toBe('before\n');
       const session = await node.runtime.attach(uid, 'main', { stdin: true, tty: false });
       session.stdin?.write('a word\n');
       expect(await text(session.stdout)).toBe('got a word\n');
@@ -376,10 +382,10 @@ export function describeProcessRuntime(isolation: Isolation): void {
         tty: true,
         command: ['sh', '-c', 'test -t 1 && echo ready; read line; stty size; echo "$line"; exit 8'],
       });
-      await expect.poll(() => node.log(uid)).toBe('ready\r\n');
+      await eventually(() => node.log(uid)).toBe('ready\r\n');
       const session = await node.runtime.attach(uid, 'main', { stdin: true, tty: true });
       session.resize(90, 30);
-      await expect.poll(() => sizesOfTerminals('read line; stty size; echo "$line"')).toContain('30 90');
+      await eventually(() => sizesOfTerminals('read line; stty size; echo "$line"')).toContain('30 90');
       session.stdin?.write('typed\r');
       expect(await text(session.stdout)).toContain('30 90\r\ntyped\r\n');
       expect(await session.exited).toBe(8);
@@ -437,6 +443,16 @@ function goMount(node: TestNode): Pick<ContainerConfig, 'mounts' | 'command'> {
     command: ['sh', '-c', script, `${node.directory}/go`],
     mounts: [{ hostPath: directory, mountPath: '/go.d', readOnly: false }],
   };
+}
+
+/** A number of seconds that only this file's tests sleep for, by which their processes are known. */
+function mark(number: number): string {
+  return `${number}${process.pid}`;
+}
+
+/** As `expect.poll`, with the patience that real processes on a busy machine need. */
+export function eventually<T>(get: () => T): ReturnType<typeof expect.poll<T>> {
+  return expect.poll(get, { timeout: 15_000, interval: 20 });
 }
 
 /** What a server on `host` says, or why there is no answer. */

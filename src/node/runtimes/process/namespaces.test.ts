@@ -4,7 +4,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { ask, containerConfig, describeProcessRuntime, processesWith, TestNode } from './contract.ts';
+import { ask, containerConfig, describeProcessRuntime, eventually, processesWith, TestNode } from './contract.ts';
 
 describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
   describeProcessRuntime('namespaces');
@@ -36,7 +36,7 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
       const server = await node.run({ command: [process.execPath, '-e', ECHO_ADDRESS] });
       const address = (await node.runtime.status(server))?.ips[0] ?? '';
       expect(node.runtime.podCidr.split('.').slice(0, 3)).toEqual(address.split('.').slice(0, 3));
-      await expect.poll(() => ask(address, 8080)).toBe(node.runtime.gateway);
+      await eventually(() => ask(address, 8080)).toBe(node.runtime.gateway);
       const client = await node.run({
         command: [process.execPath, '-e', ASK, address, '8080', node.runtime.gateway, String(port)],
       });
@@ -61,7 +61,7 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
           ip(`-n ${outside} link set eth0 up`);
           const server = spawn('ip', ['netns', 'exec', outside, process.execPath, '-e', ECHO_ADDRESS]);
           try {
-            await expect.poll(() => ask('198.51.100.2', 8080)).toBe('198.51.100.1');
+            await eventually(() => ask('198.51.100.2', 8080)).toBe('198.51.100.1');
             const script = 'net.connect(8080, "198.51.100.2").pipe(process.stdout)';
             expect(await node.output({ command: [process.execPath, '-e', script] })).toBe('198.51.100.1');
           } finally {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { ContainerConfig } from '../runtime.ts';
-import { describeProcessRuntime, processesWith, TestNode } from './contract.ts';
+import { describeProcessRuntime, eventually, processesWith, TestNode } from './contract.ts';
 
 describe('everywhere', () => {
   describeProcessRuntime('processes');
@@ -28,7 +28,7 @@ describe('everywhere', () => {
 
     test('M2 a process that left its group and session ends with the pod all the same', async () => {
       const uid = await node.run({ command: ['sh', '-c', 'setsid sleep 4501 & exec sleep 4501'] });
-      await expect.poll(() => processesWith('sleep\x004501').length).toBe(2);
+      await eventually(() => processesWith('sleep\x004501').length).toBe(2);
       await node.runtime.stopPod(uid);
       expect(processesWith('sleep\x004501')).toEqual([]);
     });

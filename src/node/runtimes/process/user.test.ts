@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { ContainerConfig } from '../runtime.ts';
-import { ask, containerConfig, describeProcessRuntime, TestNode } from './contract.ts';
+import { ask, containerConfig, describeProcessRuntime, eventually, TestNode } from './contract.ts';
 
 // The tests of a file are a process of their own. As root it becomes another user, for good.
 const NOBODY = 65_534;
@@ -39,7 +39,7 @@ describe.skipIf(process.platform !== 'linux')('on Linux without root', () => {
         const address = (await node.runtime.startPod(pod)).ips[0] ?? '';
         const command = [process.execPath, '-e', script];
         await node.runtime.startContainer(pod.uid, containerConfig({ command, env: { ADDRESS: address } }));
-        await expect.poll(() => ask(address, 8080)).toBe(address);
+        await eventually(() => ask(address, 8080)).toBe(address);
         return address;
       });
       expect(new Set(await Promise.all(answers)).size).toBe(2);

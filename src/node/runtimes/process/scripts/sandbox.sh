@@ -99,7 +99,7 @@ supervise() {
     exec 4>&-
     sh "$scripts/container.sh" "$1" "$2" none 3<&-
     # What is left of the program's own process group.
-    read -r leader rest <started && kill -9 "-$leader"
+    read -r leader rest <started && end_group "$leader"
     echo >ended
     printf 'exited %s %s\n' "$1" "$2" >../../../events
   else
@@ -108,6 +108,12 @@ supervise() {
     printf 'exited %s %s\n' "$1" "$2" >&4
   fi 2>/dev/null
   exit
+}
+
+# Kills a group of processes and returns when none of it is left; a zombie that nobody waits for is not waited for here either.
+end_group() {
+  left=500
+  kill -9 "-$1" && while kill -0 "-$1" && [ "$((left -= 1))" -gt 0 ]; do sleep 0.01; done
 }
 
 main "$@"
