@@ -15,8 +15,10 @@ export interface Query {
 
 export type ParsedQuery =
   | { readonly type: 'query'; readonly query: Query }
+  /** A question that is understood and not answered: of another class, or for the whole zone. */
+  | { readonly type: 'refused'; readonly query: Query }
   /** A packet that can be answered only with the code of what is wrong with it. */
-  | { readonly type: 'refused'; readonly id: number; readonly code: 'FORMERR' | 'NOTIMP' | 'REFUSED' }
+  | { readonly type: 'malformed'; readonly id: number; readonly code: 'FORMERR' | 'NOTIMP' }
   /** Not a request at all: an answer to it could go round in circles. */
   | { readonly type: 'ignored' };
 
@@ -33,37 +35,33 @@ export function parseQuery(packet: Buffer): ParsedQuery {
   const id = packet.readUInt16BE(0);
   const flags = packet.readUInt16BE(2);
   if (flags & RESPONSE_FLAG) return { type: 'ignored' };
-  if (flags & OPCODE_MASK) return { type: 'refused', id, code: 'NOTIMP' };
+  if (flags & OPCODE_MASK) return { type: 'malformed', id, code: 'NOTIMP' };
   // One question, no answers, and at most what EDNS adds.
   if (packet.readUInt16BE(4) !== 1 || packet.readUInt16BE(6) !== 0 || packet.readUInt16BE(10) > 8) {
-    return { type: 'refused', id, code: 'FORMERR' };
+    return { type: 'malformed', id, code: 'FORMERR' };
   }
   const end = endOfQuestion(packet);
-  if (end === undefined) return { type: 'refused', id, code: 'FORMERR' };
+  if (end === undefined) return { type: 'malformed', id, code: 'FORMERR' };
   try {
     const { questions, additionals } = dnsPacket.decode(packet);
     const asked = questions?.[0];
-    if (asked === undefined) return { type: 'refused', id, code: 'FORMERR' };
-    const askedClass: string | undefined = asked.class;
-    if ((askedClass !== 'IN' && askedClass !== 'ANY') || REFUSED_TYPES.has(asked.type)) {
-      return { type: 'refused', id, code: 'REFUSED' };
-    }
+    if (asked === undefined) return { type: 'malformed', id, code: 'FORMERR' };
     const options = additionals?.filter((record) => record.type === 'OPT') ?? [];
-    if (options.length > 1) return { type: 'refused', id, code: 'FORMERR' };
+    if (options.length > 1) return { type: 'malformed', id, code: 'FORMERR' };
     const [option] = options;
-    return {
-      type: 'query',
-      query: {
-        id,
-        name: asked.name,
-        type: asked.type,
-        recursionDesired: (flags & RECURSION_DESIRED_FLAG) !== 0,
-        question: packet.subarray(HEADER_BYTES, end),
-        ...(option && { edns: { payloadSizeBytes: option.udpPayloadSize, version: option.ednsVersion } }),
-      },
+    const query: Query = {
+      id,
+      name: asked.name,
+      type: asked.type,
+      recursionDesired: (flags & RECURSION_DESIRED_FLAG) !== 0,
+      question: packet.subarray(HEADER_BYTES, end),
+      ...(option && { edns: { payloadSizeBytes: option.udpPayloadSize, version: option.ednsVersion } }),
     };
+    const askedClass: string | undefined = asked.class;
+    const isOurs = askedClass === 'IN' || askedClass === 'ANY';
+    return isOurs && !REFUSED_TYPES.has(asked.type) ? { type: 'query', query } : { type: 'refused', query };
   } catch {
-    return { type: 'refused', id, code: 'FORMERR' };
+    return { type: 'malformed', id, code: 'FORMERR' };
   }
 }
 

@@ -33,17 +33,18 @@ export class Responder {
     switch (parsed.type) {
       case 'ignored':
         return undefined;
-      case 'refused':
+      case 'malformed':
         return encodeError(parsed.id, parsed.code);
+      case 'refused':
+        return this.#fail(parsed.query, transport, 'REFUSED');
       case 'query':
         return this.#answer(parsed.query, packet, transport);
     }
   }
 
   #answer(query: Query, packet: Buffer, transport: Transport): Buffer | Promise<Buffer> {
-    const encode = (reply: ReplyToEncode): Buffer =>
-      encodeReply(query, reply, replyLimit(query, transport), this.#options.forwarder !== undefined);
-    const failure = (code: ReplyToEncode['code']): Buffer => encode({ code, authoritative: false, ...NO_RECORDS });
+    const failure = (code: ReplyToEncode['code']): Buffer => this.#fail(query, transport, code);
+    const encode = (reply: ReplyToEncode): Buffer => this.#encode(query, transport, reply);
 
     if (query.edns && query.edns.version > 0) return failure('BADVERS');
     const { data, forwarder, logger } = this.#options;
@@ -60,6 +61,14 @@ export class Responder {
       logger.debug('no upstream resolver answered', { name: query.name, error: String(error) });
       return failure('SERVFAIL');
     });
+  }
+
+  #fail(query: Query, transport: Transport, code: ReplyToEncode['code']): Buffer {
+    return this.#encode(query, transport, { code, authoritative: false, ...NO_RECORDS });
+  }
+
+  #encode(query: Query, transport: Transport, reply: ReplyToEncode): Buffer {
+    return encodeReply(query, reply, replyLimit(query, transport), this.#options.forwarder !== undefined);
   }
 
   /** Asks for what an ExternalName service stands for, so that the client need not. */

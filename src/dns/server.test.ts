@@ -264,6 +264,20 @@ describe('a zone on real sockets', () => {
     expect(await closed).toEqual([]);
   });
 
+  test.each([
+    ['another class', (packet: Buffer) => packet.writeUInt16BE(3, packet.length - 2), 'REFUSED'],
+    ['the whole zone', (packet: Buffer) => packet.writeUInt16BE(252, packet.length - 4), 'REFUSED'],
+    ['another operation', (packet: Buffer) => packet.writeUInt16BE(0x2100, 2), 'NOTIMP'],
+    ['two questions', (packet: Buffer) => packet.writeUInt16BE(2, 4), 'FORMERR'],
+  ] as const)('N6 %s is refused with the right code', async (_what, change, code) => {
+    const { address } = await serve(redis());
+    const packet = question(SERVICE, 'A');
+    change(packet);
+    const reply = dnsPacket.decode(await askByUdp(address, packet)) as dnsPacket.DecodedPacket;
+    expect(reply).toMatchObject({ id: 4711, rcode: code });
+    expect(reply.questions?.length).toBe(code === 'REFUSED' ? 1 : 0);
+  });
+
   test('N6 several listeners, added while it runs', async () => {
     const { server } = await serve(redis());
     const second = await server.addListener({ address: '127.0.0.2', port: 0 });
