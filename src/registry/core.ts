@@ -1,14 +1,14 @@
 import type { KubernetesObject } from '../api/meta.ts';
-import type { ResourceType } from '../api/resource-type.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
 import type { Entry, Store } from '../store/store.ts';
 import type { ServiceAddresses } from './allocation/service-addresses.ts';
+import type { CustomKinds } from './custom-resources/custom-kinds.ts';
 import type { KeyLocks } from './key-locks.ts';
 import type { StoredObject } from './requests.ts';
 import type { AnyObject } from './strategies/strategy.ts';
-import type { TokenIssuer } from './subresources/token.ts';
+import type { TokenIssuer } from './token-issuer.ts';
 
 /** What everything in the registry works with. */
 export interface RegistryCore {
@@ -18,7 +18,8 @@ export interface RegistryCore {
   readonly logger: Logger;
   /** One writer at a time for each key of the store. */
   readonly locks: KeyLocks;
-  readonly types: readonly ResourceType[];
+  /** The kinds that definitions make. */
+  readonly custom: CustomKinds;
   /** Which addresses and node ports services have. */
   readonly addresses: ServiceAddresses;
   /** Without it there are no tokens of service accounts. */

@@ -1,4 +1,4 @@
-import { builtInTypes, EventsEvents } from '../api/kinds.ts';
+import { builtInTypes, CustomResourceDefinitions, EventsEvents } from '../api/kinds.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import { qualifiedName, type ResourceType } from '../api/resource-type.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
@@ -9,6 +9,9 @@ import { parseRange } from './allocation/address-range.ts';
 import { ServiceAddresses } from './allocation/service-addresses.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { RegistryCore } from './core.ts';
+import { CustomKinds } from './custom-resources/custom-kinds.ts';
+import { coreOf, customOperations } from './custom-resources/custom-operations.ts';
+import { definitionOperations } from './custom-resources/definition-operations.ts';
 import { type EventRetention, sweepEvents } from './event-retention.ts';
 import { KeyLocks } from './key-locks.ts';
 import { type Operations, storedOperations } from './operations.ts';
@@ -23,7 +26,7 @@ import type {
 } from './requests.ts';
 import { strategyOf } from './strategies/strategies.ts';
 import { createSubresource, getSubresource, patchSubresource, updateSubresource } from './subresources/subresources.ts';
-import type { TokenIssuer } from './subresources/token.ts';
+import type { TokenIssuer } from './token-issuer.ts';
 import { eventOperations } from './views/event-operations.ts';
 
 export interface RegistryOptions {
@@ -68,7 +71,7 @@ export function createRegistry(options: RegistryOptions): ClusterRegistry {
     random,
     logger,
     locks: new KeyLocks(),
-    types: builtInTypes,
+    custom: new CustomKinds(store),
     addresses: new ServiceAddresses(store, random, parseRange(serviceRange)),
     tokens: options.tokens,
   };
@@ -76,16 +79,42 @@ export function createRegistry(options: RegistryOptions): ClusterRegistry {
   const stored = storedOperations(core);
   const events = eventOperations(stored);
   const eventsName = qualifiedName(EventsEvents);
-  const on = (type: ResourceType): Operations =>
-    type.plural === EventsEvents.plural && qualifiedName(type) === eventsName ? events : stored;
+  const definitions = definitionOperations(core, stored);
+  const definitionsName = qualifiedName(CustomResourceDefinitions);
+  const custom = customOperations(core);
+  const on = (type: ResourceType): Operations => {
+    if (!isBuiltIn(type)) return custom;
+    if (type.plural === EventsEvents.plural && qualifiedName(type) === eventsName) return events;
+    return type.plural === CustomResourceDefinitions.plural && qualifiedName(type) === definitionsName
+      ? definitions
+      : stored;
+  };
+  /** The type as it is served now, and the registry as it sees it. Throws `NotFound` for a kind that is not there. */
+  const served = (type: ResourceType): readonly [RegistryCore, ResourceType] => {
+    if (isBuiltIn(type)) return [core, type];
+    const kind = core.custom.require(type);
+    return [coreOf(core, kind), kind.type];
+  };
+  let allTypes: readonly ResourceType[] = builtInTypes;
+  let customTypes = core.custom.types;
 
   const untyped = {
-    bootstrap: () => bootstrap(core),
+    async bootstrap() {
+      await core.custom.follow();
+      await bootstrap(core);
+    },
     sweepEvents: (retention?: EventRetention) => sweepEvents(core, retention),
-    types: () => core.types,
+    types() {
+      if (customTypes !== core.custom.types) {
+        customTypes = core.custom.types;
+        allTypes = [...builtInTypes, ...customTypes];
+      }
+      return allTypes;
+    },
     find: (group: string, version: string, plural: string) =>
-      core.types.find((type) => type.plural === plural && type.group === group && type.version === version),
-    subresources: (type: ResourceType) => strategyOf(type).subresources,
+      builtInTypes.find((type) => type.plural === plural && type.group === group && type.version === version) ??
+      core.custom.find({ group, version, plural })?.type,
+    subresources: (type: ResourceType) => strategyOf(isBuiltIn(type) ? type : served(type)[1]).subresources,
     get resourceVersion() {
       return String(store.revision);
     },
@@ -103,19 +132,38 @@ export function createRegistry(options: RegistryOptions): ClusterRegistry {
       on(type).deleteCollection(type, list, request, context),
     watch: (type: ResourceType, request: WatchRequest, handler: StoredWatchHandler) =>
       on(type).watch(type, request, handler),
-    createSubresource: (type: ResourceType, key: ObjectKey, name: string, body: unknown, context: RequestContext) =>
-      createSubresource(core, type, key, name, body, context),
-    getSubresource: (type: ResourceType, key: ObjectKey, name: string) => getSubresource(core, type, key, name),
-    updateSubresource: (type: ResourceType, key: ObjectKey, name: string, body: unknown, context: RequestContext) =>
-      updateSubresource(core, type, key, name, body, context),
-    patchSubresource: (
+    createSubresource: async (
+      type: ResourceType,
+      key: ObjectKey,
+      name: string,
+      body: unknown,
+      context: RequestContext,
+    ) => createSubresource(...served(type), key, name, body, context),
+    getSubresource: async (type: ResourceType, key: ObjectKey, name: string) =>
+      getSubresource(...served(type), key, name),
+    updateSubresource: async (
+      type: ResourceType,
+      key: ObjectKey,
+      name: string,
+      body: unknown,
+      context: RequestContext,
+    ) => updateSubresource(...served(type), key, name, body, context),
+    patchSubresource: async (
       type: ResourceType,
       key: ObjectKey,
       name: string,
       patch: PatchRequest,
       context: RequestContext,
-    ) => patchSubresource(core, type, key, name, patch, context),
+    ) => patchSubresource(...served(type), key, name, patch, context),
   };
   // What is stored below the keys of a resource is of its type: only this registry writes there.
   return untyped as ClusterRegistry;
+}
+
+const builtIn: ReadonlySet<ResourceType> = new Set(builtInTypes);
+const builtInNames: ReadonlySet<string> = new Set(builtInTypes.map(qualifiedName));
+
+/** By name too: a caller may describe a kind in words of its own. */
+function isBuiltIn(type: ResourceType): boolean {
+  return builtIn.has(type) || (type.custom === undefined && builtInNames.has(qualifiedName(type)));
 }

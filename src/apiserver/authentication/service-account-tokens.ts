@@ -6,7 +6,7 @@ import type { ObjectKey } from '../../api/meta.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Registry, RequestContext, UserInfo } from '../../registry/requests.ts';
-import type { TokenClaims, TokenIssuer } from '../../registry/subresources/token.ts';
+import type { TokenClaims, TokenIssuer } from '../../registry/token-issuer.ts';
 import { MASTERS_GROUP, type TokenReader } from './authenticator.ts';
 
 const ISSUER = 'https://kubernetes.default.svc.cluster.local';
