@@ -28,9 +28,9 @@ describe('everywhere', () => {
 
     test('M2 a process that left its group and session ends with the pod all the same', async () => {
       const uid = await node.run({ command: ['sh', '-c', 'setsid sleep 4501 & exec sleep 4501'] });
-      await eventually(() => processesWith('sleep\x004501').length).toBe(2);
+      await eventually(() => processesWith('sleep 4501').length).toBe(2);
       await node.runtime.stopPod(uid);
-      expect(processesWith('sleep\x004501')).toEqual([]);
+      expect(processesWith('sleep 4501')).toEqual([]);
     });
 
     test('M5 the identity is held as long as any process of the pod lives, though its shims are killed', async () => {
@@ -43,10 +43,10 @@ describe('everywhere', () => {
       for (const pid of processesWith(uid)) process.kill(pid, 'SIGKILL');
       const pod = other.pod({ name: 'stray-0', locks: [lock] });
       await expect(other.runtime.startPod(pod)).rejects.toMatchObject({ lock });
-      expect(processesWith('sleep\x004502')).toHaveLength(1);
+      expect(processesWith('sleep 4502')).toHaveLength(1);
       // The agent that comes back ends what is left of a pod that has lost its shims.
       await node.restart();
-      expect(processesWith('sleep\x004502')).toEqual([]);
+      expect(processesWith('sleep 4502')).toEqual([]);
       expect(await node.exited(uid)).toMatchObject({ exitCode: 137 });
       await other.runtime.startPod(pod);
       await other.clear();
