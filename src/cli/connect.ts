@@ -1,7 +1,7 @@
 import type { Client } from '../client/client.ts';
 import { httpClient } from '../client/http-client.ts';
-import { type HttpConnection, httpConnection } from '../client/http-connection.ts';
-import { loadKubeconfig } from '../client/kubeconfig.ts';
+import { type HttpConnection, httpConnection, type ServerAccess } from '../client/http-connection.ts';
+import { KubeconfigError, loadKubeconfig } from '../client/kubeconfig.ts';
 import { dataDirectoryPath, readServerStatus } from '../cluster/data-directory.ts';
 import { CliError } from './errors.ts';
 
@@ -22,6 +22,14 @@ export function connect(options: { readonly dataDir?: string }): Session {
       hint: 'start one with: berth up   (or name another with --data-dir)',
     });
   }
-  const connection = httpConnection(loadKubeconfig(`${directory}/kubeconfig`));
+  const connection = httpConnection(access(`${directory}/kubeconfig`));
   return { connection, client: httpClient(connection), close: () => connection.close() };
+}
+
+function access(kubeconfig: string): ServerAccess {
+  try {
+    return loadKubeconfig(kubeconfig);
+  } catch (error) {
+    throw error instanceof KubeconfigError ? new CliError(error.message, { hint: 'berth up writes it anew' }) : error;
+  }
 }

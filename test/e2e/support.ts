@@ -14,7 +14,7 @@ import { waitingMessage } from '../../src/cli/view/readiness.ts';
 import type { Client } from '../../src/client/client.ts';
 import type { ServerStatus } from '../../src/cluster/data-directory.ts';
 
-export const root = path.join(import.meta.dirname, '..', '..');
+const root = path.join(import.meta.dirname, '..', '..');
 export const example = (name: string): string => path.join(root, 'examples', name);
 const bin = path.join(root, 'bin', 'berth.js');
 

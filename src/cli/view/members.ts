@@ -56,7 +56,7 @@ export function membersOf(
 }
 
 /** The ordinal of a pod that belongs to the set; undefined for any other. */
-export function ordinalOf(pod: Pod, set: StatefulSet): number | undefined {
+function ordinalOf(pod: Pod, set: StatefulSet): number | undefined {
   if (!pod.metadata.ownerReferences?.some((owner) => owner.controller && owner.uid === set.metadata.uid))
     return undefined;
   const match = /-(\d+)$/.exec(pod.metadata.name);
