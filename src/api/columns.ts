@@ -1,3 +1,4 @@
+import { customLayout } from './columns/custom-columns.ts';
 import type { TableLayout } from './columns/layout.ts';
 import * as Others from './columns/other-columns.ts';
 import { podLayout } from './columns/pod-columns.ts';
@@ -12,7 +13,7 @@ export type { TableLayout } from './columns/layout.ts';
 
 /** Made when first asked for: their descriptions are read from a file. */
 const layouts = new Map<ResourceType, () => TableLayout>();
-const made = new Map<ResourceType, TableLayout>();
+const made = new WeakMap<ResourceType, TableLayout>();
 
 function add<T extends KubernetesObject>(type: ResourceType<T>, layout: () => TableLayout<T>): void {
   layouts.set(type, layout as () => TableLayout);
@@ -54,7 +55,7 @@ add(Kinds.ClusterRoleBindings, Others.roleBindingLayout);
 export function tableLayout<T extends KubernetesObject>(type: ResourceType<T>): TableLayout<T> {
   let layout = made.get(type);
   if (layout === undefined) {
-    layout = (layouts.get(type) ?? Others.plainLayout)();
+    layout = type.custom === undefined ? (layouts.get(type) ?? Others.plainLayout)() : customLayout(type.custom);
     made.set(type, layout);
   }
   return layout;

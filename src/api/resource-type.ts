@@ -1,3 +1,4 @@
+import type { CustomResourceDefinitionVersion } from './generated/types.ts';
 import type { KubernetesObject } from './meta.ts';
 
 /**
@@ -18,6 +19,10 @@ export interface ResourceType<T extends KubernetesObject = KubernetesObject> {
   readonly namespaced: boolean;
   /** The name of its type in the schema (`src/api/generated/schema.ts`). */
   readonly schema: string;
+  /** The kind of a list of them; `<kind>List` when absent. */
+  readonly listKind?: string;
+  /** Of a kind that a CustomResourceDefinition defines: what that says of this version. */
+  readonly custom?: CustomResourceDefinitionVersion;
   /** Never set: only carries the type. */
   readonly objectType?: T;
 }

@@ -187,6 +187,11 @@ class Decoder {
         return this.#time(value, false);
       case 'micro-time':
         return this.#time(value, true);
+      case 'schema-or-bool':
+        if (typeof value === 'boolean') return value;
+        return isObject(value)
+          ? this.object(value, objectType('JSONSchemaProps'))
+          : this.#refuse(value, 'JSONSchemaProps');
       case 'any':
         return value;
     }
@@ -273,6 +278,7 @@ function emptyScalar(scalar: ScalarName): unknown {
     case 'int-or-string':
       return 0;
     case 'boolean':
+    case 'schema-or-bool':
       return false;
     case 'any':
       return null;

@@ -67,6 +67,12 @@ export const listExtensions: Readonly<Record<string, ListExtension>> = {
   'Endpoint.addresses': set,
 };
 
+/** Fields whose type the generated schema leaves open, and what it is. */
+export const typedFields: Readonly<Record<string, string>> = {
+  'JSONSchemaProps.items': 'JSONSchemaProps',
+  'JSONSchemaProps.additionalProperties': 'schema-or-bool',
+};
+
 /** Objects that a strategic merge patch reduces to the fields it lists in `$retainKeys`. */
 export const retainKeysFields: ReadonlySet<string> = new Set(['DeploymentSpec.strategy']);
 

@@ -8,9 +8,10 @@ import {
   quantityFields,
   replacedFields,
   retainKeysFields,
+  typedFields,
 } from './schema-extensions.ts';
 
-/** The types of plain values. `any` is JSON of any shape. */
+/** The types of plain values. `any` is JSON of any shape; `schema-or-bool` a schema, or whether anything goes. */
 export type ScalarName =
   | 'string'
   | 'byte'
@@ -22,6 +23,7 @@ export type ScalarName =
   | 'micro-time'
   | 'int-or-string'
   | 'quantity'
+  | 'schema-or-bool'
   | 'any';
 
 export interface ScalarType {
@@ -92,8 +94,9 @@ export function objectType(name: string): ObjectType {
   };
   // Registered before its fields are read: types refer to themselves.
   objectTypes.set(name, type);
-  for (const [field, notation] of Object.entries(definition)) {
+  for (const [field, generated] of Object.entries(definition)) {
     const at = `${name}.${field}`;
+    const notation = typedFields[at] ?? generated;
     type.fields.set(field, {
       name: field,
       element: `f:${field}`,

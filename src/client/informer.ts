@@ -362,6 +362,16 @@ export class InformerSet {
     await Promise.all(Array.from(this.#informers.values(), (informer) => informer.synced));
   }
 
+  /** Ends the informers of a resource that there is no longer. */
+  forget(type: ResourceType): void {
+    const prefix = `${qualifiedName(type)}\n${type.version}\n`;
+    for (const [id, informer] of this.#informers) {
+      if (!id.startsWith(prefix)) continue;
+      informer.stop();
+      this.#informers.delete(id);
+    }
+  }
+
   stop(): void {
     for (const informer of this.#informers.values()) informer.stop();
     this.#informers.clear();

@@ -4,6 +4,7 @@ import type { KubernetesObject } from '../api/meta.ts';
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts';
 import { decode, decodeObject, StructureError, strictError, unknownFieldProblem } from '../api/schema-check.ts';
 import { objectType } from '../api/schema-types.ts';
+import { decodeCustomObject } from './custom-resources/custom-input.ts';
 import type { RequestContext } from './requests.ts';
 import type { AnyObject } from './strategies/strategy.ts';
 import { charactersLeft, isJsonObject, type JsonObject, NotJsonError, seal } from './values.ts';
@@ -19,8 +20,7 @@ export function readObject(type: ResourceType, body: unknown, context: RequestCo
     throw apiError('BadRequest', `the body is not a ${type.kind}: a JSON object is expected`);
   }
   assertKind(type, body);
-  const known = Object.hasOwn(schema, type.schema);
-  const object: JsonObject = known ? decoded(type, body, context, old) : body;
+  const object = decoded(type, body, context, old);
   const { metadata = {} } = object;
   if (!isJsonObject(metadata)) {
     throw apiError(
@@ -59,9 +59,10 @@ function decoded(
   context: RequestContext,
   old: AnyObject | undefined,
 ): JsonObject {
-  const quick = old === undefined ? undefined : decodedChange(type, body, old);
+  const isBuiltIn = Object.hasOwn(schema, type.schema);
+  const quick = old === undefined || !isBuiltIn ? undefined : decodedChange(type, body, old);
   if (quick !== undefined) return quick;
-  const { object, unknownFields } = decodeObject(type, body);
+  const { object, unknownFields } = isBuiltIn ? decodeObject(type, body) : decodeCustomObject(type, body);
   if (unknownFields.length > 0) {
     const problems = unknownFields.map(unknownFieldProblem);
     switch (context.fieldValidation ?? 'Warn') {

@@ -3,6 +3,7 @@ import { apiVersionOf, type ResourceType } from '../api/resource-type.ts';
 import { type ObjectType, objectType } from '../api/schema-types.ts';
 import { timestamp } from '../platform/clock.ts';
 import type { RegistryCore } from './core.ts';
+import { customObjectType } from './custom-resources/object-types.ts';
 import { trackManagers, type Writer } from './patch/managers.ts';
 import type { RequestContext } from './requests.ts';
 import type { AnyObject } from './strategies/strategy.ts';
@@ -13,6 +14,7 @@ export type ManagedFields = 'tracked' | 'said';
 
 /** The type in the schema; undefined for kinds the schema does not know. */
 export function knownType(type: ResourceType): ObjectType | undefined {
+  if (type.custom !== undefined) return customObjectType(type);
   return Object.hasOwn(schema, type.schema) ? objectType(type.schema) : undefined;
 }
 

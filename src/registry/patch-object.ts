@@ -1,6 +1,7 @@
 import { notFound } from '../api/errors.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
+import type { ObjectType } from '../api/schema-types.ts';
 import { applyObject } from './apply-object.ts';
 import { withCurrent } from './commits.ts';
 import { objectOf, type RegistryCore } from './core.ts';
@@ -29,8 +30,13 @@ export function patchObject(
   return withCurrent(core, path, async (current) => {
     if (current === undefined) throw notFound(type, key.name);
     const old = objectOf(current);
-    const object = readObject(type, applyPatch(kind, old, patch.body, knownType(type)), context, old);
+    const object = readObject(type, applyPatch(kind, old, patch.body, mergeableType(type)), context, old);
     assertIdentityKept(type, key, object, old);
     return storeChange(core, type, path, current, object, context);
   });
+}
+
+/** How lists of a kind merge; nobody says so of custom ones, which have no strategic merge patch. */
+function mergeableType(type: ResourceType): ObjectType | undefined {
+  return type.custom === undefined ? knownType(type) : undefined;
 }

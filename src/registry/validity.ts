@@ -1,11 +1,13 @@
-import { invalid } from '../api/errors.ts';
+import { type FieldError, invalid } from '../api/errors.ts';
 import type { ResourceType } from '../api/resource-type.ts';
+import { validateAgainstSchema } from './custom-resources/schema-validation.ts';
+import { schemaOf } from './custom-resources/structural-schema.ts';
 import type { AnyObject } from './strategies/strategy.ts';
 import { validateCreate, validateUpdate } from './validation/validation.ts';
 
 /** Throws `Invalid` with everything that is wrong with a new object. */
 export function assertValidNew(type: ResourceType, object: AnyObject): void {
-  const errors = validateCreate(type, object);
+  const errors = [...validateCreate(type, object), ...validateCustom(type, object)];
   if (errors.length > 0) throw invalid(type, object.metadata.name, errors);
 }
 
@@ -16,6 +18,15 @@ export function assertValidChange(
   old: AnyObject,
   subresource: string | undefined,
 ): void {
-  const errors = validateUpdate(type, object, old, subresource);
+  const errors = [...validateUpdate(type, object, old, subresource), ...validateCustom(type, object, old)];
   if (errors.length > 0) throw invalid(type, object.metadata.name, errors);
 }
+
+function validateCustom(type: ResourceType, object: AnyObject, old?: AnyObject): readonly FieldError[] {
+  if (type.custom === undefined) return NONE;
+  const errors: FieldError[] = [];
+  validateAgainstSchema({ ...object }, schemaOf(type), errors, old && { ...old });
+  return errors;
+}
+
+const NONE: readonly FieldError[] = [];

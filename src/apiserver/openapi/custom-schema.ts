@@ -1,12 +1,14 @@
 import { describe } from '../../api/descriptions.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
-import type { Json, OpenApiVersion } from './schemas.ts';
+
+/** A JSON schema as a document holds it. */
+type Json = Readonly<Record<string, unknown>>;
 
 /**
  * The schema of a custom kind in a document: what its definition says, with what every object has. Clients check with
  * the second version before they send, and it cannot say everything: what it cannot, it leaves open.
  */
-export function customSchema({ custom }: ResourceType, version: OpenApiVersion, metadata: Json): Json {
+export function customSchema({ custom }: ResourceType, version: 2 | 3, metadata: Json): Json {
   const given: Json = { ...custom?.schema?.openAPIV3Schema };
   const schema = version === 3 ? given : simplified(given);
   const open = schema['x-kubernetes-preserve-unknown-fields'] === true && version === 2;

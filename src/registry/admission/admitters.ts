@@ -1,9 +1,22 @@
-import type { PersistentVolume, PersistentVolumeClaim, Pod, Service } from '../../api/generated/types.ts';
-import { PersistentVolumeClaims, PersistentVolumes, Pods, Services } from '../../api/kinds.ts';
+import type {
+  CustomResourceDefinition,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  Service,
+} from '../../api/generated/types.ts';
+import {
+  CustomResourceDefinitions,
+  PersistentVolumeClaims,
+  PersistentVolumes,
+  Pods,
+  Services,
+} from '../../api/kinds.ts';
 import type { KubernetesObject } from '../../api/meta.ts';
 import { qualifiedName } from '../../api/resource-type.ts';
 import type { RegistryCore } from '../core.ts';
 import { type Admitted, admittedAs } from './admitted.ts';
+import { admitDefinition, admitNewDefinition } from './definitions.ts';
 import { admitPod } from './pods.ts';
 import { admitChangedService, admitNewService } from './services.ts';
 import { admitClaim, admitVolume } from './storage.ts';
@@ -19,6 +32,10 @@ const claims: Admitter<PersistentVolumeClaim> = {
   create: async (core, claim) => admittedAs(await admitClaim(core, claim)),
 };
 const volumes: Admitter<PersistentVolume> = { create: async (_core, volume) => admittedAs(admitVolume(volume)) };
+const definitions: Admitter<CustomResourceDefinition> = {
+  create: async (core, definition) => admittedAs(admitNewDefinition(core, definition)),
+  update: async (core, definition) => admittedAs(admitDefinition(core, definition)),
+};
 const services: Admitter<Service> = { create: admitNewService, update: admitChangedService };
 
 /** The kinds the cluster has a say in. */
@@ -27,4 +44,5 @@ export const admitters: ReadonlyMap<string, Admitter> = new Map<string, Admitter
   [qualifiedName(PersistentVolumeClaims), claims],
   [qualifiedName(PersistentVolumes), volumes],
   [qualifiedName(Services), services],
+  [qualifiedName(CustomResourceDefinitions), definitions],
 ]);

@@ -12,6 +12,8 @@ import * as Kinds from '../../api/kinds.ts';
 import type { KubernetesObject } from '../../api/meta.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
 import { objectType } from '../../api/schema-types.ts';
+import { withSchemaDefaults } from '../custom-resources/schema-defaults.ts';
+import { schemaOf } from '../custom-resources/structural-schema.ts';
 import type { JsonObject } from '../values.ts';
 import { defaultPod } from './pod-defaults.ts';
 import { defaultEndpointSlice, defaultEndpoints, defaultService } from './service-defaults.ts';
@@ -112,6 +114,7 @@ const defaulters = new Map<ResourceType, Defaulter>([
 export function applyDefaults<T extends KubernetesObject>(type: ResourceType<T>, object: T): T;
 export function applyDefaults(type: ResourceType, object: object): object;
 export function applyDefaults(type: ResourceType, object: object): object {
+  if (type.custom !== undefined) return withSchemaDefaults(object as JsonObject, schemaOf(type));
   const whole = Object.hasOwn(schema, type.schema)
     ? withZeroValues(object as JsonObject, objectType(type.schema))
     : object;

@@ -94,6 +94,7 @@ function zeroScalar(scalar: ScalarName): (() => unknown) | undefined {
       return () => '0';
     case 'date-time':
     case 'micro-time':
+    case 'schema-or-bool':
     case 'any':
       return undefined;
   }

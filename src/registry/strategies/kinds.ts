@@ -101,6 +101,8 @@ export const budgets = strategy<KubernetesObject & { readonly status?: object }>
 export const customResourceDefinitions = strategy({
   subresources: ['status'],
   generation: true,
+  // Admission decides what it is.
+  keepsInitialStatus: true,
   unconditionalUpdate: false,
 });
 

@@ -1,5 +1,6 @@
 import * as Kinds from '../../api/kinds.ts';
 import { qualifiedName, type ResourceType } from '../../api/resource-type.ts';
+import { customStrategy } from '../custom-resources/custom-strategy.ts';
 import * as strategies from './kinds.ts';
 import { pods } from './pods.ts';
 import type { Strategy } from './strategy.ts';
@@ -37,5 +38,6 @@ const table: ReadonlyMap<string, Strategy> = new Map(
 
 /** What is particular to a kind. */
 export function strategyOf(type: ResourceType): Strategy {
+  if (type.custom !== undefined) return customStrategy(type);
   return table.get(qualifiedName(type)) ?? strategies.plain;
 }

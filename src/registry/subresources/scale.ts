@@ -6,6 +6,7 @@ import type { ResourceType } from '../../api/resource-type.ts';
 import { objectType } from '../../api/schema-types.ts';
 import { withCurrent } from '../commits.ts';
 import { objectOf, type RegistryCore } from '../core.ts';
+import { customScale } from '../custom-resources/custom-scale.ts';
 import { readObject, sealObject } from '../input.ts';
 import { storeKey } from '../keys.ts';
 import { assertCurrent, assertSameObject } from '../metadata.ts';
@@ -29,26 +30,36 @@ const Scales: ResourceType<Scale> = {
 };
 
 /** S5: replicas as wanted and as they are, with the selector of the pods as text. */
-function scaleOf(object: AnyObject): Scale {
+function scaleOf(type: ResourceType, object: AnyObject): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const { replicas, selector } = object.spec ?? {};
-  const present = object.status?.replicas;
+  const paths = customScale(type);
+  const replicas = paths === undefined ? object.spec?.replicas : paths.replicas(object);
+  const present = paths === undefined ? object.status?.replicas : paths.present(object);
+  const selector = paths === undefined ? selectorText(object.spec?.selector) : paths.selector(object);
   return sealObject({
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, ...(namespace !== undefined && { namespace }), uid, resourceVersion, creationTimestamp },
-    spec: { replicas: typeof replicas === 'number' ? replicas : 1 },
+    spec: { replicas: typeof replicas === 'number' ? replicas : paths === undefined ? 1 : 0 },
     status: {
       replicas: typeof present === 'number' ? present : 0,
-      ...(isJsonObject(selector) && { selector: formatSelector(selector as LabelSelector) }),
+      ...(selector !== undefined && { selector }),
     },
   });
+}
+
+function selectorText(selector: unknown): string | undefined {
+  return isJsonObject(selector) ? formatSelector(selector as LabelSelector) : undefined;
+}
+
+function withReplicas(type: ResourceType, object: AnyObject, replicas: number): AnyObject {
+  return customScale(type)?.withReplicas(object, replicas) ?? { ...object, spec: { ...object.spec, replicas } };
 }
 
 export async function getScale(core: RegistryCore, type: ResourceType, key: ObjectKey): Promise<Scale> {
   const entry = await core.store.get(storeKey(type, key));
   if (entry === undefined) throw notFound(type, key.name);
-  return scaleOf(objectOf(entry));
+  return scaleOf(type, objectOf(entry));
 }
 
 /** PUT of a scale: changes `spec.replicas` of the object and nothing else. */
@@ -88,14 +99,14 @@ function changeScale(
   return withCurrent(core, path, async (current) => {
     if (current === undefined) throw notFound(type, key.name);
     const old = objectOf(current);
-    const scale = readObject(Scales, change(scaleOf(old)), context);
+    const scale = readObject(Scales, change(scaleOf(type, old)), context);
     assertSameObject(type, key, scale);
     assertCurrent(type, scale, old);
     const replicas = wantedReplicas(scale);
-    const object: AnyObject = { ...old, spec: { ...old.spec, replicas } };
+    const object = withReplicas(type, old, replicas);
     const { subresource: _, ...mainRoute } = context;
     const stored = await storeChange(core, type, path, current, object, mainRoute);
-    return scaleOf(stored.object);
+    return scaleOf(type, stored.object);
   });
 }
 

@@ -13,6 +13,7 @@ export function validateMetadata(
   nameCheck: NameCheck,
   field: string,
   errors: Errors,
+  checkFinalizer: FinalizerCheck = checkKubernetesFinalizer,
 ): void {
   if (meta.generateName !== undefined && meta.generateName !== '') {
     // Only the beginning of a name: it may end with a dash, which the generated part follows.
@@ -31,11 +32,17 @@ export function validateMetadata(
   validateLabels(meta.labels, `${field}.labels`, errors);
   validateAnnotations(meta.annotations, `${field}.annotations`, errors);
   validateOwnerReferences(meta.ownerReferences, `${field}.ownerReferences`, errors);
-  for (const finalizer of meta.finalizers ?? []) validateFinalizer(finalizer, `${field}.finalizers`, errors);
+  for (const finalizer of meta.finalizers ?? []) checkFinalizer(finalizer, `${field}.finalizers`, errors);
 }
 
 /** `nameCheck` is not asked again: what was stored keeps its name. */
-export function validateMetadataUpdate(meta: ObjectMeta, old: ObjectMeta, field: string, errors: Errors): void {
+export function validateMetadataUpdate(
+  meta: ObjectMeta,
+  old: ObjectMeta,
+  field: string,
+  errors: Errors,
+  checkFinalizer: FinalizerCheck = checkKubernetesFinalizer,
+): void {
   const immutable = ['name', 'namespace', 'uid', 'creationTimestamp', 'deletionTimestamp'] as const;
   for (const key of immutable) {
     if (meta[key] !== old[key] && !(meta[key] === undefined && old[key] === undefined)) {
@@ -50,7 +57,7 @@ export function validateMetadataUpdate(meta: ObjectMeta, old: ObjectMeta, field:
   if (meta.finalizers !== old.finalizers) {
     const before = new Set(old.finalizers);
     for (const finalizer of meta.finalizers ?? []) {
-      validateFinalizer(finalizer, `${field}.finalizers`, errors);
+      checkFinalizer(finalizer, `${field}.finalizers`, errors);
     }
     const added = (meta.finalizers ?? []).filter((finalizer) => !before.has(finalizer));
     if (old.deletionTimestamp !== undefined && added.length > 0) {
@@ -110,8 +117,14 @@ function validateOwnerReferences(
 
 const STANDARD_FINALIZERS = ['kubernetes', 'orphan', 'foregroundDeletion'];
 
-function validateFinalizer(finalizer: string, field: string, errors: Errors): void {
+type FinalizerCheck = (finalizer: string, field: string, errors: Errors) => void;
+
+/** Any qualified name: what custom kinds, and their definitions, may have. */
+export const checkAnyFinalizer: FinalizerCheck = (finalizer, field, errors) =>
   checkName(finalizer, checkQualifiedName, field, errors);
+
+function checkKubernetesFinalizer(finalizer: string, field: string, errors: Errors): void {
+  checkAnyFinalizer(finalizer, field, errors);
   if (!finalizer.includes('/') && !STANDARD_FINALIZERS.includes(finalizer)) {
     errors.push(invalidValue(field, finalizer, 'name is neither a standard finalizer name nor is it fully qualified'));
   }

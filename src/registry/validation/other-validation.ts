@@ -1,6 +1,5 @@
 import type {
   ClusterRoleBinding,
-  CustomResourceDefinition,
   Lease,
   LimitRange,
   Node,
@@ -9,15 +8,7 @@ import type {
   Role,
   RoleBinding,
 } from '../../api/generated/types.ts';
-import { checkDnsLabel, checkDnsSubdomain } from '../../api/names.ts';
-import {
-  checkName,
-  checkNonNegative,
-  checkOneOf,
-  checkPositive,
-  checkRequiredName,
-  checkRequiredOneOf,
-} from './checks.ts';
+import { checkNonNegative, checkOneOf, checkPositive, checkRequiredOneOf } from './checks.ts';
 import { type Errors, forbidden, invalidValue, notSupported, required } from './field-errors.ts';
 import { checkImmutable } from './metadata-validation.ts';
 import { validateResourceList } from './resource-validation.ts';
@@ -131,27 +122,6 @@ export function validateLimitRange(range: LimitRange, errors: Errors): void {
     checkRequiredOneOf(limit.type, ['Container', 'PersistentVolumeClaim', 'Pod'], `${field}.type`, errors);
     for (const part of ['max', 'min', 'default', 'defaultRequest'] as const) {
       validateResourceList(limit[part], `${field}.${part}`, errors);
-    }
-  }
-}
-
-export function validateCustomResourceDefinition(definition: CustomResourceDefinition, errors: Errors): void {
-  const { group, names, scope, versions = [] } = definition.spec ?? {};
-  checkRequiredName(group, checkDnsSubdomain, 'spec.group', errors);
-  checkRequiredName(names?.plural, checkDnsLabel, 'spec.names.plural', errors);
-  checkRequiredName(names?.kind?.toLowerCase(), checkDnsLabel, 'spec.names.kind', errors);
-  checkRequiredOneOf(scope, ['Cluster', 'Namespaced'], 'spec.scope', errors);
-  const expected = `${names?.plural ?? ''}.${group ?? ''}`;
-  if (definition.metadata.name !== expected) {
-    errors.push(invalidValue('metadata.name', definition.metadata.name, 'must be spec.names.plural+"."+spec.group'));
-  }
-  if (versions.filter((version) => version.storage === true).length !== 1) {
-    errors.push(invalidValue('spec.versions', versions, 'must have exactly one version marked as storage version'));
-  }
-  for (const [index, version] of versions.entries()) {
-    checkName(version.name ?? '', checkDnsLabel, `spec.versions[${index}].name`, errors);
-    if (version.schema?.openAPIV3Schema === undefined) {
-      errors.push(required(`spec.versions[${index}].schema.openAPIV3Schema`, 'schemas are required'));
     }
   }
 }

@@ -10,9 +10,10 @@ import {
   type NameCheck,
 } from '../../api/names.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
+import { validateDefinition, validateDefinitionUpdate } from '../custom-resources/definition-validation.ts';
 import * as Config from './config-validation.ts';
 import type { Errors } from './field-errors.ts';
-import { validateMetadata, validateMetadataUpdate } from './metadata-validation.ts';
+import { checkAnyFinalizer, validateMetadata, validateMetadataUpdate } from './metadata-validation.ts';
 import * as Other from './other-validation.ts';
 import { validatePod, validatePodTemplate, validatePodUpdate } from './pod-validation.ts';
 import * as Services from './service-validation.ts';
@@ -86,11 +87,15 @@ add(Kinds.ClusterRoleBindings, {
   create: (binding, errors) => Other.validateRoleBinding(['ClusterRole'], binding, errors),
   update: Other.validateRoleBindingUpdate,
 });
-add(Kinds.CustomResourceDefinitions, { create: Other.validateCustomResourceDefinition });
+add(Kinds.CustomResourceDefinitions, { create: validateDefinition, update: validateDefinitionUpdate });
 
 /** `Rules` of exactly this type's objects were put there by `add`. */
 function rulesOf<T extends KubernetesObject>(type: ResourceType<T>): Rules<T> {
   return (rules.get(type) ?? {}) as Rules<T>;
+}
+
+function finalizersOf(type: ResourceType): typeof checkAnyFinalizer | undefined {
+  return type.custom !== undefined || type === Kinds.CustomResourceDefinitions ? checkAnyFinalizer : undefined;
 }
 
 /**
@@ -100,7 +105,7 @@ function rulesOf<T extends KubernetesObject>(type: ResourceType<T>): Rules<T> {
 export function validateCreate<T extends KubernetesObject>(type: ResourceType<T>, object: T): readonly FieldError[] {
   const errors: Errors = [];
   const { name = checkDnsSubdomain, create } = rulesOf(type);
-  validateMetadata(object.metadata, type.namespaced, name, 'metadata', errors);
+  validateMetadata(object.metadata, type.namespaced, name, 'metadata', errors, finalizersOf(type));
   create?.(object, errors);
   return errors;
 }
@@ -116,7 +121,7 @@ export function validateUpdate<T extends KubernetesObject>(
   subresource?: string,
 ): readonly FieldError[] {
   const errors: Errors = [];
-  validateMetadataUpdate(object.metadata, old.metadata, 'metadata', errors);
+  validateMetadataUpdate(object.metadata, old.metadata, 'metadata', errors, finalizersOf(type));
   const { create, update, status } = rulesOf(type);
   if (subresource === 'status') status?.(object, old, errors);
   else if (update !== undefined) update(object, old, errors);
