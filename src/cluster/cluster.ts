@@ -11,6 +11,7 @@ import { ensureApiEndpoints } from '../controllers/namespaces/api-endpoints.ts';
 import { ensureDefaultStorageClass } from '../controllers/volumes/default-storage-class.ts';
 import { DnsListenError } from '../dns/listener.ts';
 import { startDnsServer } from '../dns/start-dns-server.ts';
+import { removePacketFilter } from '../node/services/packet-filter.ts';
 import { type Clock, systemClock, type Timer, timestamp } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { systemRandom } from '../platform/random.ts';
@@ -190,8 +191,10 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
       const agents = running.agents();
       if (pods === 'end') await endPods(agents, onEnded);
       await closers.close();
+      if (pods === 'leave') return;
       // A node that was taken away has pods too, and nobody but us to end them.
-      if (pods === 'end' && agents.length < running.names.length) await endLeftoverPods(directory.path);
+      if (agents.length < running.names.length) await endLeftoverPods(directory.path);
+      await removePacketFilter(directory.path);
     },
   };
 }

@@ -16,6 +16,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
 import { LocalNode, type NodeParts } from './local-node.ts';
+import { ServicesOfNodes } from './services-of-nodes.ts';
 
 /** What pods run as: processes of this machine, or nothing at all. */
 export type RuntimeChoice = 'process' | 'simulated';
@@ -62,11 +63,16 @@ const DNS_PORT = 53;
  */
 export async function startNodes(options: NodesOptions): Promise<Nodes> {
   const locks = new Map<string, PodIdentity>();
+  const services = new ServicesOfNodes(options);
   const known = options.informers.get(NodeType);
   await known.synced;
   const nodes = Array.from({ length: options.nodes }, (_, index) => {
     const name = `node-${index}`;
-    return new LocalNode({ name, logger: options.logger, begin: () => beginNode(name, index, locks, options) });
+    return new LocalNode({
+      name,
+      logger: options.logger,
+      begin: () => beginNode(name, index, { ...options, locks, services }),
+    });
   });
   await Promise.all(
     nodes.map((node) => {
@@ -77,6 +83,7 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
   const unsubscribe = followContact(nodes, options);
   const present = (): readonly NodeParts[] => nodes.flatMap(({ parts }) => parts ?? []);
   const limitations = new Set(present().flatMap(({ runtime }) => runtime.limitations.map(({ message }) => message)));
+  if (services.limitation !== undefined) limitations.add(services.limitation);
   return {
     names: nodes.map(({ name }) => name),
     agents: () => present().map(({ agent }) => agent),
@@ -86,17 +93,13 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
     async stop() {
       unsubscribe();
       await Promise.all(nodes.map((node) => node.stop()));
+      await services.stop();
     },
   };
 }
 
-async function beginNode(
-  name: string,
-  index: number,
-  locks: Map<string, PodIdentity>,
-  options: NodesOptions,
-): Promise<NodeParts> {
-  const { runtime, listenForPods } = createRuntime(name, index, locks, options);
+async function beginNode(name: string, index: number, options: SharedByNodes): Promise<NodeParts> {
+  const { runtime, listenForPods } = createRuntime(name, index, options);
   const agent = await startNodeAgent({
     name,
     client: options.client,
@@ -145,22 +148,22 @@ function describeIsolation(choice: RuntimeChoice, runtime: Runtime | undefined):
   return runtime.isolation === undefined ? `${choice} runtime` : `${choice} runtime, isolation ${runtime.isolation}`;
 }
 
+interface SharedByNodes extends NodesOptions {
+  readonly locks: Map<string, PodIdentity>;
+  readonly services: ServicesOfNodes;
+}
+
 interface CreatedRuntime {
   readonly runtime: Runtime;
   /** Makes the DNS server answer the pods of this runtime, and says where. */
   listenForPods(): Promise<readonly string[]>;
 }
 
-function createRuntime(
-  name: string,
-  index: number,
-  locks: Map<string, PodIdentity>,
-  options: NodesOptions,
-): CreatedRuntime {
+function createRuntime(name: string, index: number, options: SharedByNodes): CreatedRuntime {
   switch (options.runtime) {
     case 'simulated':
       return {
-        runtime: simulatedRuntime({ clock: options.clock, podCIDR: `10.${88 + index}.0.0/16`, locks }),
+        runtime: simulatedRuntime({ clock: options.clock, podCIDR: `10.${88 + index}.0.0/16`, locks: options.locks }),
         listenForPods: async () => [],
       };
     case 'process': {
@@ -176,6 +179,7 @@ function createRuntime(
       return {
         runtime,
         async listenForPods() {
+          await options.services.add(runtime);
           // Pods on the machine's own network cannot have a resolv.conf that names another port than 53.
           if (runtime.isolation !== 'namespaces') return [];
           const { gateway } = runtime;

@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { processRuntime } from '../node/runtimes/process/process-runtime.ts';
 import type { PodStatus } from '../node/runtimes/runtime.ts';
+import { removePacketFilter } from '../node/services/packet-filter.ts';
 import { systemClock } from '../platform/clock.ts';
 import { silentLogger } from '../platform/logger.ts';
 import { ClusterError } from './cluster-error.ts';
@@ -23,6 +24,7 @@ export function endLeftoverPods(directory: string): Promise<readonly string[]> {
     const nodes = dataPaths(directory).nodes;
     if (!fs.existsSync(nodes)) return [];
     const ended = await Promise.all(fs.readdirSync(nodes).map((node) => endPodsOfNode(path.join(nodes, node), node)));
+    await removePacketFilter(directory);
     return ended.flat();
   });
 }

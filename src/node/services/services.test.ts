@@ -117,6 +117,29 @@ test.runIf(able)('the packet filter accepts every kind of rule', async () => {
   }
 });
 
+test('a change of the rules keeps which clients are with which pod, and only of the pods that are still there', () => {
+  const scope = { table: 'berth_check', podCidrs: [] };
+  const [one, two] = [
+    { address: '10.1.1.1', port: 1 },
+    { address: '10.1.1.2', port: 2 },
+  ];
+  const before = packetFilterRules([port({ targets: [one, two], stickySeconds: 60 })], scope);
+  const { text: rules } = packetFilterRules([port({ targets: [two], stickySeconds: 60 })], scope, before);
+  expect(rules).not.toContain('delete table');
+  expect(rules.match(/delete set .*/g)).toEqual(['delete set ip berth_check clients_tcp_10_96_0_5_80_10_1_1_1_1_60']);
+  expect(rules).toContain('set clients_tcp_10_96_0_5_80_10_1_1_2_2_60 {');
+  // After a failure nothing is known of what is there.
+  expect(packetFilterRules([], scope).text).toMatch(/^table ip berth_check\ndelete table ip berth_check/);
+});
+
+test('no endpoint leads pods to what listens on the machine itself, but the one of the API', () => {
+  const scope = { table: 'berth_check', podCidrs: ['10.1.1.0/24'] };
+  const loopback = [{ address: '127.0.0.1', port: 6443 }];
+  expect(packetFilterRules([port({ targets: loopback })], scope).text).not.toContain('127.0.0.1:6443');
+  const api = packetFilterRules([port({ name: 'default/kubernetes:443', targets: loopback })], scope);
+  expect(api.text).toContain('dnat ip to 127.0.0.1:6443');
+});
+
 describe('the proxy of a machine without root', () => {
   const close: (() => unknown)[] = [];
   afterEach(async () => {

@@ -1,0 +1,76 @@
+import type { Client } from '../client/client.ts';
+import { ApiEventRecorder } from '../client/event-recorder.ts';
+import type { InformerSet } from '../client/informer.ts';
+import type { ProcessRuntime } from '../node/runtimes/process/process-runtime.ts';
+import { type PacketFilterNetwork, packetFilter, packetFilterWorks } from '../node/services/packet-filter.ts';
+import type { ServiceBackend } from '../node/services/service-backend.ts';
+import { type RunningServices, startServices } from '../node/services/services.ts';
+import { userProxy } from '../node/services/user-proxy.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Random } from '../platform/random.ts';
+
+export interface ServicesOfNodesOptions {
+  /** Nobody else's on this machine. */
+  readonly dataDir: string;
+  readonly client: Client;
+  readonly informers: InformerSet;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/**
+ * Makes the addresses and ports of services lead to their pods on this machine, once for all nodes of the process: they
+ * share one kernel. What is in the kernel outlives the process, as the pods do.
+ */
+export class ServicesOfNodes {
+  readonly #options: ServicesOfNodesOptions;
+  readonly #networks = new Map<string, PacketFilterNetwork>();
+  readonly #recorder: ApiEventRecorder;
+  #backend: 'kernel' | 'proxy' = 'kernel';
+  #running: Promise<RunningServices> | undefined;
+
+  constructor(options: ServicesOfNodesOptions) {
+    this.#options = options;
+    this.#recorder = new ApiEventRecorder({ ...options, component: 'kube-proxy' });
+  }
+
+  /** What this machine does not allow, in a sentence. */
+  get limitation(): string | undefined {
+    return this.#running === undefined || this.#backend === 'kernel' ? undefined : NO_CLUSTER_ADDRESSES;
+  }
+
+  /** The pods of one more node: resolves when they reach all services there are. The runtime has been started. */
+  async add({ isolation, podCidr, gateway }: ProcessRuntime): Promise<void> {
+    const isNew = !this.#networks.has(podCidr);
+    this.#networks.set(podCidr, { podCidr, gateway });
+    const isFirst = this.#running === undefined;
+    this.#running ??= this.#start(isolation === 'namespaces');
+    const running = await this.#running;
+    // What cannot be made reachable now is tried again, and no reason not to run pods.
+    await (isNew && !isFirst ? running.refresh() : running.ready);
+  }
+
+  async stop(): Promise<void> {
+    // The proxy ends with its process; the kernel's rules lead on to the pods that run on.
+    await (await this.#running)?.stop({ remove: this.#backend === 'proxy' });
+    this.#recorder.stop();
+  }
+
+  async #start(ownNetworks: boolean): Promise<RunningServices> {
+    const { random, logger, dataDir } = this.#options;
+    let backend: ServiceBackend;
+    if (ownNetworks && (await packetFilterWorks())) {
+      backend = packetFilter({ owner: dataDir, networks: () => [...this.#networks.values()] });
+    } else {
+      this.#backend = 'proxy';
+      backend = userProxy({ random, logger });
+    }
+    return startServices({ ...this.#options, recorder: this.#recorder, backend });
+  }
+}
+
+const NO_CLUSTER_ADDRESSES =
+  'services have no addresses of their own (clusterIP), as it takes root and the nft program to give them any: headless ' +
+  'services and their names work, and node ports do on 127.0.0.1';

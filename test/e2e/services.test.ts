@@ -1,0 +1,143 @@
+import { execFile, spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { EndpointSlices, Pods, Services } from '../../src/api/kinds.ts';
+import type { Client } from '../../src/client/client.ts';
+import { TestBerth, until, untilSettled } from './support.ts';
+
+const root = process.getuid?.() === 0 && process.platform === 'linux';
+const filter = spawnSync('nft', ['list', 'tables']).status === 0;
+if (!root || !filter) console.warn('SKIPPED: services need Linux, root and nft (Debian: apt-get install nftables)');
+
+interface Answer {
+  readonly name: string;
+  readonly from: string;
+}
+
+/** Asks `count` times, each over a new connection, `pauseMs` apart; answers, or what went wrong. */
+const ASK = `
+  const [url, count, pauseMs] = process.argv.slice(1);
+  const get = () => new Promise((resolve) => {
+    const module = require(url.split(':')[0]);
+    module.get(url, { agent: false, timeout: 3000, rejectUnauthorized: false }, async (response) => {
+      let text = '';
+      for await (const part of response) text += part;
+      resolve(response.statusCode === 200 ? JSON.parse(text) : response.statusCode);
+    }).on('timeout', function () { this.destroy({ code: 'TIMEOUT' }); }).on('error', (error) => resolve(error.code));
+  });
+  (async () => {
+    const answers = [];
+    for (let index = 0; index < Number(count); index++) {
+      if (index > 0) await new Promise((resolve) => setTimeout(resolve, Number(pauseMs)));
+      answers.push(await get());
+    }
+    console.log(JSON.stringify(answers));
+  })();`;
+
+const ASK_UDP = `
+  const [host, port, count] = process.argv.slice(1);
+  const names = new Set();
+  (async () => {
+    for (let index = 0; index < Number(count); index++) {
+      await new Promise((resolve) => {
+        const socket = require('dgram').createSocket('udp4');
+        socket.on('message', (name) => { names.add(String(name)); socket.close(resolve); });
+        socket.send('who?', Number(port), host);
+      });
+    }
+    console.log(JSON.stringify([...names].sort()));
+  })();`;
+
+describe.runIf(root && filter)('services in front of real pods', () => {
+  const berth = new TestBerth('services');
+  let client: Client;
+
+  beforeAll(async () => {
+    await berth.up('--nodes', '2', '-f', path.join(import.meta.dirname, 'services.yaml'));
+    client = berth.client();
+    await untilSettled(client, 'web', 2);
+  });
+  afterAll(() => berth.close());
+
+  const inPod = async (pod: string, program: string, ...args: readonly string[]): Promise<unknown> =>
+    JSON.parse(await berth.ok('exec', pod, '--', 'node', '-e', program, ...args));
+  const onHost = async (program: string, ...args: readonly string[]): Promise<unknown> =>
+    JSON.parse((await promisify(execFile)(process.execPath, ['-e', program, ...args])).stdout);
+  const names = (answers: unknown): readonly string[] =>
+    [...new Set((answers as readonly Answer[]).map(({ name }) => name))].sort();
+  const address = async (name: string): Promise<string> =>
+    (await client.get(Services, { namespace: 'default', name })).spec.clusterIP ?? '';
+
+  test('a cluster address leads to all ready pods, from pods, from the machine, and to the asking pod itself', async () => {
+    const answers = (await inPod('web-0', ASK, 'http://web', '24', '0')) as readonly Answer[];
+    expect(names(answers)).toEqual(['web-0', 'web-1']);
+    expect(names(await onHost(ASK, `http://${await address('web')}`, '24', '0'))).toEqual(['web-0', 'web-1']);
+  });
+
+  test('a pod that is asked by a pod of another node sees who asks', async () => {
+    const asking = await client.get(Pods, { namespace: 'default', name: 'web-0' });
+    const asked = await client.get(Pods, { namespace: 'default', name: 'web-1' });
+    expect(asking.spec.nodeName).not.toBe(asked.spec.nodeName);
+    const answers = (await inPod('web-0', ASK, 'http://web', '24', '0')) as readonly Answer[];
+    expect(answers.find(({ name }) => name === 'web-1')?.from).toBe(`::ffff:${asking.status?.podIP}`);
+  });
+
+  test('UDP too', async () => {
+    expect(await inPod('web-1', ASK_UDP, await address('web'), '81', '24')).toEqual(['web-0', 'web-1']);
+  });
+
+  test('a node port leads there from the machine', async () => {
+    const { spec } = await client.get(Services, { namespace: 'default', name: 'web' });
+    const url = `http://127.0.0.1:${spec.ports?.[0]?.nodePort}`;
+    expect(names(await onHost(ASK, url, '24', '0'))).toEqual(['web-0', 'web-1']);
+  });
+
+  test('with session affinity a client stays with its pod, until its time is over', async () => {
+    const url = `http://${await address('sticky')}`;
+    for (const pod of ['web-0', 'web-1']) expect(names(await inPod(pod, ASK, url, '16', '0'))).toHaveLength(1);
+    // Each pause is longer than the affinity lasts; that all eight meet the same pod has a chance of 1 in 128.
+    expect(names(await inPod('web-0', ASK, url, '8', '1200'))).toHaveLength(2);
+  });
+
+  test('a service without ready pods refuses connections at once', async () => {
+    expect(await inPod('web-0', ASK, 'http://nobody', '1', '0')).toEqual(['ECONNREFUSED']);
+    expect(await onHost(ASK, `http://${await address('nobody')}`, '1', '0')).toEqual(['ECONNREFUSED']);
+  });
+
+  test('a pod that is not ready gets no connections, until it is again', async () => {
+    const ready = (count: number) =>
+      until(
+        client,
+        EndpointSlices,
+        (slices) =>
+          slices
+            .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === 'web')
+            .flatMap(({ endpoints = [] }) => endpoints)
+            .filter(({ conditions }) => conditions?.ready).length === count,
+        `${count} ready endpoints`,
+      );
+    await berth.ok('exec', 'web-1', '--', 'touch', '/tmp/unready');
+    await ready(1);
+    await expect.poll(async () => names(await inPod('web-0', ASK, 'http://web', '12', '0'))).toEqual(['web-0']);
+    await berth.ok('exec', 'web-1', '--', 'rm', '/tmp/unready');
+    await ready(2);
+    await expect.poll(async () => names(await inPod('web-0', ASK, 'http://web', '24', '0'))).toHaveLength(2);
+  });
+
+  test('default/kubernetes is the API', async () => {
+    const [api] = (await inPod('web-0', ASK, 'https://kubernetes.default.svc/version', '1', '0')) as readonly {
+      gitVersion: string;
+    }[];
+    expect(api?.gitVersion).toMatch(/^v1\./);
+  });
+
+  test('nothing is left in the packet filter when the cluster is gone', async () => {
+    const tables = () => spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' }).stdout;
+    const before = tables();
+    await berth.ok('down');
+    const gone = before.split('\n').filter((table) => !tables().split('\n').includes(table));
+    expect(gone.join('\n')).toMatch(/table ip berth_/);
+  });
+});
