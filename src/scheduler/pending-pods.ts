@@ -36,6 +36,8 @@ export class PendingPods {
   readonly #pods = new Map<string, PendingPod>();
   readonly #queued = new Set<PendingPod>();
   readonly #unschedulable = new Set<PendingPod>();
+  /** Those of the unschedulable pods for which it matters where others are. */
+  readonly #seekers = new Set<PendingPod>();
   readonly #byClaim = new Map<string, Set<PendingPod>>();
   #order = 0;
 
@@ -80,6 +82,7 @@ export class PendingPods {
     this.#pods.delete(pending.pod.metadata.uid);
     this.#queued.delete(pending);
     this.#unschedulable.delete(pending);
+    this.#seekers.delete(pending);
     pending.retry?.cancel();
     for (const claim of pending.claims) {
       const users = this.#byClaim.get(claim);
@@ -87,13 +90,19 @@ export class PendingPods {
     }
   }
 
+  /** Nothing happens to a pod that is not pending any more. */
   setState(pending: PendingPod, state: State): void {
+    if (this.#pods.get(pending.pod.metadata.uid) !== pending) return;
     this.#queued.delete(pending);
     this.#unschedulable.delete(pending);
+    this.#seekers.delete(pending);
     pending.retry?.cancel();
     pending.retry = undefined;
     pending.state = state;
-    if (state.type === 'unschedulable') this.#unschedulable.add(pending);
+    if (state.type === 'unschedulable') {
+      this.#unschedulable.add(pending);
+      if (seeksOthers(pending.pod)) this.#seekers.add(pending);
+    }
     if (state.type === 'queued') {
       this.#queued.add(pending);
       this.#onQueued();
@@ -113,12 +122,15 @@ export class PendingPods {
   }
 
   /** Something changed that may help: pods that wait for it get another try. */
-  wake(help: Helper, isHelped: (pod: Pod) => boolean = () => true): void {
+  wake(help: Helper): void {
     for (const pending of this.#unschedulable) {
-      if (pending.state.type !== 'unschedulable' || !pending.state.helpedBy.has(help) || !isHelped(pending.pod))
-        continue;
-      this.retry(pending);
+      if (pending.state.type === 'unschedulable' && pending.state.helpedBy.has(help)) this.retry(pending);
     }
+  }
+
+  /** A pod was placed: it may be what another one wants to be near to. */
+  wakeSeekers(): void {
+    for (const pending of this.#seekers) this.retry(pending);
   }
 
   wakeAll(): void {
@@ -127,6 +139,7 @@ export class PendingPods {
 
   /** Another try: now, or after a while when there have been many. */
   retry(pending: PendingPod): void {
+    if (this.#pods.get(pending.pod.metadata.uid) !== pending) return;
     if (pending.retry !== undefined || pending.state.type === 'queued') return;
     const excess = pending.attempts - FREE_ATTEMPTS;
     if (excess <= 0) {
@@ -145,6 +158,11 @@ export class PendingPods {
     this.#pods.clear();
     this.#queued.clear();
     this.#unschedulable.clear();
+    this.#seekers.clear();
     this.#byClaim.clear();
   }
+}
+
+function seeksOthers({ spec }: Pod): boolean {
+  return spec.affinity?.podAffinity !== undefined || spec.topologySpreadConstraints !== undefined;
 }

@@ -80,6 +80,20 @@ describe('the scheduler', () => {
     expect((await cluster.list(Pods)).filter((pod) => pod.spec.nodeName === undefined)).toHaveLength(1);
   });
 
+  test('places a pod that wants to be near another when that one has come', async () => {
+    await cluster.createNode('node-0');
+    await cluster.createNode('node-1');
+    const term = { labelSelector: { matchLabels: { app: 'cache' } }, topologyKey: 'kubernetes.io/hostname' };
+    await cluster.createPod('web', {
+      spec: { affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } } },
+    });
+    await cluster.settle();
+    expect(await nodeOf('web')).toBeUndefined();
+    await cluster.createPod('cache', { labels: { app: 'cache' }, spec: { nodeName: 'node-1' } });
+    await cluster.settle();
+    expect(await nodeOf('web')).toBe('node-1');
+  });
+
   test('takes the more important pod first', async () => {
     await cluster.client.create(PriorityClasses, { metadata: { name: 'important' }, value: 1000 });
     const spec = { containers: [{ name: 'app', image: 'x', resources: { requests: { cpu: '3' } } }] };

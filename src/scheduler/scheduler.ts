@@ -175,8 +175,7 @@ class RunningScheduler implements Scheduler {
       const isKnown = this.#snapshot.placeOf(uid) === pod.spec.nodeName;
       if (isKnown && change.type === 'updated' && hasSameNeeds(change.previous, pod)) return;
       this.#snapshot.place(pod, pod.spec.nodeName);
-      // What is there now may be what a pod wants to be near to.
-      this.#pending.wake('pod', (waiting) => waiting.spec.affinity !== undefined || hasSpread(waiting));
+      this.#pending.wakeSeekers();
       return;
     }
     if (pending !== undefined) {
@@ -258,6 +257,7 @@ class RunningScheduler implements Scheduler {
     } catch (error) {
       // The API may be busy or away: the same again. Anything it refuses is decided anew.
       if (!(error instanceof ApiError) || error.code >= 500 || error.code === 429) throw error;
+      if (this.#pending.get(uid) !== pending) return;
       if (isNotFound(error) && this.#pods.get(keyOf(pending.pod)) === undefined) this.#forget(pending);
       else this.#giveUp(pending, error.message);
     }
@@ -289,7 +289,9 @@ class RunningScheduler implements Scheduler {
     events.record({ about: pod, type: 'Warning', reason: 'FailedScheduling', message });
     const lastTransitionTime = before?.status === 'False' ? before.lastTransitionTime : timestamp(clock.now());
     const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastTransitionTime };
-    const body = { metadata: { uid }, status: { conditions: [condition] } };
+    // Only this version: in a newer one the pod may have a node.
+    const { resourceVersion } = pod.metadata;
+    const body = { metadata: { uid, resourceVersion }, status: { conditions: [condition] } };
     try {
       await client.patch(Pods, keyOf(pod), { type: 'strategic', body }, { subresource: 'status' });
     } catch (error) {
@@ -319,8 +321,4 @@ function hasSameNeeds(a: Pod, b: Pod): boolean {
   const { generation } = a.metadata;
   const isSameSpec = generation !== undefined && generation === b.metadata.generation;
   return isSame(a.metadata.labels, b.metadata.labels) && (isSameSpec || isSame(a.spec, b.spec));
-}
-
-function hasSpread(pod: Pod): boolean {
-  return pod.spec.topologySpreadConstraints !== undefined;
 }
