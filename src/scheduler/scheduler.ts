@@ -2,7 +2,6 @@ import { ApiError, isNotFound } from '../api/errors.ts';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../api/generated/types.ts';
 import { Namespaces, Nodes, PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses } from '../api/kinds.ts';
 import { formatKey, keyOf } from '../api/meta.ts';
-import { nodeReadiness } from '../api/taints.ts';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Change, Informer, InformerSet } from '../client/informer.ts';
@@ -11,6 +10,7 @@ import { type Clock, type Timer, timestamp } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { Binder } from './binder.ts';
 import { type PendingPod, PendingPods } from './pending-pods.ts';
+import { hasSameNeeds, schedulingFacts } from './relevant-changes.ts';
 import { schedule } from './schedule.ts';
 import { ClusterSnapshot } from './snapshot.ts';
 import type { VolumeLookup } from './volume-filters.ts';
@@ -303,22 +303,4 @@ class RunningScheduler implements Scheduler {
 function freeVolumeClass({ spec, status }: PersistentVolume): string | undefined {
   if (spec.claimRef !== undefined || (status?.phase !== undefined && status.phase !== 'Available')) return undefined;
   return spec.storageClassName ?? '';
-}
-
-/** All of a node that a decision depends on: a heartbeat changes none of it. */
-function schedulingFacts(node: Node): string {
-  const { labels } = node.metadata;
-  const { taints, unschedulable } = node.spec;
-  const { allocatable, capacity } = node.status ?? {};
-  return JSON.stringify([labels, taints, unschedulable, allocatable, capacity, nodeReadiness(node)]);
-}
-
-/** Whether a pod asks for the same, and is as much or as little on its way out. */
-function hasSameNeeds(a: Pod, b: Pod): boolean {
-  if ((a.metadata.deletionTimestamp === undefined) !== (b.metadata.deletionTimestamp === undefined)) return false;
-  const isSame = (one: object | undefined, other: object | undefined): boolean =>
-    one === other || JSON.stringify(one) === JSON.stringify(other);
-  const { generation } = a.metadata;
-  const isSameSpec = generation !== undefined && generation === b.metadata.generation;
-  return isSame(a.metadata.labels, b.metadata.labels) && (isSameSpec || isSame(a.spec, b.spec));
 }
