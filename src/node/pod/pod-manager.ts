@@ -9,11 +9,11 @@ import type { Logger } from '../../platform/logger.ts';
 import type { Allocation } from '../allocation.ts';
 import { PodProber } from '../probes/pod-prober.ts';
 import type { Runtime, PodStatus as RuntimePod } from '../runtimes/runtime.ts';
-import { tokenLifetimeMs } from '../volumes/projections.ts';
 import { tellBackOff } from './announcements.ts';
 import { ContainerStopper } from './container-stopper.ts';
 import { isTerminal, viewContainers } from './container-view.ts';
 import { exitMessages } from './exit-messages.ts';
+import { FileRefresher } from './file-refresher.ts';
 import { LifecycleHooks } from './lifecycle-hooks.ts';
 import type { ApiView, BackOffPolicy, Explanation, PodPlan } from './observed.ts';
 import { planPod } from './plan-pod.ts';
@@ -27,8 +27,6 @@ import { writeStatus } from './status-writer.ts';
 
 /** More steps without a rest than any pod needs; past it, something is wrong and the queue's back-off takes over. */
 const MAX_STEPS = 200;
-/** After this part of its life a token is renewed, as in Kubernetes. */
-const RENEWAL_SHARE = 0.8;
 
 export interface PodManagerOptions {
   readonly client: Client;
@@ -51,6 +49,7 @@ export class PodManager {
   readonly #records = new PodRecords();
   readonly #executor: PodExecutor;
   readonly #prober: PodProber;
+  readonly #files: FileRefresher;
   readonly #queue: WorkQueue;
   /** What changed while the list that `begin` gets was made. */
   readonly #changedEarly = new Set<string>();
@@ -66,6 +65,7 @@ export class PodManager {
     const changed = (record: PodRecord): void => this.#queue.add(record.uid);
     const stopper = new ContainerStopper({ runtime, clock, logger, events, hooks, changed });
     this.#prober = new PodProber({ runtime, clock, events, changed });
+    this.#files = new FileRefresher({ resources, events, clock });
     const freed = (): void => this.#wakeWaiting();
     this.#executor = new PodExecutor({
       client,
@@ -182,7 +182,7 @@ export class PodManager {
     const record = this.#records.get(uid);
     if (record === undefined) return;
     this.#admit(record);
-    await this.#refreshFiles(record);
+    await this.#files.refresh(record);
     for (let steps = 0; steps < MAX_STEPS; steps++) {
       await this.#refresh(record);
       const plan = planPod(this.#observe(record));
@@ -206,7 +206,8 @@ export class PodManager {
     const blocked = plan.waiting !== undefined && record.runtime?.alive !== true;
     if (blocked) this.#waitingForOthers.add(record.uid);
     else this.#waitingForOthers.delete(record.uid);
-    this.#keepFresh(record);
+    const filesDueMs = this.#files.dueMs(record);
+    if (filesDueMs !== undefined) this.#queue.after(record.uid, filesDueMs - clock.now());
     if (plan.wakeAtMs !== undefined) this.#queue.after(record.uid, plan.wakeAtMs - clock.now());
     const dueMs = statusDueMs(observed);
     try {
@@ -243,30 +244,6 @@ export class PodManager {
     } catch (error) {
       record.stale = true;
       throw error;
-    }
-  }
-
-  /** Tokens are renewed well before they end. */
-  #keepFresh(record: PodRecord): void {
-    if (record.api.type === 'gone' || !record.runtime?.alive) return;
-    const lifetimeMs = tokenLifetimeMs(record.api.pod);
-    if (lifetimeMs === undefined) return;
-    record.filesDueMs ??= this.#now() + lifetimeMs * RENEWAL_SHARE;
-    this.#queue.after(record.uid, record.filesDueMs - this.#now());
-  }
-
-  /** P6: files follow the objects they come from. What is missing now stays as it was. */
-  async #refreshFiles(record: PodRecord): Promise<void> {
-    const { api, runtime } = record;
-    const isDue = record.filesDueMs !== undefined && record.filesDueMs <= this.#now();
-    if (!record.filesStale && !isDue) return;
-    record.filesStale = false;
-    record.filesDueMs = undefined;
-    if (api.type === 'gone' || !runtime?.alive) return;
-    try {
-      await this.#options.resources.refresh(api.pod, runtime.ips);
-    } catch (error) {
-      this.#options.events.warning(api.pod, 'FailedMount', error instanceof Error ? error.message : String(error));
     }
   }
 
