@@ -143,6 +143,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   const controllers = startControllers({
     client,
     informers,
+    types: () => registry.types(),
     clock,
     random,
     logger,

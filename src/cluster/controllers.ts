@@ -1,7 +1,9 @@
 import { builtInTypes } from '../api/kinds.ts';
+import type { ResourceType } from '../api/resource-type.ts';
 import type { Client } from '../client/client.ts';
 import { ApiEventRecorder } from '../client/event-recorder.ts';
 import type { InformerSet } from '../client/informer.ts';
+import { startCustomResourceController } from '../controllers/custom-resources/controller.ts';
 import { startDeploymentController } from '../controllers/deployment/controller.ts';
 import { startDisruptionController } from '../controllers/disruption/controller.ts';
 import { startEndpointsController } from '../controllers/endpoints/controller.ts';
@@ -27,6 +29,8 @@ export interface ControllersOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Every kind that is served now, custom ones included. */
+  readonly types: () => readonly ResourceType[];
   /** Whether pods without a node are given one; otherwise the caller does it. */
   readonly schedule: boolean;
   /** How long a node may be silent before it counts as lost. */
@@ -55,8 +59,10 @@ export function startControllers(options: ControllersOptions): RunningController
   start(startReplicaSetController({ ...options, events: recorder('replicaset-controller') }));
   start(startDeploymentController({ ...options, events: recorder('deployment-controller') }));
   start(startEndpointsController({ ...options, events: recorder('endpoint-slice-controller') }));
-  start(startGarbageCollector({ ...options, types: OWNED_TYPES }));
-  start(startNamespaceController({ ...options, types: () => builtInTypes }));
+  const garbageCollector = startGarbageCollector({ ...options, types: OWNED_TYPES });
+  start(garbageCollector);
+  start(startCustomResourceController({ ...options, followers: [garbageCollector] }));
+  start(startNamespaceController(options));
   start(startNamespaceContents({ ...options, rootCertificate: options.rootCertificate }));
   start(startNodeController({ ...options, graceMs: options.nodeGraceMs, events: recorder('node-controller') }));
   start(startDisruptionController(options));

@@ -63,11 +63,13 @@ const DELETE: readonly Parameter[] = [
   },
 ];
 
+/** Not for custom kinds: clients look here for what they may send. */
+const STRATEGIC = 'application/strategic-merge-patch+json';
 const PATCH_TYPES = [
   'application/apply-patch+yaml',
   'application/json-patch+json',
   'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
+  STRATEGIC,
 ];
 const JSON_TYPE = 'application/json';
 
@@ -141,7 +143,8 @@ export class PathWriter {
     return this.#version === 3 ? { schema: { ...schema, uniqueItems: true } } : { ...schema, uniqueItems: true };
   }
 
-  #operations({ group, version, kind, namespaced }: ResourceType, subresource = '') {
+  #operations({ group, version, kind, namespaced, custom }: ResourceType, subresource = '') {
+    const patchTypes = custom === undefined ? PATCH_TYPES : PATCH_TYPES.filter((type) => type !== STRATEGIC);
     const prefix = group === '' ? 'Core' : title(group.split('.')[0] ?? group);
     const scope = namespaced ? 'Namespaced' : '';
     return (
@@ -155,7 +158,7 @@ export class PathWriter {
       operationId: `${verb}${prefix}${title(version)}${scope}${kind}${title(subresource)}`,
       tags: [`${prefix.toLowerCase()}_${version}`],
       parameters: [...parameters.map((parameter) => this.#query(parameter)), ...this.#bodyParameter(body)],
-      ...this.#requestBody(body),
+      ...this.#requestBody(body, patchTypes),
       ...this.#responses(answer, body),
       'x-kubernetes-action': action,
       'x-kubernetes-group-version-kind': { group, version, kind },
@@ -167,9 +170,9 @@ export class PathWriter {
     return [{ name: 'body', in: 'body', required: true, schema: body === 'patch' ? { type: 'object' } : body }];
   }
 
-  #requestBody(body: Json | 'patch' | undefined): Json {
+  #requestBody(body: Json | 'patch' | undefined, patchTypes: readonly string[]): Json {
     if (body === undefined) return {};
-    const types = body === 'patch' ? PATCH_TYPES : [JSON_TYPE];
+    const types = body === 'patch' ? patchTypes : [JSON_TYPE];
     if (this.#version === 2) return { consumes: types };
     const schema = body === 'patch' ? { type: 'object' } : body;
     return { requestBody: { required: true, content: Object.fromEntries(types.map((type) => [type, { schema }])) } };
