@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+
 import { type ContainerConfig, StartError } from '../runtime.ts';
 import { argumentFile } from './argument-file.ts';
 import { commandLine } from './image-table.ts';
@@ -33,7 +35,10 @@ export function containerArguments(container: ContainerConfig, prefix: readonly 
 
 /** The command line, as far as `env`, of a program that is run beside the container's own. */
 export function execArguments(container: ContainerConfig, command: readonly string[]): string[] {
-  return [tool('env'), '-i', `--chdir=${container.workingDir ?? '/'}`, ...assignments(container), ...command];
+  const directory = container.workingDir ?? '/';
+  if (hasGnuEnv()) return [tool('env'), '-i', `--chdir=${directory}`, ...assignments(container), ...command];
+  const enter = ['sh', '-c', 'cd -- "$0" && exec "$@"', directory];
+  return [...enter, tool('env'), '-i', ...assignments(container), ...command];
 }
 
 /** The tools that make a program the first of a session of its own: a signal to its group is to nobody else. */
@@ -46,7 +51,15 @@ export function newSession(): string[] {
 
 /** A shell that starts something in the background makes it deaf to these signals; it would be so for life. */
 function defaultSignals(): string[] {
-  return process.platform === 'linux' ? ['--default-signal=INT,QUIT'] : [];
+  return hasGnuEnv() ? ['--default-signal=INT,QUIT'] : [];
+}
+
+let gnuEnv: boolean | undefined;
+
+/** Those of other systems, and of busybox, know neither signals nor directories. */
+function hasGnuEnv(): boolean {
+  gnuEnv ??= spawnSync(tool('env'), ['--default-signal=INT', '--chdir=/', 'true']).status === 0;
+  return gnuEnv;
 }
 
 function assignments(container: ContainerConfig): string[] {

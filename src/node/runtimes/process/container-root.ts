@@ -36,7 +36,8 @@ export interface RootOptions {
  */
 export function containerRoot(options: RootOptions): string {
   const root = path.join(options.runDirectory, 'root');
-  for (const name of ['base', 'merged', 'tmp', 'run', 'home']) fs.mkdirSync(path.join(root, name), { recursive: true });
+  for (const name of ['base', 'merged', 'tmp', 'run', 'home', 'hidden'])
+    fs.mkdirSync(path.join(root, name), { recursive: true });
   fs.chmodSync(path.join(root, 'tmp'), 0o1777);
   const hostMounts = readHostMounts();
   const parts = options.userNamespace ? topDirectories(root, hostMounts) : wholeMachine(root, hostMounts);
@@ -61,7 +62,9 @@ export function containerRoot(options: RootOptions): string {
   fstab.bind(path.join(root, 'tmp'), '/tmp', ifReadOnly);
   fstab.bind(path.join(root, 'run'), '/run', ifReadOnly);
   for (const target of options.hidden) {
-    if (!/^\/(tmp|run|root)\//.test(target) && fs.existsSync(target)) hide(fstab, root, target, options.userNamespace);
+    // Below what the container has its own of, there is nothing to hide.
+    const own = options.userNamespace ? /^\/(tmp|run|root)\// : /^\/(tmp|run)\//;
+    if (!own.test(target) && fs.existsSync(target)) fstab.bind(path.join(root, 'hidden'), target, ['ro']);
   }
   try {
     for (const name of ['hosts', 'hostname', 'resolv.conf']) {
@@ -171,13 +174,6 @@ function guardProc(fstab: Fstab, merged: string): void {
   for (const name of HIDDEN_PROC) {
     if (fs.existsSync(`/proc/${name}`)) fstab.add('/dev/null', `/proc/${name}`, 'none', ['bind']);
   }
-}
-
-/** Something of Berth's own is not for its pods: they see an empty directory there. */
-function hide(fstab: Fstab, root: string, target: string, userNamespace: boolean): void {
-  // The user's own files are there for the user, whose rights the pod has; its top directory may not even be seen.
-  if (userNamespace && OWN_DIRECTORIES.has(target.split('/')[1] ?? '')) return;
-  fstab.bind(path.join(root, 'run'), target, ['ro']);
 }
 
 /** Makes the directory that is every container's /dev: empty places for the devices, which are the host's own. */

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import path from 'node:path';
 
 import { run } from './run.ts';
@@ -5,19 +6,32 @@ import { run } from './run.ts';
 /** How much of the machine a pod has of its own; docs/architecture.md tells what each gives. */
 export type Isolation = 'namespaces' | 'user' | 'processes';
 
-/** The most that this machine allows, or `choice`. Throws when the machine does not allow what was chosen. */
-export async function detectIsolation(choice: Isolation | 'auto', scripts: string): Promise<Isolation> {
+export interface DetectedIsolation {
+  readonly isolation: Isolation;
+  /** Why it is not a higher level, in words. */
+  readonly because: string | undefined;
+}
+
+/**
+ * The most that this machine allows, or `choice`. Layers of containers will be in `directory`. Throws when the machine
+ * does not allow what was chosen.
+ */
+export async function detectIsolation(
+  choice: Isolation | 'auto',
+  scripts: string,
+  directory: string,
+): Promise<DetectedIsolation> {
   const levels: readonly Isolation[] = choice === 'auto' ? ['namespaces', 'user', 'processes'] : [choice];
-  let complaint = '';
-  for (const level of levels) {
+  const complaints: string[] = [];
+  for (const isolation of levels) {
     try {
-      await probe(level, scripts);
-      return level;
+      await probe(isolation, scripts, directory);
+      return { isolation, because: complaints.length === 0 ? undefined : complaints.join('; ') };
     } catch (error) {
-      complaint = error instanceof Error ? error.message : String(error);
+      complaints.push(`"${isolation}" is not possible here: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  throw new Error(`this machine does not allow the isolation level "${choice}": ${complaint}`);
+  throw new Error(`isolation level ${complaints.join('; ')}`);
 }
 
 /** The namespaces of a pod, as arguments of unshare. */
@@ -30,10 +44,15 @@ export function namespacesOf(level: Exclude<Isolation, 'processes'>, ownNetwork:
 }
 
 /** Tries, in namespaces that end with it, what starting a pod needs. */
-async function probe(level: Isolation, scripts: string): Promise<void> {
+async function probe(level: Isolation, scripts: string, directory: string): Promise<void> {
   if (level === 'processes') return;
   if (process.platform !== 'linux') throw new Error('there are no namespaces on this system');
   if (level === 'namespaces' && process.getuid?.() !== 0) throw new Error('it needs root');
-  const script = ['sh', path.join(scripts, 'probe.sh'), level];
-  await run('unshare', [...namespacesOf(level, level === 'namespaces'), '--', ...script]);
+  const layers = fs.mkdtempSync(path.join(directory, 'probe-'));
+  const script = ['sh', path.join(scripts, 'probe.sh'), level, layers];
+  try {
+    await run('unshare', [...namespacesOf(level, level === 'namespaces'), '--', ...script]);
+  } finally {
+    fs.rmSync(layers, { recursive: true, force: true });
+  }
 }

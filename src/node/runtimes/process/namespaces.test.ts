@@ -116,6 +116,22 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
       expect(output).not.toContain('pods');
     });
 
+    test('Berth’s own directories are empty for a pod, wherever they are', async () => {
+      const elsewhere = fs.mkdtempSync('/var/lib/berth-test-');
+      fs.writeFileSync(path.join(elsewhere, 'kubeconfig'), 'secret');
+      const other = new TestNode({ isolation: 'namespaces', hidden: [elsewhere] });
+      try {
+        await other.start();
+        const script = `ls -A ${elsewhere}; echo x >${elsewhere}/x; cat /given/kubeconfig`;
+        const mounts = [{ hostPath: elsewhere, mountPath: '/given', readOnly: true }];
+        const output = await other.output({ command: ['sh', '-c', script], mounts });
+        expect(output).toMatch(/^sh: .*Read-only file system\nsecret$/);
+      } finally {
+        await other.clear();
+        fs.rmSync(elsewhere, { recursive: true });
+      }
+    });
+
     test('P9 user, groups, capabilities and read-only root are what was asked for', async () => {
       const status = [
         'sh',

@@ -22,7 +22,7 @@ import { startSession } from './exec.ts';
 import { FifoPool } from './fifo.ts';
 import { namesIn } from './files.ts';
 import { lockFile, lockHeld } from './identity-locks.ts';
-import { detectIsolation, type Isolation } from './isolation.ts';
+import { type DetectedIsolation, detectIsolation, type Isolation } from './isolation.ts';
 import type { Level } from './level.ts';
 import { logStream } from './log-stream.ts';
 import { NamespaceLevel } from './namespace-level.ts';
@@ -116,15 +116,21 @@ class Processes implements ProcessRuntime {
     this.#listener = listener;
     fs.mkdirSync(path.join(directory, 'pods'), { recursive: true, mode: 0o700 });
     const scripts = installScripts(directory);
-    const [detected] = await Promise.all([detectIsolation(isolation, scripts), this.#fifos.fill()]);
+    const [detected] = await Promise.all([detectIsolation(isolation, scripts, directory), this.#fifos.fill()]);
     const levels = (level: Isolation): Level =>
       level === 'processes'
         ? new ProcessLevel(directory, scripts)
         : new NamespaceLevel({ isolation: level, directory, scripts, hidden });
-    const level = levels(detected);
+    const level = levels(detected.isolation);
     const { network, limitations } = await openNetwork(directory, level.isolation, podCidr);
     const addresses = new AddressPool(parseCidr(network.cidr));
-    this.#started = { level, levels, network, addresses, limitations: [...level.limitations, ...limitations] };
+    this.#started = {
+      level,
+      levels,
+      network,
+      addresses,
+      limitations: [...reduced(detected), ...level.limitations, ...limitations],
+    };
     logger.info('the process runtime is ready', { isolation: level.isolation, podCidr: network.cidr });
     await this.#findPods();
   }
@@ -368,6 +374,10 @@ class Processes implements ProcessRuntime {
       });
     }
   }
+}
+
+function reduced({ because }: DetectedIsolation): Limitation[] {
+  return because === undefined ? [] : [{ reason: 'ReducedIsolation', message: `isolation level ${because}` }];
 }
 
 function sandboxEnded(): StartError {

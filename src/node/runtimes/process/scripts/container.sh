@@ -34,7 +34,7 @@ main() {
   while IFS= read -r group; do echo 0 >"$group" || fail limits; done <control-groups 2>failure
   if [ "$own" != none ]; then
     mount --all --fstab fstab >failure 2>&1 || fail mount
-    cd root/merged && pivot_root . tmp && cd / && umount -l /tmp || fail root
+    cd root/merged && pivot_root . tmp && cd / && umount -n -l /tmp || fail root
   fi
   cd -P -- "$directory" 2>/dev/null || make_directory || fail directory
   executable || fail program
