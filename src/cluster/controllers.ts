@@ -14,6 +14,7 @@ import { startNodeController } from '../controllers/nodes/controller.ts';
 import { startReplicaSetController } from '../controllers/replicaset/controller.ts';
 import { startStatefulSetController } from '../controllers/statefulset/controller.ts';
 import { startVolumeController } from '../controllers/volumes/controller.ts';
+import { startEphemeralClaims } from '../controllers/volumes/ephemeral-claims.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
@@ -67,6 +68,7 @@ export function startControllers(options: ControllersOptions): RunningController
   start(startNodeController({ ...options, graceMs: options.nodeGraceMs, events: recorder('node-controller') }));
   start(startDisruptionController(options));
   start(startVolumeController({ ...options, events: recorder('persistentvolume-controller') }));
+  start(startEphemeralClaims({ ...options, events: recorder('ephemeral-volume-controller') }));
   if (options.schedule) start(startScheduler({ ...options, events: recorder('default-scheduler') }));
   return { stop: () => closers.close() };
 }
