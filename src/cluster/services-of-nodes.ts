@@ -2,7 +2,12 @@ import type { Client } from '../client/client.ts';
 import { ApiEventRecorder } from '../client/event-recorder.ts';
 import type { InformerSet } from '../client/informer.ts';
 import type { ProcessRuntime } from '../node/runtimes/process/process-runtime.ts';
-import { type PacketFilterNetwork, packetFilter, packetFilterWorks } from '../node/services/packet-filter.ts';
+import {
+  dropsRoutedPackets,
+  type PacketFilterNetwork,
+  packetFilter,
+  packetFilterWorks,
+} from '../node/services/packet-filter.ts';
 import type { ServiceBackend } from '../node/services/service-backend.ts';
 import { type RunningServices, startServices } from '../node/services/services.ts';
 import { userProxy } from '../node/services/user-proxy.ts';
@@ -29,6 +34,7 @@ export class ServicesOfNodes {
   readonly #networks = new Map<string, PacketFilterNetwork>();
   readonly #recorder: ApiEventRecorder;
   #backend: 'kernel' | 'proxy' = 'kernel';
+  #limitation: string | undefined;
   #running: Promise<RunningServices> | undefined;
 
   constructor(options: ServicesOfNodesOptions) {
@@ -38,7 +44,7 @@ export class ServicesOfNodes {
 
   /** What this machine does not allow, in a sentence. */
   get limitation(): string | undefined {
-    return this.#running === undefined || this.#backend === 'kernel' ? undefined : NO_CLUSTER_ADDRESSES;
+    return this.#limitation;
   }
 
   /** The pods of one more node: resolves when they reach all services there are. The runtime has been started. */
@@ -62,9 +68,11 @@ export class ServicesOfNodes {
     const { random, logger, dataDir } = this.#options;
     let backend: ServiceBackend;
     if (ownNetworks && (await packetFilterWorks())) {
+      if (await dropsRoutedPackets()) this.#limitation = ROUTED_PACKETS_DROPPED;
       backend = packetFilter({ owner: dataDir, networks: () => [...this.#networks.values()] });
     } else {
       this.#backend = 'proxy';
+      this.#limitation = NO_CLUSTER_ADDRESSES;
       backend = userProxy({ random, logger });
     }
     return startServices({ ...this.#options, recorder: this.#recorder, backend });
@@ -74,3 +82,7 @@ export class ServicesOfNodes {
 const NO_CLUSTER_ADDRESSES =
   'services have no addresses of their own (clusterIP), as it takes root and the nft program to give them any: headless ' +
   'services and their names work, and node ports do on 127.0.0.1';
+
+const ROUTED_PACKETS_DROPPED =
+  'pods do not reach services, nor pods of other nodes, as the packet filter of this machine drops what it does not know ' +
+  '(Docker sets that up): allow it with  iptables -I FORWARD -i berth+ -j ACCEPT; iptables -I FORWARD -o berth+ -j ACCEPT';

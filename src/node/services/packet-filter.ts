@@ -31,6 +31,16 @@ export async function packetFilterWorks(): Promise<boolean> {
   );
 }
 
+/**
+ * Whether another program has the kernel drop whatever is routed through this machine and not allowed there: Docker
+ * does, and no table of ours can allow it.
+ */
+export async function dropsRoutedPackets(): Promise<boolean> {
+  // There is no such chain where nobody uses iptables.
+  const chain = await run('nft', ['list', 'chain', 'ip', 'filter', 'FORWARD']).catch(() => '');
+  return /policy drop/.test(chain) && !chain.includes('"berth*"');
+}
+
 /** Leads connections to services on to their pods in the kernel: nothing of Berth is on their way. */
 export function packetFilter({ owner, networks }: PacketFilterOptions): ServiceBackend {
   const table = tableOf(owner);
