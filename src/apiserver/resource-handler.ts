@@ -74,7 +74,7 @@ export class ResourceHandler {
     if (name === undefined) return this.#serveCollection(exchange, type, encoder);
     const key = keyOf(type, resource, name);
     if (subresource === undefined) return this.#serveObject(exchange, type, key, encoder);
-    if (!this.#options.registry.subresources(type).includes(subresource)) throw unknownResource();
+    if (!this.#options.registry.subresources(type).includes(subresource)) throw unknownSubresource(type, subresource);
     if (OBJECT_PARTS.has(subresource)) return this.#serveObject(exchange, type, key, encoder);
     return this.#serveSubresource(exchange, type, key, subresource, request.method ?? 'GET');
   }
@@ -268,6 +268,20 @@ function isStored(answer: StoredObject<KubernetesObject> | Status): answer is St
 
 export function methodNotAllowed(): ApiError {
   return apiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+}
+
+/** What Kubernetes can do with a pod in place and Berth cannot, and what to do instead. */
+const UNSUPPORTED: Readonly<Record<string, string>> = {
+  resize: 'resources of a running pod cannot be changed: change them in its template, or make the pod anew',
+  ephemeralcontainers: 'ephemeral containers are not supported: use exec',
+};
+
+/** Nothing of the answer is about one object: clients take that for a route that is not there. */
+function unknownSubresource({ group, plural }: ResourceType, subresource: string): ApiError {
+  const why = group === '' && plural === 'pods' ? UNSUPPORTED[subresource] : undefined;
+  return why === undefined
+    ? unknownResource()
+    : apiError('NotFound', `the server could not find the requested resource: ${why}`);
 }
 
 export function unknownResource(): ApiError {

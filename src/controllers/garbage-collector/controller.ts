@@ -50,7 +50,7 @@ interface Followed {
 class Collector {
   readonly #options: GarbageCollectorOptions;
   readonly #followed = new Map<string, Followed>();
-  /** The kinds by `apiVersion kind`, as owner references name them. */
+  /** The kinds as owner references name them, whatever version they name. */
   readonly #byKind = new Map<string, Followed>();
   readonly #absent = new Set<string>();
   readonly #controller: Controller;
@@ -104,7 +104,7 @@ class Collector {
     const informer = this.#options.informers.get(type);
     const followed: Followed = { type, informer, byOwner: informer.index(ownerUids), unsubscribe: () => unsubscribe() };
     this.#followed.set(name, followed);
-    this.#byKind.set(`${apiVersionOf(type)} ${type.kind}`, followed);
+    this.#byKind.set(kindName(apiVersionOf(type), type.kind), followed);
     const unsubscribe = informer.subscribe((changes) => {
       for (const change of changes) this.#changed(followed, change);
     });
@@ -115,7 +115,7 @@ class Collector {
     if (followed === undefined) return;
     followed.unsubscribe();
     this.#followed.delete(qualifiedName(type));
-    this.#byKind.delete(`${apiVersionOf(type)} ${type.kind}`);
+    this.#byKind.delete(kindName(apiVersionOf(type), type.kind));
   }
 
   #changed(followed: Followed, change: Change<KubernetesObject>): void {
@@ -155,7 +155,7 @@ class Collector {
   /** Owners that wait for their dependents look again. */
   #wakeOwners({ ownerReferences = [], namespace }: KubernetesObject['metadata']): void {
     for (const reference of ownerReferences) {
-      const followed = this.#byKind.get(`${reference.apiVersion} ${reference.kind}`);
+      const followed = this.#byKind.get(kindName(reference.apiVersion, reference.kind));
       const owner = followed?.informer.get(ownerKey(followed.type, reference, namespace));
       if (followed && owner?.metadata.uid === reference.uid && endingMode(owner) === 'foreground') {
         this.#enqueue({ followed, object: owner });
@@ -242,7 +242,7 @@ class Collector {
 
   /** The state of an owner as far as the caches and what is remembered tell. */
   #cachedState(reference: OwnerReference, namespace: string | undefined): OwnerState | undefined {
-    const followed = this.#byKind.get(`${reference.apiVersion} ${reference.kind}`);
+    const followed = this.#byKind.get(kindName(reference.apiVersion, reference.kind));
     const owner = followed?.informer.get(ownerKey(followed.type, reference, namespace));
     if (owner?.metadata.uid === reference.uid) return endingMode(owner) === 'foreground' ? 'waiting' : 'solid';
     return this.#absent.has(reference.uid) ? 'absent' : undefined;
@@ -250,7 +250,7 @@ class Collector {
 
   /** Asks the API itself: an object is deleted on the strength of the answer. */
   async #liveState(reference: OwnerReference, dependent: Followed, namespace: string | undefined): Promise<OwnerState> {
-    const followed = this.#byKind.get(`${reference.apiVersion} ${reference.kind}`);
+    const followed = this.#byKind.get(kindName(reference.apiVersion, reference.kind));
     // A kind that is not known (any more) may be back; an object of a namespace cannot own one of the whole cluster.
     if (followed === undefined || (followed.type.namespaced && !dependent.type.namespaced)) return 'solid';
     try {
@@ -289,6 +289,12 @@ class Collector {
       if (!isNotFound(error)) throw error;
     }
   }
+}
+
+/** A kind of a group: its versions show the same objects. */
+function kindName(apiVersion: string, kind: string): string {
+  const slash = apiVersion.indexOf('/');
+  return `${slash < 0 ? '' : apiVersion.slice(0, slash)} ${kind}`;
 }
 
 function ownerUids({ metadata }: KubernetesObject): readonly string[] | undefined {

@@ -8,7 +8,7 @@ import { builtInTypes } from '../../api/kinds.ts';
 import { sameValue } from '../values.ts';
 
 /** Holds a definition until its objects are gone. */
-export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
+const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 
 /**
  * The definition with what the server says of it: the names it gets, whether it is served, and the finalizer that holds
