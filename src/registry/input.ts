@@ -42,15 +42,20 @@ function assertKind(type: ResourceType, body: JsonObject): void {
   if (kind !== type.kind && kind !== '') {
     throw apiError(
       'BadRequest',
-      `${String(kind)} in version "${type.version}" cannot be handled as a ${type.kind}: the kind is another one`,
+      `${shown(kind)} in version "${type.version}" cannot be handled as a ${type.kind}: the kind is another one`,
     );
   }
   if (givenVersion !== apiVersion && givenVersion !== '') {
     throw apiError(
       'BadRequest',
-      `the API version in the data (${String(givenVersion)}) does not match the expected API version (${apiVersion})`,
+      `the API version in the data (${shown(givenVersion)}) does not match the expected API version (${apiVersion})`,
     );
   }
+}
+
+/** A value from outside, whatever it is: its own idea of how to become a text is not asked. */
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function decoded(

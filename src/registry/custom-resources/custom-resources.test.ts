@@ -247,6 +247,11 @@ describe('a custom object', () => {
     });
   });
 
+  test('of no kind at all is refused', async () => {
+    expect(await failure(create({ ...jobber('a'), kind: { toString: 1 } }))).toMatchObject({ code: 400 });
+    expect(await failure(create({ ...jobber('a'), metadata: [] }))).toMatchObject({ code: 400 });
+  });
+
   test('has a status of its own, and a scale', async () => {
     const made = await create({ ...jobber('a'), status: { phase: 'Done' } });
     expect(made.status).toBeUndefined();

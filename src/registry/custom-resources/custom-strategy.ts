@@ -40,7 +40,7 @@ function fieldAt(jsonPath: string): (object: KubernetesObject) => string {
     const path = parseJsonPath(jsonPath);
     return (object) => {
       const [value] = path.find(object);
-      return value === undefined || value === null ? '' : String(value);
+      return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
     };
   } catch (error) {
     // A definition with such a path is refused; an old one selects nothing.
