@@ -15,6 +15,7 @@ import { simulatedRuntime } from '../node/runtimes/simulated/simulated-runtime.t
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
+import { followHosts } from './hosts-of-pods.ts';
 import { LocalNode, type NodeParts } from './local-node.ts';
 import { ServicesOfNodes } from './services-of-nodes.ts';
 
@@ -56,6 +57,7 @@ export interface Nodes {
 }
 
 const DNS_PORT = 53;
+const ZONE = 'cluster.local';
 
 /**
  * Starts the nodes, each with an identity, a directory and a runtime of its own. Resolves when all are Ready but those
@@ -174,6 +176,7 @@ function createRuntime(name: string, index: number, options: SharedByNodes): Cre
         logger: options.logger,
         hidden: [options.dataDir],
         isolation: options.isolation,
+        followHosts: (update) => followHosts(options.informers, options.clock, ZONE, update),
         dnsServer: () => options.dns.addresses.map(({ address, port }) => `${address}:${port}`)[0],
       });
       return {

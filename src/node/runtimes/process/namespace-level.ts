@@ -164,7 +164,9 @@ const USER_LIMITATIONS: readonly Limitation[] = [
   },
   {
     reason: 'NoResolver',
-    message: 'names of the cluster are served at $BERTH_DNS_SERVER only: without root, resolv.conf cannot point there',
+    message:
+      'without root, resolv.conf cannot point to the name server of the cluster: members of services are in /etc/hosts, ' +
+      'and $BERTH_DNS_SERVER answers the rest (SRV records, PTR records)',
   },
   {
     reason: 'OneUser',

@@ -1,6 +1,7 @@
 import path from 'node:path';
 
 import type { Limitation } from '../runtime.ts';
+import { formatAddress, parseCidr } from './address-pool.ts';
 import { bridgeNetwork, choosePodCidr } from './bridge-network.ts';
 import { readIfThere, writeAtomically } from './files.ts';
 import type { Isolation } from './isolation.ts';
@@ -25,6 +26,12 @@ export async function openNetwork(
     network: loopbackNetwork(cidr),
     limitations: (await canBindAnyLoopback()) ? [] : [NO_ADDRESSES],
   };
+}
+
+/** The network that a node's pods have on a bridge, whether its runtime is started or not; undefined when they have none. */
+export function bridgedNetworkOf(directory: string): Pick<PodNetwork, 'cidr' | 'gateway'> | undefined {
+  const cidr = readIfThere(path.join(directory, 'network'))?.trim();
+  return cidr === undefined ? undefined : { cidr, gateway: formatAddress(parseCidr(cidr).first + 1) };
 }
 
 const NO_ADDRESSES: Limitation = {

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import type { FifoPool } from './fifo.ts';
-import { writeAtomically } from './files.ts';
+import { readIfThere, writeAtomically } from './files.ts';
 import { holderText, type LockFile } from './identity-locks.ts';
 import type { PodFiles, PodRecord } from './pod-files.ts';
 import { hostsFile, resolverFile } from './resolver-files.ts';
@@ -44,6 +44,23 @@ export async function writePod(files: PodFiles, options: PodWriterOptions): Prom
     if (text !== undefined) writeAtomically(path.join(directory, name), text, 0o644);
   }
   if (fresh) fs.renameSync(directory, files.directory);
+}
+
+/**
+ * Adds lines to the pod's hosts file. The file stays the same one, as it is mounted in containers; it is written over
+ * before it is cut, so that nobody finds it empty.
+ */
+export function rewriteHosts(files: PodFiles, record: PodRecord, linesFor: (namespace: string) => string): void {
+  const text = hostsFile(record.pod, record.address) + linesFor(record.pod.namespace);
+  const file = path.join(files.directory, 'hosts');
+  if (readIfThere(file) === text) return;
+  const descriptor = fs.openSync(file, 'r+');
+  try {
+    fs.writeSync(descriptor, text, 0);
+    fs.ftruncateSync(descriptor, Buffer.byteLength(text));
+  } finally {
+    fs.closeSync(descriptor);
+  }
 }
 
 function lines(values: readonly string[]): string {

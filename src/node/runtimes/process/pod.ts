@@ -28,6 +28,7 @@ export type StartedRun = Extract<RunState, { readonly status: unknown }>;
  */
 export class Pod {
   readonly files: PodFiles;
+  readonly record: PodRecord;
   readonly config: PodConfig;
   readonly address: string | undefined;
   readonly #context: PodContext;
@@ -42,6 +43,7 @@ export class Pod {
 
   constructor(files: PodFiles, record: PodRecord, context: PodContext) {
     this.files = files;
+    this.record = record;
     this.config = record.pod;
     this.address = record.address;
     this.#context = context;

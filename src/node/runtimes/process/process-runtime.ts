@@ -30,7 +30,7 @@ import { openNetwork } from './open-network.ts';
 import { Pod, podDirectory, readPodRecord, type StartedRun } from './pod.ts';
 import { type PodFiles, type PodRecord, podFiles, runFiles } from './pod-files.ts';
 import type { PodNetwork } from './pod-network.ts';
-import { writePod } from './pod-writer.ts';
+import { rewriteHosts, writePod } from './pod-writer.ts';
 import { signalProcess } from './process-identity.ts';
 import { ProcessLevel } from './process-level.ts';
 import { installScripts } from './script-files.ts';
@@ -56,6 +56,11 @@ export interface ProcessRuntimeOptions {
    * their own; they find it in $BERTH_DNS_SERVER.
    */
   readonly dnsServer?: () => string | undefined;
+  /**
+   * For pods that can have a hosts file of their own, but no resolver configuration: begins to tell which lines belong
+   * into it, by namespace, and returns what ends that. Pods that run see a change at once.
+   */
+  readonly followHosts?: (update: (linesFor: (namespace: string) => string) => void) => () => void;
 }
 
 /** A {@link Runtime} whose containers are processes of this machine. What it says of itself is known once it started. */
@@ -88,6 +93,8 @@ class Processes implements ProcessRuntime {
   readonly #pods = new Map<string, Pod>();
   readonly #starting = new Map<string, Promise<PodStatus>>();
   #listener: PodListener = () => {};
+  #hostsFor: (namespace: string) => string = () => '';
+  #unfollowHosts: () => void = () => {};
   #started: Started | undefined;
 
   constructor(options: ProcessRuntimeOptions) {
@@ -133,6 +140,9 @@ class Processes implements ProcessRuntime {
     };
     logger.info('the process runtime is ready', { isolation: level.isolation, podCidr: network.cidr });
     await this.#findPods();
+    if (level.isolation === 'user') {
+      this.#unfollowHosts = this.#options.followHosts?.((linesFor) => this.#setHosts(linesFor)) ?? (() => {});
+    }
   }
 
   async list(): Promise<readonly PodStatus[]> {
@@ -176,6 +186,7 @@ class Processes implements ProcessRuntime {
     const locks = config.locks.map(lockFile);
     const linkFiles = address === undefined ? {} : network.linkFiles(config.uid, address);
     await writePod(files, { record, locks, linkFiles, owner: this.#options.directory, fifos: this.#fifos });
+    if (level.isolation === 'user') rewriteHosts(files, record, this.#hostsFor);
     const pod = this.#pod(files, record);
     this.#pods.set(config.uid, pod);
 
@@ -302,9 +313,17 @@ class Processes implements ProcessRuntime {
   }
 
   async close(): Promise<void> {
+    this.#unfollowHosts();
     const alive = [...this.#pods.values()].some((pod) => pod.alive);
     for (const pod of this.#pods.values()) pod.release();
     if (!alive) await this.#started?.network.remove();
+  }
+
+  #setHosts(linesFor: (namespace: string) => string): void {
+    this.#hostsFor = linesFor;
+    for (const pod of this.#pods.values()) {
+      if (pod.alive && pod.level.isolation === 'user') rewriteHosts(pod.files, pod.record, linesFor);
+    }
   }
 
   get #known(): Started {

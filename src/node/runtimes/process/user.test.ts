@@ -15,7 +15,15 @@ describe.skipIf(process.platform !== 'linux')('on Linux without root', () => {
   describeProcessRuntime('user');
 
   describe('a pod in a namespace of the user’s own', () => {
-    const node = new TestNode({ isolation: 'user', dnsServer: () => '127.0.0.1:10053' });
+    let setHosts: (linesFor: (namespace: string) => string) => void = () => {};
+    const node = new TestNode({
+      isolation: 'user',
+      dnsServer: () => '127.0.0.1:10053',
+      followHosts(update) {
+        setHosts = update;
+        return () => {};
+      },
+    });
     beforeAll(() => node.start());
     afterAll(() => node.clear());
 
@@ -28,6 +36,18 @@ describe.skipIf(process.platform !== 'linux')('on Linux without root', () => {
       expect(output).toContain(`kv-0\n${address}\tkv-0\n127.0.0.1:10053\n`);
       expect(output.match(/(Read-only file system|Permission denied)/g)).toHaveLength(2);
       expect(output.endsWith('\nx\n')).toBe(true);
+    });
+
+    test('N7 names of the cluster are in the hosts file, also of pods that run', async () => {
+      setHosts((namespace) => `127.64.9.9\tredis-0.redis.${namespace}\n`);
+      const find = ['getent', 'hosts', 'redis-0.redis.default'];
+      const uid = await node.run({ command: ['sleep', '1000'] });
+      expect((await node.exec(uid, find)).out).toContain('127.64.9.9');
+      setHosts(() => '127.64.9.10\tredis-0.redis.default\n');
+      expect((await node.exec(uid, find)).out).toContain('127.64.9.10');
+      setHosts(() => '');
+      expect((await node.exec(uid, find)).code).toBe(2);
+      expect((await node.exec(uid, ['sh', '-c', 'getent hosts $(hostname)'])).code).toBe(0);
     });
 
     test('pods reach each other at their addresses', async () => {
