@@ -1,6 +1,10 @@
+import fs from 'node:fs';
+import path from 'node:path';
+
 import type { Client } from '../client/client.ts';
 import { ApiEventRecorder } from '../client/event-recorder.ts';
 import type { InformerSet } from '../client/informer.ts';
+import { bridgedNetworkOf } from '../node/runtimes/process/open-network.ts';
 import type { ProcessRuntime } from '../node/runtimes/process/process-runtime.ts';
 import {
   dropsRoutedPackets,
@@ -18,6 +22,8 @@ import type { Random } from '../platform/random.ts';
 export interface ServicesOfNodesOptions {
   /** Nobody else's on this machine. */
   readonly dataDir: string;
+  /** Where the directories of the nodes are. */
+  readonly directory: string;
   readonly client: Client;
   readonly informers: InformerSet;
   readonly clock: Clock;
@@ -49,13 +55,13 @@ export class ServicesOfNodes {
 
   /** The pods of one more node: resolves when they reach all services there are. The runtime has been started. */
   async add({ isolation, podCidr, gateway }: ProcessRuntime): Promise<void> {
-    const isNew = !this.#networks.has(podCidr);
     this.#networks.set(podCidr, { podCidr, gateway });
     const isFirst = this.#running === undefined;
     this.#running ??= this.#start(isolation === 'namespaces');
     const running = await this.#running;
     // What cannot be made reachable now is tried again, and no reason not to run pods.
-    await (isNew && !isFirst ? running.refresh() : running.ready);
+    // A node that comes back may have a new bridge, of which the kernel has to be told.
+    await (isFirst ? running.ready : running.refresh());
   }
 
   async stop(): Promise<void> {
@@ -65,10 +71,16 @@ export class ServicesOfNodes {
   }
 
   async #start(ownNetworks: boolean): Promise<RunningServices> {
-    const { random, logger, dataDir } = this.#options;
+    const { random, logger, dataDir, directory } = this.#options;
     let backend: ServiceBackend;
     if (ownNetworks && (await packetFilterWorks())) {
       if (await dropsRoutedPackets()) this.#limitation = ROUTED_PACKETS_DROPPED;
+      // Pods that still run are to go on reaching services while their nodes are coming back, or are away.
+      for (const node of fs.readdirSync(directory)) {
+        const earlier = bridgedNetworkOf(path.join(directory, node));
+        if (earlier !== undefined)
+          this.#networks.set(earlier.cidr, { podCidr: earlier.cidr, gateway: earlier.gateway });
+      }
       backend = packetFilter({ owner: dataDir, networks: () => [...this.#networks.values()] });
     } else {
       this.#backend = 'proxy';
