@@ -79,6 +79,11 @@ export class TestNode {
     return config.uid;
   }
 
+  /** The numbers of the processes that keep a pod. */
+  shimsOf(uid: string): number[] {
+    return processesWith(path.join(this.directory, 'pods', uid));
+  }
+
   async container(uid: string, name = 'main'): Promise<ContainerStatus | undefined> {
     return (await this.runtime.status(uid))?.containers.find((container) => container.name === name);
   }
@@ -283,12 +288,32 @@ export function describeProcessRuntime(isolation: Isolation): void {
       expect(await node.runtime.status(second.uid)).toMatchObject({ alive: true });
     });
 
+    test('an address that was given back is nobody else’s to give back again', async () => {
+      const small = new TestNode({
+        isolation,
+        podCidr: isolation === 'namespaces' ? '10.254.255.0/30' : '127.191.255.0/30',
+      });
+      try {
+        await small.start();
+        const [first, second] = [small.pod(), small.pod()];
+        await small.runtime.startPod(first);
+        await expect(small.runtime.startPod(second)).rejects.toThrow('no address is left');
+        await small.runtime.stopPod(first.uid);
+        await small.runtime.startPod(second);
+        await small.runtime.stopPod(first.uid);
+        await small.runtime.removePod(first.uid);
+        await expect(small.runtime.startPod(small.pod())).rejects.toThrow('no address is left');
+      } finally {
+        await small.clear();
+      }
+    });
+
     test('a pod whose sandbox was killed is started again, with its earlier containers still known', async () => {
       const pod = node.pod();
       await node.runtime.startPod(pod);
       await node.runtime.startContainer(pod.uid, containerConfig({ command: ['sleep', mark(4323)] }));
       const first = await node.runtime.status(pod.uid);
-      killAll(processesWith(pod.uid));
+      killAll(node.shimsOf(pod.uid));
       expect(await node.exited(pod.uid)).toMatchObject({ exitCode: 137, attempt: 0 });
       expect(processesWith(`sleep ${mark(4323)}`)).toEqual([]);
       const again = await node.runtime.startPod(pod);

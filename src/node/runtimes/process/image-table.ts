@@ -54,7 +54,7 @@ export function commandLine(container: {
 }
 
 /** `registry.example:5000/library/redis:8@sha256:...` is `redis`. */
-export function imageName(image: string): string {
+function imageName(image: string): string {
   const last = image.split('@')[0]?.split('/').at(-1) ?? '';
   return last.split(':')[0] ?? '';
 }

@@ -91,8 +91,9 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
       expect(linksOf(node).length).toBe(links.length + 1);
       await node.runtime.stopPod(uid);
       expect(linksOf(node)).toEqual(links);
-      expect(processesWith(uid)).toEqual([]);
-      expect(mountsOfAllProcesses()).not.toContain(uid);
+      expect(node.shimsOf(uid)).toEqual([]);
+      expect(processesWith('sleep 4401')).toEqual([]);
+      expect(mountsOfAllProcesses()).not.toContain(`${node.directory}/pods/${uid}/`);
     });
 
     test('what a container writes is in a layer of its own, gone with its next run', async () => {

@@ -2,7 +2,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 
-import { apiError } from '../../../api/errors.ts';
 import type { ExecSession, LogOptions } from '../../../client/pod-streams.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import type { Logger } from '../../../platform/logger.ts';
@@ -16,20 +15,18 @@ import {
   StartError,
 } from '../runtime.ts';
 import { AddressPool, parseCidr } from './address-pool.ts';
-import { attachTo } from './attach.ts';
 import { attemptsOf, readRun } from './container-run.ts';
-import { startSession } from './exec.ts';
 import { FifoPool } from './fifo.ts';
 import { namesIn } from './files.ts';
 import { lockFile, lockHeld } from './identity-locks.ts';
 import { type DetectedIsolation, detectIsolation, type Isolation } from './isolation.ts';
 import type { Level } from './level.ts';
-import { logStream } from './log-stream.ts';
 import { NamespaceLevel } from './namespace-level.ts';
 import { openNetwork } from './open-network.ts';
-import { Pod, podDirectory, readPodRecord, type StartedRun } from './pod.ts';
+import { Pod, podDirectory, readPodRecord } from './pod.ts';
 import { type PodFiles, type PodRecord, podFiles, runFiles } from './pod-files.ts';
 import type { PodNetwork } from './pod-network.ts';
+import { attachTo, execIn, logsOf, runningContainer } from './pod-sessions.ts';
 import { rewriteHosts, writePod } from './pod-writer.ts';
 import { signalProcess } from './process-identity.ts';
 import { ProcessLevel } from './process-level.ts';
@@ -37,7 +34,6 @@ import { installScripts } from './script-files.ts';
 import { checkProfiles } from './security.ts';
 import { signalOf } from './signals.ts';
 import { startError } from './start-errors.ts';
-import { terminalOf } from './terminal.ts';
 
 export interface ProcessRuntimeOptions {
   /** Where everything of the node's pods is kept; absolute, made when missing. */
@@ -91,6 +87,8 @@ class Processes implements ProcessRuntime {
   readonly #options: ProcessRuntimeOptions;
   readonly #fifos: FifoPool;
   readonly #pods = new Map<string, Pod>();
+  /** The pods that have an address of the pool, by uid. */
+  readonly #addressed = new Set<string>();
   readonly #starting = new Map<string, Promise<PodStatus>>();
   #listener: PodListener = () => {};
   #hostsFor: (namespace: string) => string = () => '';
@@ -189,6 +187,7 @@ class Processes implements ProcessRuntime {
     if (level.isolation === 'user') rewriteHosts(files, record, this.#hostsFor);
     const pod = this.#pod(files, record);
     this.#pods.set(config.uid, pod);
+    if (address !== undefined) this.#addressed.add(config.uid);
 
     const result = await pod.start({ locks, command: level.sandboxCommand(files, config) });
     if (result.outcome === 'ready') return pod.status();
@@ -241,7 +240,7 @@ class Processes implements ProcessRuntime {
     await pod.close();
     if (pod.address === undefined) return;
     await this.#known.network.disconnect(podUid);
-    this.#known.addresses.release(pod.address);
+    if (this.#addressed.delete(podUid)) this.#known.addresses.release(pod.address);
   }
 
   async removePod(podUid: string): Promise<void> {
@@ -259,19 +258,9 @@ class Processes implements ProcessRuntime {
     container: string,
     options: { readonly command: readonly string[]; readonly stdin: boolean; readonly tty: boolean },
   ): Promise<ExecSession> {
-    const { pod, run, config } = this.#running(podUid, container);
-    const { first } = run.processes;
-    const entered = {
-      files: runFiles(pod.files, container, config.attempt),
-      container: this.#withDnsServer(pod, config),
-      first,
-    };
-    const session = startSession(pod.level.enter(podUid, entered, options.command, options.tty), {
-      stdin: options.stdin,
-      ...(options.tty && { resize: (device, columns, rows) => this.#resize(pod, run, device, columns, rows) }),
-    });
-    pod.addSession(session.exited);
-    return session;
+    const running = runningContainer(this.#pods.get(podUid), container);
+    const config = this.#withDnsServer(running.pod, running.config);
+    return execIn({ ...running, config }, options, this.#options.logger);
   }
 
   async attach(
@@ -279,37 +268,11 @@ class Processes implements ProcessRuntime {
     container: string,
     options: { readonly stdin: boolean; readonly tty: boolean },
   ): Promise<ExecSession> {
-    const { pod, run, config } = this.#running(podUid, container);
-    return attachTo(runFiles(pod.files, container, config.attempt), {
-      stdin: options.stdin,
-      exited: pod.exited(container).then(() => {
-        const status = pod.newest(container)?.status;
-        return status?.state === 'exited' ? status.exitCode : 137;
-      }),
-      resize: (columns, rows) => {
-        const device = config.tty ? terminalOf(run.processes.program.pid) : undefined;
-        if (device !== undefined) this.#resize(pod, run, device, columns, rows);
-      },
-    });
-  }
-
-  #resize(pod: Pod, run: StartedRun, device: string, columns: number, rows: number): void {
-    pod.level.resizeTerminal(run.processes.first, device, columns, rows).catch((error: Error) => {
-      this.#options.logger.debug('a terminal cannot be resized', { device, error: error.message });
-    });
+    return attachTo(runningContainer(this.#pods.get(podUid), container), options, this.#options.logger);
   }
 
   async logs(podUid: string, options: LogOptions): Promise<Readable> {
-    const pod = this.#pods.get(podUid);
-    const newest = pod?.newest(options.container);
-    const attempt = newest === undefined ? -1 : newest.status.attempt - (options.previous ? 1 : 0);
-    const files = pod && runFiles(pod.files, options.container, attempt);
-    if (pod === undefined || files === undefined || !fs.existsSync(files.log)) {
-      const what = options.previous ? 'previous terminated container' : 'container';
-      throw apiError('BadRequest', `${what} "${options.container}" in pod "${pod?.config.name ?? podUid}" not found`);
-    }
-    const ended = options.previous ? Promise.resolve() : pod.exited(options.container);
-    return logStream({ log: files.log, index: files.logIndex, ended }, options);
+    return logsOf(this.#pods.get(podUid), options);
   }
 
   async close(): Promise<void> {
@@ -342,17 +305,6 @@ class Processes implements ProcessRuntime {
     });
   }
 
-  /** A container that runs, with what it was started with. */
-  #running(podUid: string, container: string): { pod: Pod; run: StartedRun; config: ContainerConfig } {
-    const pod = this.#pods.get(podUid);
-    const run = pod?.newest(container);
-    if (pod === undefined || run?.state !== 'running') {
-      throw apiError('BadRequest', `container ${container} is not running`);
-    }
-    const { record } = runFiles(pod.files, container, run.status.attempt);
-    return { pod, run, config: JSON.parse(fs.readFileSync(record, 'utf8')) as ContainerConfig };
-  }
-
   #withDnsServer(pod: Pod, container: ContainerConfig): ContainerConfig {
     const server = pod.level.isolation === 'namespaces' ? undefined : this.#options.dnsServer?.();
     return server === undefined ? container : { ...container, env: { BERTH_DNS_SERVER: server, ...container.env } };
@@ -376,9 +328,10 @@ class Processes implements ProcessRuntime {
       return;
     }
     const pod = this.#pod(files, record);
-    if (record.address !== undefined) this.#known.addresses.claim(record.address);
     await pod.adopt();
     this.#pods.set(uid, pod);
+    // One that has ended has no address any more: it may be another's by now.
+    if (pod.alive && pod.address !== undefined && this.#known.addresses.claim(pod.address)) this.#addressed.add(uid);
   }
 
   /** The log of the run before this one can be asked for; the layer it wrote to is of no use any more. */

@@ -40,7 +40,7 @@ describe('everywhere', () => {
       const other = new TestNode({ isolation: 'processes' });
       await other.start();
       await node.runtime.close();
-      for (const pid of processesWith(uid)) process.kill(pid, 'SIGKILL');
+      for (const pid of node.shimsOf(uid)) process.kill(pid, 'SIGKILL');
       const pod = other.pod({ name: 'stray-0', locks: [lock] });
       await expect(other.runtime.startPod(pod)).rejects.toMatchObject({ lock });
       expect(processesWith('sleep 4502')).toHaveLength(1);
