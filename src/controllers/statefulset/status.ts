@@ -140,6 +140,6 @@ function isLasting(waiting: Waiting | undefined, nowMs: number): waiting is Wait
 }
 
 /** A wait as a sentence. */
-export function describe(waiting: Waiting): string {
+function describe(waiting: Waiting): string {
   return `${waiting.message}; until then ${waiting.holdsBack}`;
 }
