@@ -96,6 +96,16 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
       expect(mountsOfAllProcesses()).not.toContain(`${node.directory}/pods/${uid}/`);
     });
 
+    test('M2 kill -9 of what supervises a container ends the container before its end is told', async () => {
+      const uid = await node.run({ command: ['sleep', '4402'] });
+      await eventually(() => processesWith('sleep 4402').length).toBe(1);
+      const [program] = processesWith('sleep 4402');
+      // The program's parent is the first process of the container, and that one's is outside of it.
+      process.kill(parentOf(parentOf(program!)), 'SIGKILL');
+      await eventually(async () => (await node.runtime.status(uid))?.containers[0]?.state).toBe('exited');
+      expect(processesWith('sleep 4402')).toEqual([]);
+    });
+
     test('what a container writes is in a layer of its own, gone with its next run', async () => {
       const script =
         'ls /tmp /run | wc -w; echo mine >/etc/berth-test; mkdir /srv/x; echo x >/tmp/x; cat /etc/berth-test';
@@ -251,6 +261,10 @@ function hasPacketFilter(): boolean {
 }
 
 /** The machine's ends of the links of a node's pods. */
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
 function linksOf(node: TestNode): string[] {
   const name = fs.readdirSync('/run/berth/bridges').find((bridge) => {
     return fs.readFileSync(`/run/berth/bridges/${bridge}`, 'utf8') === node.directory;

@@ -92,6 +92,7 @@ start() {
 }
 
 # unshare returns when every process of the container has ended: the kernel ends a PID namespace with its first process.
+# If unshare itself is killed, the first process goes with it, and its end is awaited here: never two of one container.
 supervise() {
   cd "containers/$1/$2" || exit
   if [ "$own" = none ]; then
@@ -103,7 +104,8 @@ supervise() {
     echo >ended
     printf 'exited %s %s\n' "$1" "$2" >../../../events
   else
-    unshare --mount --propagation private --pid --fork sh "$scripts/container.sh" "$1" "$2" "$own" 3<&-
+    unshare --mount --propagation private --pid --fork --kill-child sh "$scripts/container.sh" "$1" "$2" "$own" 3<&-
+    await_end started
     echo >ended
     printf 'exited %s %s\n' "$1" "$2" >&4
   fi 2>/dev/null
