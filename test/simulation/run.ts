@@ -62,8 +62,22 @@ async function putRight(world: World, script: Script): Promise<void> {
     await world.runUntil(world.nowMs + LOOK_EVERY_MS);
   }
   if (world.violation !== undefined) return;
+  await lookAtLabels(world);
   await changeSet(world, { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } } });
   await changeTemplate(world, image('good', LAST_VERSION));
+}
+
+/** I5: looked at before the last update makes every pod anew. Above a pod that is not Ready nothing is put right. */
+async function lookAtLabels(world: World): Promise<void> {
+  const set = await world.user.get(StatefulSets, SET_KEY);
+  const pods = new Map((await listPods(world)).map((pod) => [pod.metadata.name, pod]));
+  const { start = 0 } = set.spec.ordinals ?? {};
+  for (let ordinal = start; ordinal < start + (set.spec.replicas ?? 1); ordinal += 1) {
+    const pod = pods.get(`${SET}-${ordinal}`);
+    if (!pod || !isControlledBy(pod, set) || !isReady(pod) || pod.metadata.deletionTimestamp) return;
+    const label = pod.metadata.labels?.['statefulset.kubernetes.io/pod-name'];
+    if (label !== pod.metadata.name) return world.fail(`I5: ${pod.metadata.name} has lost a label`);
+  }
 }
 
 async function isSetGone(world: World): Promise<boolean> {
