@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import { builtInTypes } from '../api/kinds.ts';
-import type { KubernetesObject } from '../api/meta.ts';
+import { builtInTypes, StatefulSets } from '../api/kinds.ts';
+import { formatKey, type KubernetesObject, keyOf, type ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import type { Client } from '../client/client.ts';
 import { dataDirectoryPath, type ServerStatus } from '../cluster/data-directory.ts';
@@ -36,13 +36,15 @@ export async function detach(sources: readonly ManifestSource[], options: UpOpti
   const deadline = Date.now() + options.timeout;
   const directory = dataDirectoryPath(options.dataDir);
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // Other commands have to be told which cluster is meant, unless it is the one they take by themselves.
+  const where = directory === dataDirectoryPath() ? '' : ` --data-dir ${directory}`;
   const logFile = `${directory}/berth.log`;
   const status = await startServer(logFile);
   output.line(`Berth ${status.version} runs in ${status.dataDir} (process ${status.pid})`);
   output.line(`  API ${status.apiServer}   DNS ${status.dns}   log ${logFile}`);
   const session = connect(options);
   try {
-    const targets = sources.map((source) => {
+    const targets: { readonly type: ResourceType; readonly key: ObjectKey }[] = sources.map((source) => {
       const type = typeOfManifest(source, builtInTypes);
       const name = source.manifest.metadata.name ?? '';
       return {
@@ -50,6 +52,12 @@ export async function detach(sources: readonly ManifestSource[], options: UpOpti
         key: type.namespaced ? { namespace: source.manifest.metadata.namespace ?? options.namespace, name } : { name },
       };
     });
+    // The sets of earlier go on where they were.
+    for (const set of (await session.client.list(StatefulSets)).items) {
+      const key = keyOf(set);
+      if (!targets.some((target) => target.type.kind === StatefulSets.kind && formatKey(target.key) === formatKey(key)))
+        targets.push({ type: StatefulSets, key });
+    }
     const late = await Promise.all(
       targets.map(async ({ type, key }) => {
         const why = await untilReady(session.client, type, key, deadline, (text) =>
@@ -63,11 +71,11 @@ export async function detach(sources: readonly ManifestSource[], options: UpOpti
       throw new CliError(
         `not ready after ${options.timeout / 1000} s:\n${missing.map((line) => `  ${line}`).join('\n')}`,
         {
-          hint: `it goes on running; berth describe tells more, ${logFile} has its log, berth down ends it`,
+          hint: `it goes on running; berth describe tells more, ${logFile} has its log, berth down${where} ends it`,
         },
       );
     }
-    output.line('Everything is ready. berth status tells the addresses, berth down ends it.');
+    output.line(`Everything is ready. berth status${where} tells the addresses, berth down${where} ends it.`);
   } finally {
     session.close();
   }
@@ -104,6 +112,9 @@ function startServer(logFile: string): Promise<ServerStatus> {
   });
 }
 
+/** However late it is: long enough to see how things are. */
+const FIRST_LOOK_MS = 500;
+
 /** What is missing at the deadline; undefined when the object became ready before. */
 async function untilReady(
   client: Client,
@@ -118,12 +129,13 @@ async function untilReady(
   };
   return new Promise((resolve, reject) => {
     let why = 'it does not exist';
+    const deadlineMs = Math.max(FIRST_LOOK_MS, deadline - Date.now());
     const finish = (result: string | undefined): void => {
       clearTimeout(timer);
       watch.stop();
       resolve(result);
     };
-    const timer = setTimeout(() => finish(why), Math.max(0, deadline - Date.now()));
+    const timer = setTimeout(() => finish(why), deadlineMs);
     const watch = client.watch<KubernetesObject>(type, scope, {
       events: (batch) => {
         for (const event of batch) {

@@ -78,8 +78,14 @@ function report(error: unknown): number {
   return 70;
 }
 
-// `berth get pods | head` ends us, quietly.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+// `berth get pods | head` ends us, quietly; `berth up | head` has pods to end first.
+let gone = false;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') process.exit(1);
+  if (process.listenerCount('SIGTERM') === 0) process.exit(0);
+  if (!gone) process.emit('SIGTERM');
+  gone = true;
+});
 
 program.parseAsync().then(
   () => undefined,

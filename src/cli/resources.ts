@@ -28,7 +28,7 @@ export function findType(word: string, types: readonly ResourceType[] = builtInT
     hint:
       near.length > 0
         ? `did you mean ${near.map((type) => type.plural).join(', ')}?`
-        : 'berth get --help lists the kinds',
+        : `one of ${types.map((type) => type.plural).join(', ')}`,
   });
 }
 

@@ -140,18 +140,6 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
 
   const sweeper = everyMinute(clock, () => registry.sweepEvents(), logger);
   closers.add(() => sweeper.cancel());
-  const controllers = startControllers({
-    client,
-    informers,
-    types: () => registry.types(),
-    clock,
-    random,
-    logger,
-    schedule: options.nodes > 0,
-    nodeGraceMs,
-    rootCertificate: pki.authorityCertificate,
-  });
-  closers.add(() => controllers.stop());
   const [dnsAddress] = dns.addresses;
   if (dnsAddress === undefined) throw new Error('the DNS server listens nowhere');
   const dnsText = `${dnsAddress.address}:${dnsAddress.port}`;
@@ -169,6 +157,19 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   });
   nodes = running;
   closers.add(() => running.stop());
+  // After the nodes: a scheduler without any would only say so.
+  const controllers = startControllers({
+    client,
+    informers,
+    types: () => registry.types(),
+    clock,
+    random,
+    logger,
+    schedule: options.nodes > 0,
+    nodeGraceMs,
+    rootCertificate: pki.authorityCertificate,
+  });
+  closers.add(() => controllers.stop());
 
   const status: ServerStatus = {
     version: options.version,

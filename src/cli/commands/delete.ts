@@ -44,7 +44,9 @@ export function deleteCommand(output: Output): Command {
     .option('--grace-period <seconds>', 'time to end in', integer(0, 86_400))
     .option('--force', 'with --grace-period 0: free the name without waiting for the end')
     .option('--no-wait', 'do not wait until it is gone')
-    .option('--timeout <time>', 'wait no longer than this', duration, duration('5m'))
+    .addOption(
+      new Option('--timeout <time>', 'wait no longer than this').argParser(duration).default(duration('5m'), '5m'),
+    )
     .option('--ignore-not-found', 'nothing there is no error')
     .addOption(namespaceOption())
     .addOption(dataDirOption())

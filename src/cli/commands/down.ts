@@ -1,5 +1,6 @@
+import fs from 'node:fs';
 import readline from 'node:readline/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 
 import { dataDirectoryPath, readServerStatus } from '../../cluster/data-directory.ts';
 import { processIdentity } from '../../cluster/process-identity.ts';
@@ -17,14 +18,22 @@ interface DownOptions {
 export function downCommand(output: Output): Command {
   return new Command('down')
     .description('end all pods gracefully, highest ordinal first, and then the cluster')
-    .option('--volumes', 'also delete everything it has stored: all volumes and all objects')
+    .option('--volumes', 'also delete everything it has stored, all volumes and all objects; asks first on a terminal')
     .option('-y, --yes', 'do not ask')
-    .option('--timeout <time>', 'wait no longer than this for the end', duration, duration('5m'))
+    .addOption(
+      new Option('--timeout <time>', 'wait no longer than this for the end')
+        .argParser(duration)
+        .default(duration('5m'), '5m'),
+    )
     .addOption(dataDirOption())
     .addHelpText('after', '\nWithout --volumes nothing is lost: the next berth up goes on where this one was.')
     .action(async (options: DownOptions) => {
       const directory = dataDirectoryPath(options.dataDir);
       const { endLeftoverPods, removeCluster, ClusterError } = await import('../../cluster/teardown.ts');
+      if (!fs.existsSync(directory))
+        throw new CliError(`${directory} does not exist`, {
+          hint: 'name the directory of the cluster with --data-dir',
+        });
       if (options.volumes && !options.yes) await confirm(directory);
       try {
         const status = readServerStatus(directory);
@@ -57,7 +66,7 @@ async function confirm(directory: string): Promise<void> {
     const answer = await terminal.question(
       `Delete ${directory} with the data of all volumes, for good? Type yes to go on: `,
     );
-    if (answer.trim() !== 'yes') throw new CliError('nothing was deleted, and everything goes on running');
+    if (answer.trim() !== 'yes') throw new CliError('nothing was deleted, and nothing was ended');
   } finally {
     terminal.close();
   }

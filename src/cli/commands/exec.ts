@@ -26,7 +26,6 @@ export function execCommand(_output: Output): Command {
     .option('-t, --tty', 'with a terminal')
     .addOption(namespaceOption())
     .addOption(dataDirOption())
-    .passThroughOptions()
     .addHelpText('after', '\nExamples:\n  berth exec kv-0 -- ls /data\n  berth exec -it kv-0 -- sh')
     .action(async (podWord: string, words: string[], options: ExecCommandOptions) => {
       const command = words[0] === '--' ? words.slice(1) : words;

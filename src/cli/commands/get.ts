@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 
 import type { KubernetesObject } from '../../api/meta.ts';
-import type { ResourceType } from '../../api/resource-type.ts';
+import { apiVersionOf, type ResourceType } from '../../api/resource-type.ts';
 import { collectionPath, objectPath } from '../../client/http-client.ts';
 import { connect, type Session } from '../connect.ts';
 import { CliError } from '../errors.ts';
@@ -178,13 +178,10 @@ async function showObjects(
   output.text(format === 'json' ? toJson(value) : toYaml(value));
 }
 
-/** Items of a list carry no kind of their own on the wire. */
+/** Items of a list carry no kind of their own on the wire. What an object is comes first, as people expect it. */
 function withKind(object: KubernetesObject, type: ResourceType): KubernetesObject {
-  return {
-    ...object,
-    apiVersion: object.apiVersion ?? (type.group === '' ? type.version : `${type.group}/${type.version}`),
-    kind: object.kind ?? type.kind,
-  };
+  const { apiVersion = apiVersionOf(type), kind = type.kind, metadata, ...rest } = object;
+  return { apiVersion, kind, metadata, ...rest };
 }
 
 /** Shows every change after what has just been shown, until the server or the user ends it. */
@@ -216,8 +213,8 @@ async function watch(session: Session, target: Target, options: GetOptions, outp
       if (asTable)
         for (const text of tableLines(event.object, target.type, options, false, false, widths)) output.line(text);
       else if (options.output === 'name') output.line(displayName(target.type, event.object.metadata.name));
-      else if (options.output === 'json') output.text(toJson(event.object));
-      else output.text(`---\n${toYaml(event.object)}`);
+      else if (options.output === 'json') output.text(toJson(withKind(event.object, target.type)));
+      else output.text(`---\n${toYaml(withKind(event.object, target.type))}`);
     }
   }
 }

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 
 import type { Pod } from '../../api/generated/types.ts';
+import { StatefulSets } from '../../api/kinds.ts';
 import type { Cluster, ClusterOptions } from '../../cluster/cluster.ts';
 import { dataDirectoryPath } from '../../cluster/data-directory.ts';
 import { type Applied, applyManifests } from '../apply.ts';
@@ -41,7 +42,11 @@ export function upCommand(output: Output): Command {
     .option('--api-port <port>', 'port of the API on 127.0.0.1; 0 takes a free one', integer(0, 65_535), 6443)
     .option('--dns-port <port>', 'port of the DNS server on 127.0.0.1; 0 takes a free one', integer(0, 65_535), 10053)
     .option('-d, --detach', 'return when all that was applied is ready, and go on running')
-    .option('--timeout <time>', 'with --detach: wait no longer than this', duration, duration('2m'))
+    .addOption(
+      new Option('--timeout <time>', 'with --detach: wait no longer than this')
+        .argParser(duration)
+        .default(duration('2m'), '2m'),
+    )
     .addOption(namespaceOption())
     .addHelpText(
       'after',
@@ -92,7 +97,7 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
     if (isDetached()) announceToParent(cluster.status);
     else {
       say(cluster, applied, output);
-      view = await startView(cluster.client, applied, output, { hint: usage(cluster, applied) });
+      view = await startView(cluster.client, applied, output, { hint: await usage(cluster, applied) });
     }
     await ended.first;
     view?.close();
@@ -100,10 +105,11 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
     if (!isDetached())
       output.note('\nending all pods, highest ordinal first; their data stays (Ctrl-C again leaves them running)');
     const onEnded = (pod: Pod): void => output.line(`pod ${pod.metadata.name} has ended`);
-    await Promise.race([
-      cluster.stop({ pods: 'end', onEnded }),
-      ended.second.then(() => cluster.stop({ pods: 'leave' })),
-    ]);
+    const left = ended.second.then(async () => {
+      await cluster.stop({ pods: 'leave' });
+      output.note('what has not ended yet runs on: berth up adopts it, berth down ends it');
+    });
+    await Promise.race([cluster.stop({ pods: 'end', onEnded }), left]);
   } finally {
     view?.close();
   }
@@ -143,9 +149,10 @@ function say(cluster: Cluster, applied: readonly Applied[], output: Output): voi
 }
 
 /** What to do with a cluster that is up, in words that can be copied as they are. */
-function usage(cluster: Cluster, applied: readonly Applied[]): readonly string[] {
+async function usage(cluster: Cluster, applied: readonly Applied[]): Promise<readonly string[]> {
   const { dataDir, kubeconfig } = cluster.status;
-  const set = applied.find(({ type }) => type.kind === 'StatefulSet')?.key.name ?? 'NAME';
+  const [stored] = (await cluster.client.list(StatefulSets, { limit: 1 })).items;
+  const set = applied.find(({ type }) => type.kind === 'StatefulSet')?.key.name ?? stored?.metadata.name ?? 'NAME';
   return [
     'Everything is ready. In another terminal:',
     ...(dataDir === dataDirectoryPath() ? [] : [`  export BERTH_DATA_DIR=${dataDir}`]),

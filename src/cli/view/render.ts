@@ -1,5 +1,6 @@
 import type { PersistentVolumeClaim, Pod, StatefulSet } from '../../api/generated/types.ts';
-import { type Member, type MemberState, membersOf } from './members.ts';
+import { controllerOf } from '../../api/owner-references.ts';
+import { detailOf, type Member, type MemberState, membersOf, stateOf } from './members.ts';
 import { waitingMessage } from './readiness.ts';
 
 /** What the live view shows: everything of the cluster that belongs to its sets. */
@@ -49,17 +50,34 @@ const COLOUR: Record<MemberState, number> = {
  * waits. When there are more members than rows, those that are ready are left out first.
  */
 export function render({ sets, pods, claims }: ViewModel, screen: Screen): readonly string[] {
-  if (sets.length === 0) return ['no StatefulSets yet: berth apply -f FILE, or kubectl apply -f FILE'];
+  const others = otherPods(pods, screen);
+  if (sets.length === 0)
+    return others.length > 0 ? others : ['no StatefulSets yet: berth apply -f FILE, or kubectl apply -f FILE'];
   const perSet = Math.max(4, Math.floor(screen.rows / sets.length) - 3);
-  return sets.flatMap((set, index) => {
+  const lines = sets.flatMap((set, index) => {
     const { namespace } = set.metadata;
     const inNamespace = <T extends { readonly metadata: { readonly namespace?: string } }>(object: T): boolean =>
       object.metadata.namespace === namespace;
     const members = membersOf(set, pods.filter(inNamespace), claims.filter(inNamespace));
-    const lines = renderSet(set, members, perSet, screen);
-    return index === 0 ? lines : ['', ...lines];
+    const block = renderSet(set, members, perSet, screen);
+    return index === 0 ? block : ['', ...block];
   });
+  return others.length > 0 ? [...lines, '', ...others] : lines;
 }
+
+/** Pods of no set, as far as something is the matter with them. */
+function otherPods(pods: readonly Pod[], screen: Screen): readonly string[] {
+  return pods
+    .filter((pod) => controllerOf(pod)?.kind !== 'StatefulSet' && stateOf(pod) !== 'ready')
+    .slice(0, MOST_OTHERS)
+    .map((pod) => {
+      const state = stateOf(pod);
+      const text = `pod ${pod.metadata.name}  ${GLYPH[state]} ${WORD[state]}  ${detailOf(pod) ?? ''}`.trimEnd();
+      return text.length > screen.columns ? `${text.slice(0, Math.max(0, screen.columns - 1))}…` : text;
+    });
+}
+
+const MOST_OTHERS = 8;
 
 function renderSet(set: StatefulSet, members: readonly Member[], room: number, screen: Screen): readonly string[] {
   const paint = (code: number, text: string): string => (screen.colour ? `\u001b[${code}m${text}\u001b[0m` : text);
@@ -84,7 +102,7 @@ function renderSet(set: StatefulSet, members: readonly Member[], room: number, s
       (member.node ?? '').padEnd(nodeWidth),
       (member.ip ?? '').padEnd(ipWidth),
       volumes,
-      member.restarts > 0 ? `${member.restarts} restarts` : '',
+      member.restarts > 0 ? `${member.restarts} ${member.restarts === 1 ? 'restart' : 'restarts'}` : '',
       member.state === 'ready' ? '' : (member.detail ?? ''),
     ]
       .filter((text, position) => position < 2 || text !== '')

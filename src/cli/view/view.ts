@@ -19,6 +19,7 @@ interface ViewOptions {
   readonly hint: readonly string[];
 }
 
+const NOTHING: readonly string[] = [];
 /** At most this often is the terminal drawn anew. */
 const FRAME_MS = 50;
 
@@ -51,10 +52,12 @@ export async function startView(
     hint();
   };
   const hint = (): void => {
-    if (hinted || ![...awaited.values()].every(Boolean)) return;
+    const ready = [...awaited.values()].every(Boolean);
+    // What the picture says is true now; a line that has been said stays said.
+    picture?.footer(ready ? options.hint : NOTHING);
+    if (hinted || !ready) return;
     hinted = true;
-    if (picture) picture.footer(options.hint);
-    else for (const line of options.hint) output.line(line);
+    if (!picture) for (const line of options.hint) output.line(line);
   };
 
   const watches: Watch[] = [
@@ -138,6 +141,7 @@ function terminalPicture(output: Output, model: () => Parameters<typeof render>[
   return {
     changed,
     footer: (lines) => {
+      if (footer === lines) return;
       footer = lines;
       changed();
     },
