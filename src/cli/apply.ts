@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import { isNotFound } from '../api/errors.ts';
 import { builtInTypes } from '../api/kinds.ts';
 import type { KubernetesObject, ObjectKey } from '../api/meta.ts';
@@ -87,16 +89,20 @@ async function applyOne(client: Client, { source, type, key, body }: Planned, dr
       { type: 'apply', body },
       { force: true, fieldManager: FIELD_MANAGER, fieldValidation: 'Strict', dryRun },
     );
-    const outcome =
-      before === undefined
-        ? 'created'
-        : before.metadata.resourceVersion === object.metadata.resourceVersion
-          ? 'unchanged'
-          : 'configured';
+    const outcome = before === undefined ? 'created' : sameContent(before, object) ? 'unchanged' : 'configured';
     return { type, key, object, outcome };
   } catch (error) {
     if (error instanceof Error && error.name === 'ApiError')
       throw new CliError(`${source.where}: ${error.message}`, { hint: 'nothing was applied' });
     throw error;
   }
+}
+
+/** Whether two versions say the same; a dry run makes no new version that could tell. */
+function sameContent(before: KubernetesObject, after: KubernetesObject): boolean {
+  const content = ({ metadata, ...rest }: KubernetesObject): object => {
+    const { managedFields: _managers, resourceVersion: _version, generation: _generation, ...meta } = metadata;
+    return { ...rest, metadata: meta };
+  };
+  return isDeepStrictEqual(content(before), content(after));
 }

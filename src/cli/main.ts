@@ -58,7 +58,14 @@ for (const command of [
   nodeCommand(output),
   kubeconfigCommand(output),
 ]) {
+  inherit(command, program);
   program.addCommand(command);
+}
+
+/** Errors and help of a command, and of those below it, are those of the program. */
+function inherit(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inherit(child, command);
 }
 
 /** Says what went wrong in one message, and what to do about it; the exit code is the result. */

@@ -11,6 +11,7 @@ import { ensureApiEndpoints } from '../controllers/namespaces/api-endpoints.ts';
 import { ensureDefaultStorageClass } from '../controllers/volumes/default-storage-class.ts';
 import { DnsListenError } from '../dns/listener.ts';
 import { startDnsServer } from '../dns/start-dns-server.ts';
+import { IsolationError } from '../node/runtimes/process/isolation.ts';
 import { removePacketFilter } from '../node/services/packet-filter.ts';
 import { type Clock, systemClock, type Timer, timestamp } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -219,6 +220,10 @@ function everyMinute(clock: Clock, work: () => Promise<unknown>, logger: Logger)
 /** Says what to do about what a person at the command line can mend. */
 function explain(error: unknown, options: ClusterOptions): unknown {
   if (error instanceof DataDirectoryError) return new ClusterError(error.message, error.hint, { cause: error });
+  if (error instanceof IsolationError)
+    return new ClusterError(error.message, '--isolation auto takes the most that this machine allows', {
+      cause: error,
+    });
   if (error instanceof DnsListenError)
     return new ClusterError(error.message, `take another with --dns-port (0 takes a free one)`, { cause: error });
   switch (systemCode(error)) {

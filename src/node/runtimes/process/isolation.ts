@@ -31,7 +31,7 @@ export async function detectIsolation(
       complaints.push(`"${isolation}" is not possible here: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  throw new Error(`isolation level ${complaints.join('; ')}`);
+  throw new IsolationError(`isolation level ${complaints.join('; ')}`);
 }
 
 /** The namespaces of a pod, as arguments of unshare. */
@@ -55,4 +55,9 @@ async function probe(level: Isolation, scripts: string, directory: string): Prom
   } finally {
     fs.rmSync(layers, { recursive: true, force: true });
   }
+}
+
+/** The isolation that was asked for is not to be had on this machine: says why. */
+export class IsolationError extends Error {
+  override readonly name = 'IsolationError';
 }
