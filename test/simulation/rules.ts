@@ -3,6 +3,9 @@ import type { DeleteOptions } from '../../src/client/client.ts';
 import type { Observed } from '../../src/controllers/statefulset/plan.ts';
 import type { Request } from './intercept.ts';
 
+/** More than any script asks for. */
+const HIGHEST_ORDINAL = 16;
+
 /**
  * The rules of the StatefulSet, said a second time and in another way: not what is to be done, but what may never be.
  * Each request the controller sends is judged by what the controller had been told when it decided.
@@ -13,7 +16,16 @@ export class Rules {
   #created = 0;
 
   constructor(observed: Observed) {
-    this.#observed = observed;
+    // Claims are looked up in the cache when they are asked for; what counts is what it showed when it was decided.
+    const claims = new Map<string, PersistentVolumeClaim>();
+    for (const template of observed.set.spec.volumeClaimTemplates ?? []) {
+      for (let ordinal = 0; ordinal < HIGHEST_ORDINAL; ordinal += 1) {
+        const name = `${template.metadata?.name}-${observed.set.metadata.name}-${ordinal}`;
+        const claim = observed.claims.get(name);
+        if (claim !== undefined) claims.set(name, claim);
+      }
+    }
+    this.#observed = { ...observed, claims };
   }
 
   /** What is wrong with a request of this pass; undefined when nothing is. */

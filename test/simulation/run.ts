@@ -58,6 +58,7 @@ async function putRight(world: World, script: Script): Promise<void> {
   const giveUpMs = world.nowMs + CONVERGE_MS;
   while (world.violation === undefined && (await isSetGone(world))) {
     if (world.nowMs > giveUpMs) return world.fail('A4: a set that was deleted does not go');
+    await removeObstacles(world);
     await perform(world, { do: 'createSet' });
     await world.runUntil(world.nowMs + LOOK_EVERY_MS);
   }
@@ -109,13 +110,13 @@ async function converge(world: World): Promise<void> {
  * because the user has deleted its claim.
  */
 async function removeObstacles(world: World): Promise<void> {
-  const set = await world.user.get(StatefulSets, SET_KEY);
+  const set = await world.user.get(StatefulSets, SET_KEY).catch(() => undefined);
   const { items: claims } = await world.user.list(PersistentVolumeClaims, { namespace: NAMESPACE });
   const ending = new Set(
     claims.filter(({ metadata }) => metadata.deletionTimestamp).map(({ metadata }) => metadata.name),
   );
   for (const pod of await listPods(world)) {
-    const stranger = !isControlledBy(pod, set) && pod.metadata.labels?.app !== SET;
+    const stranger = !(set && isControlledBy(pod, set)) && pod.metadata.labels?.app !== SET;
     const claimless = !isReady(pod) && ending.has(`data-${pod.metadata.name}`);
     if ((stranger || claimless) && pod.metadata.deletionTimestamp === undefined) {
       await world.user.delete(Pods, { namespace: NAMESPACE, name: pod.metadata.name });
