@@ -1,9 +1,8 @@
 import type { Pod, PodSpec } from '../../src/api/generated/types.ts';
-import { Nodes, Pods } from '../../src/api/kinds.ts';
+import { Pods } from '../../src/api/kinds.ts';
 import type { Client } from '../../src/client/client.ts';
 import { inProcessClient } from '../../src/client/in-process-client.ts';
 import { type NodeAgent, type NodeAgentOptions, startNodeAgent } from '../../src/node/agent.ts';
-import type { Runtime } from '../../src/node/runtimes/runtime.ts';
 import { type SimulatedRuntime, simulatedRuntime } from '../../src/node/runtimes/simulated/simulated-runtime.ts';
 import { seededRandom } from '../../src/platform/random.ts';
 import { settle, VirtualClock } from '../../src/platform/virtual-clock.ts';
@@ -89,5 +88,3 @@ export function createPod(client: Client, name: string, spec: Partial<PodSpec>, 
 export function condition(pod: Pod, type: string) {
   return pod.status?.conditions?.find((other) => other.type === type);
 }
-
-export { Nodes, type Runtime };
