@@ -105,11 +105,12 @@ describe('whatever is applied and updated, in whatever order', () => {
   test('what is applied no more leaves no trace when nobody else wrote', () => {
     fc.assert(
       fc.property(configuration, configuration, (first, second) => {
-        const once = done(undefined, { manager: 'z', apply: true, config: second }, 1);
+        // All at one time, which is not the subject: applying the same again is no write and keeps its time.
+        const once = done(undefined, { manager: 'z', apply: true, config: second }, 0);
         const both = done(
           done(undefined, { manager: 'z', apply: true, config: first }, 0),
           { manager: 'z', apply: true, config: second },
-          1,
+          0,
         );
         const sorted = (value: unknown): unknown =>
           Array.isArray(value)
