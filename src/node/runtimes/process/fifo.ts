@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -11,6 +12,8 @@ const { O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
 export class FifoPool {
   readonly #directory: string;
   readonly #batch: number;
+  /** The `mkfifo` of an agent that was killed may still be at work in the directory: no name is ever made twice. */
+  readonly #life = randomUUID();
   #ready: string[] = [];
   #made = 0;
   #making: Promise<void> | undefined;
@@ -23,7 +26,7 @@ export class FifoPool {
   /** Throws when the file system of the directory has no named pipes. */
   async fill(): Promise<void> {
     fs.mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    for (const name of fs.readdirSync(this.#directory)) fs.unlinkSync(path.join(this.#directory, name));
+    for (const name of fs.readdirSync(this.#directory)) fs.rmSync(path.join(this.#directory, name), { force: true });
     await this.#make();
   }
 
@@ -42,7 +45,7 @@ export class FifoPool {
   }
 
   async #makeBatch(): Promise<void> {
-    const paths = Array.from({ length: this.#batch }, () => path.join(this.#directory, String(this.#made++)));
+    const paths = Array.from({ length: this.#batch }, () => path.join(this.#directory, `${this.#life}-${this.#made++}`));
     await run('mkfifo', ['-m', '600', ...paths]);
     this.#ready.push(...paths);
   }
