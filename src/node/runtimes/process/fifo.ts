@@ -45,7 +45,9 @@ export class FifoPool {
   }
 
   async #makeBatch(): Promise<void> {
-    const paths = Array.from({ length: this.#batch }, () => path.join(this.#directory, `${this.#life}-${this.#made++}`));
+    const paths = Array.from({ length: this.#batch }, () =>
+      path.join(this.#directory, `${this.#life}-${this.#made++}`),
+    );
     await run('mkfifo', ['-m', '600', ...paths]);
     this.#ready.push(...paths);
   }
