@@ -71,6 +71,22 @@ describe('the node', () => {
     expect(isReady(await pod('a'))).toBe(true);
   });
 
+  test('M6 says that it is there before it says so of a pod that was marked because of it', async () => {
+    const { client, clock, createPod, pod } = await nodeHarness();
+    await createPod('a');
+    await clock.advance(5_000);
+    const key = { namespace: 'kube-node-lease', name: NODE };
+    const before = await client.get(Leases, key);
+    const found = await pod('a');
+    const lost = { type: 'Ready', status: 'False', reason: 'NodeNotReady' };
+    await client.update(Pods, { ...found, status: { ...found.status, conditions: [lost] } }, { subresource: 'status' });
+    await clock.advance(1);
+    const [lease, after] = [await client.get(Leases, key), await pod('a')];
+    expect(isReady(after)).toBe(true);
+    expect(Date.parse(lease.spec.renewTime!)).toBeGreaterThan(Date.parse(before.spec.renewTime!));
+    expect(Number(lease.metadata.resourceVersion)).toBeLessThan(Number(after.metadata.resourceVersion));
+  });
+
   test('keeps what users have made of its object', async () => {
     const { client, agent, startAgent } = await nodeHarness();
     const node = await client.get(Nodes, { name: NODE });

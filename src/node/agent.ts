@@ -147,6 +147,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     backOff,
     hostIPs,
     admit: (pod, taken) => admitPod(pod, taken, node()),
+    sayThere: () => registration.sayThere(),
   });
   // M3: what really runs is known before the first decision is made.
   manager.begin(await runtime.list(), pods.list());

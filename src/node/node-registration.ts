@@ -29,7 +29,7 @@ export class NodeRegistration {
   #node: Node | undefined;
   #timer: Timer | undefined;
   #statusAtMs = 0;
-  #writing = false;
+  #saying: Promise<void> | undefined;
   #stopped = false;
 
   constructor(options: {
@@ -57,12 +57,24 @@ export class NodeRegistration {
 
   /** Somebody wrote the node: when they say that it is not ready, they had not heard of it and are told better. */
   nodeChanged(node: Node): void {
-    if (this.#stopped || this.#node === undefined || isReady(node) || this.#writing) return;
+    if (this.#node === undefined || isReady(node)) return;
     if (Number(node.metadata.resourceVersion) <= Number(this.#node.metadata.resourceVersion)) return;
-    this.#writing = true;
-    void this.#beat(true).finally(() => {
-      this.#writing = false;
+    this.sayThere().catch((error) => this.#warn(error));
+  }
+
+  /** M6: renews the lease, and puts the node's object right when others took it for lost. Rejects when it cannot. */
+  sayThere(): Promise<void> {
+    this.#saying ??= this.#sayThere().finally(() => {
+      this.#saying = undefined;
     });
+    return this.#saying;
+  }
+
+  async #sayThere(): Promise<void> {
+    if (this.#stopped) return;
+    const node = await this.#client.get(Nodes, { name: this.#description.name });
+    await this.#renew(node);
+    this.#node = isReady(node) ? node : await this.#writeStatus(node, READY);
   }
 
   /** Says that the node is on its way out: nothing new is to come here. */
@@ -138,16 +150,20 @@ export class NodeRegistration {
     });
   }
 
-  async #beat(statusToo = false): Promise<void> {
+  async #beat(): Promise<void> {
     try {
       if (this.#node) await this.#renew(this.#node);
-      if (this.#node && (statusToo || this.#clock.now() - this.#statusAtMs >= STATUS_MS)) {
+      if (this.#node && this.#clock.now() - this.#statusAtMs >= STATUS_MS) {
         this.#node = await this.#writeStatus(this.#node, READY);
       }
     } catch (error) {
-      // The next beat is soon; until then the lease says when this node was last heard of.
-      this.#logger.warn('the node cannot be kept up to date', { error: String(error) });
+      this.#warn(error);
     }
+  }
+
+  /** The next beat is soon; until then the lease says when this node was last heard of. */
+  #warn(error: unknown): void {
+    this.#logger.warn('the node cannot be kept up to date', { error: String(error) });
   }
 
   async #renew(owner: Node): Promise<void> {

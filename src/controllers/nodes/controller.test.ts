@@ -90,6 +90,27 @@ describe('a node out of contact', () => {
     expect(await isEnding('db-0')).toBe(false);
   });
 
+  test('M6 a pod is marked once each time its node is lost, whoever calls it Ready meanwhile', async () => {
+    await createNode('node-0');
+    await createNode('node-1');
+    await createPod('db-0', 'node-0');
+    const isReady = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
+    beating.delete('node-0');
+    await cluster.settle(60 * SECOND);
+    expect(await condition('db-0', 'Ready')).toMatchObject({ reason: 'NodeNotReady' });
+    await cluster.reportPod('db-0', isReady);
+    await cluster.settle(60 * SECOND);
+    expect(await condition('db-0', 'Ready')).toMatchObject({ status: 'True' });
+    await changeNode(
+      'node-0',
+      (node) => ({ ...node, status: { ...node.status, conditions: [{ type: 'Ready', status: 'True' }] } }),
+      'status',
+    );
+    await cluster.settle(60 * SECOND);
+    expect(await ready('node-0')).toMatchObject({ status: 'Unknown' });
+    expect(await condition('db-0', 'Ready')).toMatchObject({ reason: 'NodeNotReady' });
+  });
+
   test('M6 its pods are marked as ending after the time they tolerate, and stay until the node is back', async () => {
     await createNode('node-0');
     await createNode('node-1');

@@ -41,6 +41,8 @@ class NodeController {
   readonly #heartbeats: Heartbeats;
   /** Nodes that pods name and that do not exist, since when. */
   readonly #missing = new Map<string, number>();
+  /** In which loss of its node each pod has been marked as not Ready, by uid. */
+  readonly #marked = new Map<string, string>();
 
   constructor(parts: ControllerParts, graceMs: number) {
     this.#parts = parts;
@@ -94,6 +96,7 @@ class NodeController {
       this.#pods.subscribe((changes) => {
         for (const { type, object } of changes) {
           const nodeName = object.spec.nodeName;
+          if (type === 'deleted') this.#marked.delete(object.metadata.uid);
           if (type === 'deleted' || !nodeName) continue;
           const node = this.#nodes.get({ name: nodeName });
           // On a healthy node there is nothing to do: that is nearly always.
@@ -144,8 +147,10 @@ class NodeController {
     const node = this.#nodes.get({ name: nodeName });
     if (node === undefined && !this.#missing.has(nodeName)) this.#missing.set(nodeName, nowMs);
     const missingSinceMs = this.#missing.get(nodeName);
-    const plan = planPod({ pod, node, missingSinceMs, nowMs, missingGraceMs: this.#graceMs });
     const { uid } = pod.metadata;
+    const loss = node && lossOf(node);
+    const isMarked = loss !== undefined && this.#marked.get(uid) === loss;
+    const plan = planPod({ pod, node, missingSinceMs, isMarked, nowMs, missingGraceMs: this.#graceMs });
     switch (plan.type) {
       case 'nothing':
         return plan.againInMs === undefined ? undefined : { requeueAfterMs: plan.againInMs };
@@ -157,6 +162,7 @@ class NodeController {
           reason: 'NodeNotReady',
           message: plan.message,
         });
+        if (loss !== undefined) this.#marked.set(uid, loss);
         return undefined;
       case 'evict':
         events.record({ about: pod, type: 'Normal', reason: 'TaintManagerEviction', message: plan.message });
@@ -233,6 +239,12 @@ function isTroubled(node: Node): boolean {
 /** All of a node that matters to its pods. */
 function troubles(node: Node): string {
   return JSON.stringify([nodeReadiness(node), node.spec.taints ?? []]);
+}
+
+/** One for each time a node is lost. */
+function lossOf(node: Node): string {
+  const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
+  return `${node.metadata.uid} ${ready?.lastTransitionTime}`;
 }
 
 function nodeNameOf(pod: Pod): string | undefined {

@@ -7,6 +7,8 @@ export interface ObservedPod {
   readonly node: Node | undefined;
   /** Since when there is no such node. */
   readonly missingSinceMs: number | undefined;
+  /** It has been marked as not Ready since its node was lost. */
+  readonly isMarked: boolean;
   readonly nowMs: number;
   /** How long pods of a node that does not exist wait for it to be registered (again). */
   readonly missingGraceMs: number;
@@ -22,7 +24,7 @@ export type PodPlan =
   | { readonly type: 'force-delete'; readonly message: string };
 
 /** What is to become of a pod because of its node. */
-export function planPod({ pod, node, missingSinceMs, nowMs, missingGraceMs }: ObservedPod): PodPlan {
+export function planPod({ pod, node, missingSinceMs, isMarked, nowMs, missingGraceMs }: ObservedPod): PodPlan {
   const isEnding = pod.metadata.deletionTimestamp !== undefined;
   const nodeName = pod.spec.nodeName ?? '';
   if (node === undefined) {
@@ -35,7 +37,8 @@ export function planPod({ pod, node, missingSinceMs, nowMs, missingGraceMs }: Ob
   if (isEnding && isOutOfService && nodeReadiness(node) !== 'True') {
     return { type: 'force-delete', message: `node ${nodeName} is out of service` };
   }
-  if (nodeReadiness(node) === 'Unknown' && isReady(pod)) {
+  // Once: a pod that is Ready again is so by the word of its node, which is about to say that it is there.
+  if (nodeReadiness(node) === 'Unknown' && isReady(pod) && !isMarked) {
     return { type: 'mark-not-ready', message: `node ${nodeName} ${silence(node)}` };
   }
   if (isEnding || taints.length === 0) return { type: 'nothing' };

@@ -39,6 +39,8 @@ export interface PodManagerOptions {
   readonly hostIPs: readonly string[];
   /** P10: why the node does not take a pod that is new to it, beside the ones it has. */
   readonly admit: (pod: Pod, taken: Allocation) => Explanation | undefined;
+  /** Says in the API that this node is there; rejects when it cannot. */
+  readonly sayThere: () => Promise<void>;
   /** How many pods are worked on at once (default 64). */
   readonly concurrency?: number;
 }
@@ -222,6 +224,8 @@ export class PodManager {
   async #writeStatus(record: PodRecord, plan: PodPlan): Promise<void> {
     const { api } = record;
     if (api.type === 'gone') return;
+    // M6: it was marked because nobody had heard of the node. As long as the node counts as lost, so do its pods.
+    if (isMarkedLost(api.pod)) await this.#options.sayThere();
     const statusOf = (pod: Pod) =>
       pod === api.pod ? plan.status : planPod({ ...this.#observe(record), api: { type: 'bound', pod } }).status;
     const newest = await writeStatus(this.#options.client, api.pod, statusOf);
@@ -315,6 +319,10 @@ function identityOf(pod: Pod): { readonly uid: string; readonly namespace: strin
 /** Whether somebody may want to know how a pod ended before its object goes: otherwise it is a write for nobody. */
 function tellsEnd(pod: Pod | undefined): boolean {
   return pod !== undefined && (Boolean(pod.metadata.finalizers?.length) || pod.spec.restartPolicy !== 'Always');
+}
+
+function isMarkedLost(pod: Pod): boolean {
+  return pod.status?.conditions?.some(({ type, reason }) => type === 'Ready' && reason === 'NodeNotReady') ?? false;
 }
 
 function shownMeta({ metadata }: Pod): unknown {
