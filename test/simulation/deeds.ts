@@ -1,5 +1,6 @@
 import type { Pod, StatefulSet } from '../../src/api/generated/types.ts';
-import { PersistentVolumeClaims, Pods, StatefulSets } from '../../src/api/kinds.ts';
+import { Nodes, PersistentVolumeClaims, Pods, StatefulSets } from '../../src/api/kinds.ts';
+import { OUT_OF_SERVICE_TAINT } from '../../src/api/taints.ts';
 import type { Deed } from './script.ts';
 import { image, NAMESPACE, SET, SET_KEY, type World } from './world.ts';
 
@@ -101,6 +102,8 @@ async function attempt(world: World, deed: Deed): Promise<void> {
       network.cut(`node-${deed.node}`);
       clock.after(deed.forMs, () => network.mend(`node-${deed.node}`));
       return;
+    case 'powerOff':
+      return powerOff(world, deed);
     case 'rebootNode': {
       const name = `node-${deed.node}`;
       world.kill(name, 0, 2000);
@@ -108,6 +111,21 @@ async function attempt(world: World, deed: Deed): Promise<void> {
       return;
     }
   }
+}
+
+/** M6: the machine is off, and the user may vouch for that, by deleting the node or by its taint. */
+async function powerOff(world: World, { node, vouch, forMs }: Extract<Deed, { do: 'powerOff' }>): Promise<void> {
+  const name = `node-${node}`;
+  world.kill(name, 0, forMs);
+  world.runtimes.get(name)?.reboot();
+  if (vouch === 'delete') await world.user.delete(Nodes, { name });
+  if (vouch !== 'taint') return;
+  const patch = async (taint: object): Promise<void> => {
+    const body = { spec: { taints: [{ key: OUT_OF_SERVICE_TAINT, ...taint }] } };
+    await world.user.patch(Nodes, { name }, { type: 'strategic', body });
+  };
+  await patch({ value: 'nodeshutdown', effect: 'NoExecute' });
+  world.clock.after(forMs, () => void patch({ $patch: 'delete' }).catch(() => {}));
 }
 
 function podKey(ordinal: number): { readonly namespace: string; readonly name: string } {

@@ -1,6 +1,7 @@
 import type { Pod, StatefulSet, StatefulSetStatus } from '../../src/api/generated/types.ts';
 import { Pods } from '../../src/api/kinds.ts';
 import { controllerReference } from '../../src/api/owner-references.ts';
+import type { Client } from '../../src/client/client.ts';
 import { WriteTracker } from '../../src/client/write-tracker.ts';
 import type { Action } from '../../src/controllers/statefulset/actions.ts';
 import { ordinalOf, ordinalRange, podName } from '../../src/controllers/statefulset/identity.ts';
@@ -292,6 +293,31 @@ export const mutants: readonly Mutant[] = [
       };
       return () => {
         Life.prototype.runtime = honest;
+      };
+    },
+  },
+  {
+    name: 'M6 a pod of a silent node is let go though nobody vouches for its end',
+    patch: () => {
+      const { client } = Life.prototype;
+      Life.prototype.client = function (this: Life, inner: Client): Client {
+        const own = client.call(this, inner);
+        if (this.name !== 'others') return own;
+        return {
+          ...own,
+          delete: (type, key, options) =>
+            own.delete(
+              type,
+              key,
+              // Not what the garbage collector deletes.
+              type.kind === 'Pod' && options?.propagationPolicy === undefined
+                ? { ...options, gracePeriodSeconds: 0 }
+                : options,
+            ),
+        };
+      };
+      return () => {
+        Life.prototype.client = client;
       };
     },
   },

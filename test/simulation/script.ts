@@ -10,6 +10,8 @@ export interface Beginning {
   readonly minReadySeconds: number;
   readonly whenScaled: 'Retain' | 'Delete';
   readonly whenDeleted: 'Retain' | 'Delete';
+  /** How long pods stay bound to a node that is lost before they are marked as ending. */
+  readonly tolerationSeconds: number;
 }
 
 /** What a pod made from an image does: it works, takes a while, ends again and again, or never becomes Ready. */
@@ -45,7 +47,14 @@ export type Deed =
     }
   | { readonly do: 'kill'; readonly part: string; readonly afterWrites: number; readonly forMs: number }
   | { readonly do: 'loseNode'; readonly node: number; readonly forMs: number }
-  | { readonly do: 'rebootNode'; readonly node: number };
+  | { readonly do: 'rebootNode'; readonly node: number }
+  /** M6: the machine is off; the user may vouch for that by deleting the node, or by its taint. */
+  | {
+      readonly do: 'powerOff';
+      readonly node: number;
+      readonly vouch: 'nothing' | 'delete' | 'taint';
+      readonly forMs: number;
+    };
 
 /** A deed and when it is done (ms since the run began). */
 export type Entry = Deed & { readonly atMs: number };
@@ -77,6 +86,7 @@ export function writeScript(seed: number): Script {
     minReadySeconds: chance(0.25) ? 1 + below(10) : 0,
     whenScaled: chance(0.2) ? 'Delete' : 'Retain',
     whenDeleted: chance(0.2) ? 'Delete' : 'Retain',
+    tolerationSeconds: chance(0.5) ? 3 : 300,
   };
   const lengthMs = SHORTEST_MS + below(LONGEST_MS - SHORTEST_MS);
   const deeds = 2 + below(MOST_DEEDS - 2);
@@ -120,6 +130,7 @@ function chooseDeed(random: Random, beginning: Beginning, version: number): Deed
     [8, () => ({ do: 'kill', part, afterWrites: below(4), forMs: below(5000) })],
     [3, () => ({ do: 'loseNode', node: below(beginning.nodes), forMs })],
     [2, () => ({ do: 'rebootNode', node: below(beginning.nodes) })],
+    [3, () => ({ do: 'powerOff', node: below(beginning.nodes), vouch: one('nothing', 'delete', 'taint'), forMs })],
   ];
   let left = random.next() * choices.reduce((sum, [weight]) => sum + weight, 0);
   for (const [weight, make] of choices) {

@@ -3,10 +3,15 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 
 import { describe, expect, test } from 'vitest';
+
+import { Pods } from '../../src/api/kinds.ts';
+import type { Client } from '../../src/client/client.ts';
+import { settle, VirtualClock } from '../../src/platform/virtual-clock.ts';
 import { mutants } from './mutants.ts';
 import { run } from './run.ts';
 import { writeScript } from './script.ts';
 import { keep, shrink } from './shrink.ts';
+import { Standstill } from './standstill.ts';
 
 const SEEDS = 2000;
 const simulate = path.join(import.meta.dirname, '../../scripts/simulate.mjs');
@@ -25,6 +30,22 @@ describe('simulation', () => {
     const [first, second] = [await run(script, { tracing: true }), await run(script, { tracing: true })];
     expect(first.trace.length).toBeGreaterThan(20);
     expect(second.trace).toEqual(first.trace);
+  });
+
+  test('parts that write against each other while time stands still are named', async () => {
+    const failures: string[] = [];
+    const pods = { get: async () => ({}), patch: async () => ({}) } as unknown as Client;
+    const standstill = new Standstill(new VirtualClock(), (message) => failures.push(message));
+    const key = { namespace: 'default', name: 'web-0' };
+    const patch = { type: 'merge', body: {} } as const;
+    const against = async (client: Client): Promise<never> => {
+      for (;;) await client.patch(Pods, key, patch, { subresource: 'status' });
+    };
+    for (const part of ['others', 'node-0']) void against(standstill.client(part, pods));
+    await settle();
+    expect(failures).toHaveLength(1);
+    expect(failures[0]).toMatch(/^livelock: .*node-0 patch pod web-0 status \(\d+ times\)/);
+    expect(failures[0]).toContain('others patch pod web-0 status');
   });
 
   test('a failure is made smaller, and what is left fails in the same way when it is replayed', async () => {

@@ -6,6 +6,7 @@ import type { EventRecorder } from '../../src/client/event-recorder.ts';
 import { inProcessClient } from '../../src/client/in-process-client.ts';
 import { InformerSet } from '../../src/client/informer.ts';
 import { startGarbageCollector } from '../../src/controllers/garbage-collector/controller.ts';
+import { startNodeController } from '../../src/controllers/nodes/controller.ts';
 import { startStatefulSetController } from '../../src/controllers/statefulset/controller.ts';
 import { type Observed, type Plan, plan as realPlan } from '../../src/controllers/statefulset/plan.ts';
 import { startVolumeController } from '../../src/controllers/volumes/controller.ts';
@@ -29,6 +30,7 @@ import { intercept, isWrite } from './intercept.ts';
 import { Life } from './life.ts';
 import { Rules } from './rules.ts';
 import { type Beginning, type Behaviour, nodeNames } from './script.ts';
+import { Standstill } from './standstill.ts';
 import { View } from './view.ts';
 
 export const NAMESPACE = 'default';
@@ -47,6 +49,9 @@ export interface WorldOptions {
   readonly plan?: (observed: Observed) => Plan;
   readonly tracing?: boolean;
 }
+
+/** How long a node may be silent: as short as its heartbeats allow, so that runs are short. */
+const NODE_GRACE_MS = 12_000;
 
 /** How long the tracker of the controller's own writes waits for them. */
 const TRACKER_TIMEOUT_MS = 30_000;
@@ -75,6 +80,7 @@ export class World {
   readonly #random: Random;
   readonly #registry: Registry;
   readonly #client: Client;
+  readonly #standstill = new Standstill(this.clock, (message) => this.fail(message));
   readonly #lives = new Map<string, Life>();
   #violation: Violation | undefined;
   #mayDeleteClaims: boolean;
@@ -177,6 +183,7 @@ export class World {
 
   newSet(): New<StatefulSet> {
     const { replicas, parallel, claims, minReadySeconds, whenDeleted, whenScaled } = this.#options.beginning;
+    const { tolerationSeconds } = this.#options.beginning;
     const labels = { app: SET };
     return {
       metadata: SET_KEY,
@@ -190,7 +197,16 @@ export class World {
         selector: { matchLabels: labels },
         template: {
           metadata: { labels },
-          spec: { terminationGracePeriodSeconds: 5, containers: [{ name: 'app', image: image('good', 1) }] },
+          spec: {
+            terminationGracePeriodSeconds: 5,
+            tolerations: ['not-ready', 'unreachable'].map((state) => ({
+              key: `node.kubernetes.io/${state}`,
+              operator: 'Exists',
+              effect: 'NoExecute',
+              tolerationSeconds,
+            })),
+            containers: [{ name: 'app', image: image('good', 1) }],
+          },
         },
         ...(claims && {
           volumeClaimTemplates: [
@@ -209,7 +225,7 @@ export class World {
     const view = new View(() => this.nowMs);
     let rules: Rules | undefined;
     const judged = intercept(
-      life.client(this.network.client(life.name, this.#client)),
+      this.#clientOf(life),
       (request, send) => {
         if (life.alive && isWrite(request)) {
           this.writes += 1;
@@ -240,12 +256,18 @@ export class World {
     });
   }
 
+  #clientOf(life: Life): Client {
+    const client = this.#standstill.client(life.name, this.#client);
+    return life.client(this.network.client(life.name, client));
+  }
+
   #startOthers(life: Life): void {
     const clock = life.clock(this.clock);
-    const client = life.client(this.network.client(life.name, this.#client));
+    const client = this.#clientOf(life);
     const informers = new InformerSet({ client, clock, logger: silentLogger });
     const parts = { client, informers, events: silent, clock, logger: silentLogger };
     startVolumeController(parts);
+    startNodeController({ ...parts, graceMs: NODE_GRACE_MS });
     startScheduler(parts);
     startGarbageCollector({ ...parts, types: builtInTypes.filter((type) => OWNED.has(type.kind)) });
   }
@@ -255,7 +277,7 @@ export class World {
     if (runtime === undefined) throw new Error(`there is no node ${life.name}`);
     startNodeAgent({
       name: life.name,
-      client: life.client(this.network.client(life.name, this.#client)),
+      client: this.#clientOf(life),
       runtime: life.runtime(runtime),
       clock: life.clock(this.clock),
       random: seededRandom(this.#random.next() * 2 ** 32),
