@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Pods } from '../../src/api/kinds.ts';
-import { example, kv, type Server, TestBerth, untilSettled } from './support.ts';
+import { example, kv, type Server, TestBerth, untilReplaced, untilSettled } from './support.ts';
 
 const NOBODY = 65_534;
 const linux = process.platform === 'linux';
@@ -39,7 +39,9 @@ describe.each([
     });
 
     test('I4 a member that is deleted comes back as itself, with its data', async () => {
+      const { metadata } = await berth.client().get(Pods, { namespace: 'default', name: 'kv-0' });
       await berth.ok('delete', 'pod', 'kv-0', '--grace-period', '1');
+      await untilReplaced(berth.client(), 'kv-0', metadata.uid);
       await untilSettled(berth.client(), 'kv', 3);
       expect((await kv(await address(0), 'GET', '/colour')).body).toMatchObject({ value: 'blue', from: 'kv-0' });
     });

@@ -208,7 +208,17 @@ export function until<T extends KubernetesObject>(
 }
 
 /** Resolves when the set has exactly `replicas` members, all of them ready and of the newest template. */
-export function untilSettled(client: Client, name: string, replicas: number): Promise<readonly StatefulSet[]> {
+export async function untilSettled(client: Client, name: string, replicas: number): Promise<readonly StatefulSet[]> {
+  // The status of the set alone may still be that of before.
+  await until(
+    client,
+    Pods,
+    (pods) => {
+      const members = pods.filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.name === name));
+      return members.length === replicas && members.every((pod) => isReady(pod) && !pod.metadata.deletionTimestamp);
+    },
+    `${replicas} ready pods of ${name}`,
+  );
   return until(
     client,
     StatefulSets,
