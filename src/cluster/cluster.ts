@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { Pod } from '../api/generated/types.ts';
 import { tokenIssuer } from '../apiserver/authentication/service-account-tokens.ts';
 import { writeKubeconfig } from '../apiserver/kubeconfig.ts';
@@ -12,7 +11,6 @@ import { ensureDefaultStorageClass } from '../controllers/volumes/default-storag
 import { DnsListenError } from '../dns/listener.ts';
 import { startDnsServer } from '../dns/start-dns-server.ts';
 import { IsolationError } from '../node/runtimes/process/isolation.ts';
-import { removePacketFilter } from '../node/services/packet-filter.ts';
 import { type Clock, systemClock, type Timer, timestamp } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { systemRandom } from '../platform/random.ts';
@@ -23,6 +21,7 @@ import { ClusterError } from './cluster-error.ts';
 import { startControllers } from './controllers.ts';
 import {
   DataDirectoryError,
+  dataDirectoryError,
   dataDirectoryPath,
   openDataDirectory,
   type ServerStatus,
@@ -31,7 +30,7 @@ import {
 import { fileLogger } from './file-logger.ts';
 import { type IsolationChoice, type Nodes, type RuntimeChoice, startNodes } from './nodes.ts';
 import { endPods } from './shutdown.ts';
-import { endLeftoverPods } from './teardown.ts';
+import { clearMachine, endPodsOfNodes } from './teardown.ts';
 
 export { ClusterError } from './cluster-error.ts';
 
@@ -82,7 +81,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     return await compose(options, closers);
   } catch (error) {
     await closers.close();
-    throw explain(error, options);
+    throw explain(error, dataDirectoryPath(options.dataDir));
   }
 }
 
@@ -92,7 +91,13 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   const { nodeGraceMs = DEFAULT_NODE_GRACE_MS } = options;
   const directory = await openDataDirectory(dataDirectoryPath(options.dataDir));
   closers.add(() => directory.release());
-  const logger = fileLogger(path.join(directory.path, 'server.log'));
+  // Last of all, but while nobody else can have begun on the same directory.
+  let remains: 'pods' | 'pods of nodes that are away' | 'nothing' = 'pods';
+  closers.add(async () => {
+    if (remains === 'pods of nodes that are away') await endPodsOfNodes(directory.path);
+    if (remains !== 'pods') await clearMachine(directory.path);
+  });
+  const logger = fileLogger(directory.serverLog);
 
   const [store, pki] = await Promise.all([
     openLmdbStore({ directory: directory.store, logger, clock }),
@@ -112,6 +117,8 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     host: HOST,
     port: options.apiPort,
     streams: (node) => nodes?.agent(node)?.streams,
+  }).catch((error: unknown) => {
+    throw explainApiPort(error, options.apiPort);
   });
   closers.add(() => apiServer.close());
   await writeKubeconfig(directory.kubeconfig, {
@@ -191,13 +198,13 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     async stop({ pods, onEnded = () => {} }) {
       // Nobody may replace what is ending.
       await controllers.stop();
-      const agents = running.agents();
-      if (pods === 'end') await endPods(agents, onEnded);
+      if (pods === 'end') {
+        const agents = running.agents();
+        await endPods(agents, onEnded);
+        // A node that was taken away has pods too, and nobody but us to end them.
+        remains = agents.length < running.names.length ? 'pods of nodes that are away' : 'nothing';
+      }
       await closers.close();
-      if (pods === 'leave') return;
-      // A node that was taken away has pods too, and nobody but us to end them.
-      if (agents.length < running.names.length) await endLeftoverPods(directory.path);
-      await removePacketFilter(directory.path);
     },
   };
 }
@@ -218,7 +225,10 @@ function everyMinute(clock: Clock, work: () => Promise<unknown>, logger: Logger)
 }
 
 /** Says what to do about what a person at the command line can mend. */
-function explain(error: unknown, options: ClusterOptions): unknown {
+function explain(error: unknown, directory: string): unknown {
+  const { code, path: where } = error as NodeJS.ErrnoException;
+  if (code !== undefined && where?.startsWith(directory))
+    return explain(dataDirectoryError(directory, error), directory);
   if (error instanceof DataDirectoryError) return new ClusterError(error.message, error.hint, { cause: error });
   if (error instanceof IsolationError)
     return new ClusterError(error.message, '--isolation auto takes the most that this machine allows', {
@@ -226,19 +236,22 @@ function explain(error: unknown, options: ClusterOptions): unknown {
     });
   if (error instanceof DnsListenError)
     return new ClusterError(error.message, `take another with --dns-port (0 takes a free one)`, { cause: error });
+  return error;
+}
+
+/** The same for a port that the API cannot be served on. */
+function explainApiPort(error: unknown, port: number): unknown {
   switch (systemCode(error)) {
     case 'EADDRINUSE':
       return new ClusterError(
-        `port ${options.apiPort} on ${HOST} is in use`,
+        `port ${port} on ${HOST} is in use`,
         'take another with --api-port (0 takes a free one); berth status tells whether it is a Berth',
         { cause: error },
       );
     case 'EACCES':
-      return new ClusterError(
-        `port ${options.apiPort} on ${HOST} may not be used by you`,
-        'take another with --api-port',
-        { cause: error },
-      );
+      return new ClusterError(`port ${port} on ${HOST} may not be used by you`, 'take another with --api-port', {
+        cause: error,
+      });
     default:
       return error;
   }

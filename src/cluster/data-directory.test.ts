@@ -10,6 +10,7 @@ import {
   dataDirectoryPath,
   openDataDirectory,
   readServerStatus,
+  removeData,
   type ServerStatus,
   writeServerStatus,
 } from './data-directory.ts';
@@ -169,6 +170,30 @@ describe('opening a data directory', () => {
     const first = await openDataDirectory(base);
     first.release();
     await open(base);
+  });
+});
+
+describe('removing the data', () => {
+  test('takes the directory away when it was all of it', async () => {
+    const directory = path.join(base, 'berth');
+    const held = await openDataDirectory(directory);
+    for (const name of ['nodes/node-0/volumes/pvc-1', 'store', 'store.replaced-20260101', 'pki'])
+      fs.mkdirSync(path.join(directory, name), { recursive: true });
+    for (const name of ['kubeconfig', 'berth.log', 'server.log', 'server.log.1'])
+      fs.writeFileSync(path.join(directory, name), '');
+    writeServerStatus(status(directory));
+    expect(removeData(directory)).toBe(true);
+    expect(fs.existsSync(directory)).toBe(false);
+    held.release();
+  });
+
+  test('leaves what is not of Berth, as somebody may have named a directory of theirs', async () => {
+    const held = await openDataDirectory(base);
+    fs.mkdirSync(path.join(base, 'store'));
+    for (const name of ['thesis.md', 'store.yaml', 'nodes.txt']) fs.writeFileSync(path.join(base, name), '');
+    expect(removeData(base)).toBe(false);
+    expect(fs.readdirSync(base).sort()).toEqual(['nodes.txt', 'store.yaml', 'thesis.md']);
+    held.release();
   });
 });
 

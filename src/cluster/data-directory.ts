@@ -17,6 +17,11 @@ export interface DataPaths {
   readonly statusFile: string;
   /** Directory with one directory for each node. */
   readonly nodes: string;
+  /** Who holds the directory (M4). */
+  readonly lock: string;
+  readonly serverLog: string;
+  /** What a server says that has no terminal. */
+  readonly detachedOutput: string;
 }
 
 /** A data directory that this process holds. */
@@ -77,7 +82,31 @@ export function dataPaths(directory: string): DataPaths {
     kubeconfig: path.join(directory, 'kubeconfig'),
     statusFile: path.join(directory, 'berth.json'),
     nodes: path.join(directory, 'nodes'),
+    lock: path.join(directory, 'lock'),
+    serverLog: path.join(directory, 'server.log'),
+    detachedOutput: path.join(directory, 'berth.log'),
   };
+}
+
+/** What is made beside them: an older log, a store that a restore has replaced, a status that was about to be written. */
+const BESIDE = /^(server\.log\.1|store\.(restoring|replaced-.*)|berth\.json\.\d+)$/;
+
+/**
+ * Removes all that Berth has made in a directory, and the directory if nothing else is in it: somebody may have named
+ * one that is not Berth's alone. True when it is gone. The caller holds it.
+ */
+export function removeData(directory: string): boolean {
+  const { path: _, ...own } = dataPaths(directory);
+  const names = new Set(Object.values(own).map((file) => path.basename(file)));
+  for (const name of fs.readdirSync(directory)) {
+    if (names.has(name) || BESIDE.test(name)) fs.rmSync(path.join(directory, name), { recursive: true, force: true });
+  }
+  try {
+    fs.rmdirSync(directory);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -89,7 +118,7 @@ export function dataPaths(directory: string): DataPaths {
 export async function openDataDirectory(directory: string): Promise<DataDirectory> {
   const paths = dataPaths(directory);
   try {
-    const lock = await lockFile(path.join(directory, 'lock'));
+    const lock = await lockFile(paths.lock);
     if (!lock.locked) throw heldError(paths, lock.holder);
     // One that was killed has left it; it would tell of a server that is not there.
     fs.rmSync(paths.statusFile, { force: true });
@@ -101,7 +130,7 @@ export async function openDataDirectory(directory: string): Promise<DataDirector
       },
     };
   } catch (error) {
-    throw explain(directory, error);
+    throw dataDirectoryError(directory, error);
   }
 }
 
@@ -139,7 +168,8 @@ function heldError(paths: DataPaths, holder: { readonly pid: number; readonly si
   );
 }
 
-function explain(directory: string, error: unknown): unknown {
+/** What the system says about a file of a data directory, and what to do about it. */
+export function dataDirectoryError(directory: string, error: unknown): DataDirectoryError {
   if (error instanceof DataDirectoryError) return error;
   if (error instanceof LockUnavailableError) {
     return new DataDirectoryError(`${directory} cannot be locked: ${error.message}`, 'install it', { cause: error });

@@ -76,12 +76,22 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
       begin: () => beginNode(name, index, { ...options, locks, services }),
     });
   });
-  await Promise.all(
+  const stop = async (): Promise<void> => {
+    await Promise.all(nodes.map((node) => node.stop()));
+    await services.stop();
+  };
+  const started = await Promise.allSettled(
     nodes.map((node) => {
       const object = known.get({ name: node.name });
       return object !== undefined && isStopped(object) ? undefined : node.start();
     }),
   );
+  const failed = started.find((result) => result.status === 'rejected');
+  if (failed) {
+    // One that started goes with those that could not.
+    await stop();
+    throw failed.reason;
+  }
   const unsubscribe = followContact(nodes, options);
   const present = (): readonly NodeParts[] => nodes.flatMap(({ parts }) => parts ?? []);
   const limitations = new Set(present().flatMap(({ runtime }) => runtime.limitations.map(({ message }) => message)));
@@ -92,10 +102,9 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
     agent: (name) => nodes.find((node) => node.name === name)?.parts?.agent,
     isolation: describeIsolation(options.runtime, present()[0]?.runtime),
     limitations: [...limitations],
-    async stop() {
+    stop() {
       unsubscribe();
-      await Promise.all(nodes.map((node) => node.stop()));
-      await services.stop();
+      return stop();
     },
   };
 }
@@ -114,6 +123,10 @@ async function beginNode(name: string, index: number, options: SharedByNodes): P
     clock: options.clock,
     random: options.random,
     logger: options.logger,
+  }).catch(async (error: unknown) => {
+    // The next try has a runtime of its own, and there is to be one only.
+    await runtime.close();
+    throw error;
   });
   return { agent, runtime };
 }

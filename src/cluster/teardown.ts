@@ -4,10 +4,11 @@ import path from 'node:path';
 import { processRuntime } from '../node/runtimes/process/process-runtime.ts';
 import type { PodStatus } from '../node/runtimes/runtime.ts';
 import { removePacketFilter } from '../node/services/packet-filter.ts';
+import { unmountMemory } from '../node/volumes/memory-directory.ts';
 import { systemClock } from '../platform/clock.ts';
 import { silentLogger } from '../platform/logger.ts';
 import { ClusterError } from './cluster-error.ts';
-import { DataDirectoryError, dataPaths, openDataDirectory } from './data-directory.ts';
+import { DataDirectoryError, dataPaths, openDataDirectory, removeData } from './data-directory.ts';
 
 export { ClusterError } from './cluster-error.ts';
 
@@ -21,18 +22,34 @@ const GRACE_MS = 30_000;
  */
 export function endLeftoverPods(directory: string): Promise<readonly string[]> {
   return whileHeld(directory, async () => {
-    const nodes = dataPaths(directory).nodes;
-    if (!fs.existsSync(nodes)) return [];
-    const ended = await Promise.all(fs.readdirSync(nodes).map((node) => endPodsOfNode(path.join(nodes, node), node)));
-    await removePacketFilter(directory);
-    return ended.flat();
+    const ended = await endPodsOfNodes(directory);
+    await clearMachine(directory);
+    return ended;
   });
 }
 
-/** Ends what still runs and deletes the whole directory, volumes and all. */
-export async function removeCluster(directory: string): Promise<void> {
+/**
+ * Ends what still runs and deletes all that Berth keeps in the directory, volumes and all. False when files of others
+ * are left in it.
+ */
+export async function removeCluster(directory: string): Promise<boolean> {
   await endLeftoverPods(directory);
-  await whileHeld(directory, async () => fs.rmSync(directory, { recursive: true, force: true }));
+  return whileHeld(directory, async () => removeData(directory));
+}
+
+/** Ends what runs of a cluster whose directory the caller holds, and returns the names of those pods. */
+export async function endPodsOfNodes(directory: string): Promise<readonly string[]> {
+  const { nodes } = dataPaths(directory);
+  if (!fs.existsSync(nodes)) return [];
+  const ended = await Promise.all(fs.readdirSync(nodes).map((node) => endPodsOfNode(path.join(nodes, node), node)));
+  return ended.flat();
+}
+
+/** Removes what a cluster leaves on the machine when none of its pods runs any more. The caller holds the directory. */
+export async function clearMachine(directory: string): Promise<void> {
+  await removePacketFilter(directory);
+  // Directories in memory last as long as the pods they were made for; a mount would also be in the way of `rm`.
+  await unmountMemory(dataPaths(directory).nodes);
 }
 
 async function whileHeld<T>(directory: string, work: () => Promise<T>): Promise<T> {

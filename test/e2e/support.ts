@@ -87,8 +87,13 @@ export class TestBerth {
   /** Ends everything, whatever state it is in, and removes the data. */
   async close(): Promise<void> {
     for (const child of this.#server) child.kill('SIGKILL');
+    // Some tests never come to start anything.
+    if (!fs.existsSync(path.join(this.dataDir, 'lock')))
+      return fs.rmSync(this.dataDir, { recursive: true, force: true });
     const { code, stdout, stderr } = await this.run('down', '--volumes', '--yes');
     if (code !== 0) throw new Error(`berth down --volumes ended with ${code}:\n${stdout}${stderr}`);
+    // What a test has put beside it.
+    fs.rmSync(this.dataDir, { recursive: true, force: true });
   }
 }
 

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import readline from 'node:readline/promises';
 import { Command, Option } from 'commander';
 
-import { dataDirectoryPath, readServerStatus } from '../../cluster/data-directory.ts';
+import { dataDirectoryPath, dataPaths, readServerStatus } from '../../cluster/data-directory.ts';
 import { processIdentity } from '../../cluster/process-identity.ts';
 import { CliError } from '../errors.ts';
 import { dataDirOption, duration } from '../options.ts';
@@ -18,7 +18,10 @@ interface DownOptions {
 export function downCommand(output: Output): Command {
   return new Command('down')
     .description('end all pods gracefully, highest ordinal first, and then the cluster')
-    .option('--volumes', 'also delete everything it has stored, all volumes and all objects; asks first on a terminal')
+    .option(
+      '--volumes',
+      'also delete everything it has stored, all volumes and all objects; on a terminal it asks first, elsewhere it does not',
+    )
     .option('-y, --yes', 'do not ask')
     .addOption(
       new Option('--timeout <time>', 'wait no longer than this for the end')
@@ -30,8 +33,8 @@ export function downCommand(output: Output): Command {
     .action(async (options: DownOptions) => {
       const directory = dataDirectoryPath(options.dataDir);
       const { endLeftoverPods, removeCluster, ClusterError } = await import('../../cluster/teardown.ts');
-      if (!fs.existsSync(directory))
-        throw new CliError(`${directory} does not exist`, {
+      if (!fs.existsSync(dataPaths(directory).lock))
+        throw new CliError(`there is no cluster in ${directory}`, {
           hint: 'name the directory of the cluster with --data-dir',
         });
       if (options.volumes && !options.yes) await confirm(directory);
@@ -39,7 +42,7 @@ export function downCommand(output: Output): Command {
         const status = readServerStatus(directory);
         if (status !== undefined) {
           output.note(`ending process ${status.pid} and its pods, highest ordinal first`);
-          process.kill(status.pid, 'SIGTERM');
+          askToEnd(status.pid);
           await untilGone(status.pid, options.timeout);
           output.line(`Berth in ${directory} has ended`);
         }
@@ -48,8 +51,12 @@ export function downCommand(output: Output): Command {
         for (const pod of ended) output.line(`pod ${pod} ended`);
         if (status === undefined && ended.length === 0 && !options.volumes) output.line(`nothing runs on ${directory}`);
         if (options.volumes) {
-          await removeCluster(directory);
-          output.line(`${directory} is deleted, all volumes with it`);
+          const isGone = await removeCluster(directory);
+          output.line(
+            isGone
+              ? `${directory} is deleted, all volumes with it`
+              : `all volumes and all else that Berth kept in ${directory} is deleted; other files in there are left`,
+          );
         }
       } catch (error) {
         if (error instanceof ClusterError)
@@ -57,6 +64,17 @@ export function downCommand(output: Output): Command {
         throw error;
       }
     });
+}
+
+function askToEnd(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EPERM')
+      throw new CliError(`process ${pid} belongs to another user`, { hint: 'end it as that user, or as root' });
+    if (code !== 'ESRCH') throw error; // it has just ended by itself
+  }
 }
 
 async function confirm(directory: string): Promise<void> {
