@@ -1,4 +1,5 @@
-import type { Pod, StatefulSet } from '../../src/api/generated/types.ts';
+import { isConflict, isNotFound } from '../../src/api/errors.ts';
+import type { Pod, StatefulSet, Taint } from '../../src/api/generated/types.ts';
 import { Nodes, PersistentVolumeClaims, Pods, StatefulSets } from '../../src/api/kinds.ts';
 import { OUT_OF_SERVICE_TAINT } from '../../src/api/taints.ts';
 import type { Deed } from './script.ts';
@@ -120,12 +121,19 @@ async function powerOff(world: World, { node, vouch, forMs }: Extract<Deed, { do
   world.runtimes.get(name)?.reboot();
   if (vouch === 'delete') await world.user.delete(Nodes, { name });
   if (vouch !== 'taint') return;
-  const patch = async (taint: object): Promise<void> => {
-    const body = { spec: { taints: [{ key: OUT_OF_SERVICE_TAINT, ...taint }] } };
-    await world.user.patch(Nodes, { name }, { type: 'strategic', body });
-  };
-  await patch({ value: 'nodeshutdown', effect: 'NoExecute' });
-  world.clock.after(forMs, () => void patch({ $patch: 'delete' }).catch(() => {}));
+  await setTaint(world, name, [{ key: OUT_OF_SERVICE_TAINT, value: 'nodeshutdown', effect: 'NoExecute' }]);
+  world.clock.after(forMs, () => void setTaint(world, name, []));
+}
+
+async function setTaint(world: World, name: string, taints: readonly Taint[]): Promise<void> {
+  try {
+    const { spec, ...rest } = await world.user.get(Nodes, { name });
+    const others = (spec.taints ?? []).filter(({ key }) => key !== OUT_OF_SERVICE_TAINT);
+    await world.user.update(Nodes, { ...rest, spec: { ...spec, taints: [...others, ...taints] } });
+  } catch (error) {
+    if (isConflict(error)) return setTaint(world, name, taints);
+    if (!isNotFound(error)) throw error;
+  }
 }
 
 function podKey(ordinal: number): { readonly namespace: string; readonly name: string } {
