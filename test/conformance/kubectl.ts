@@ -1,4 +1,6 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 export interface Ran {
   readonly code: number;
@@ -6,38 +8,69 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Where `kubectl` is, or undefined on a machine without it. */
-export const kubectlPath: string | undefined = (() => {
-  const candidate = process.env.KUBECTL ?? 'kubectl';
+/** One `kubectl` of this machine. */
+export interface KubectlProgram {
+  readonly path: string;
+  /** `1.32.4` */
+  readonly version: string;
+  readonly minor: number;
+}
+
+/** Where `.ci/run` puts the `kubectl` of another version than the machine's own. */
+const OTHERS = new URL('../../node_modules/.cache/kubectl/', import.meta.url);
+
+/** The machine's `kubectl` (`$KUBECTL`, else the one in the path) and others beside it, each version once. */
+export const kubectls: readonly KubectlProgram[] = (() => {
+  const others = existsSync(OTHERS) ? readdirSync(OTHERS).map((name) => fileURLToPath(new URL(name, OTHERS))) : [];
+  const found = new Map<string, KubectlProgram>();
+  for (const path of [process.env.KUBECTL ?? 'kubectl', ...others]) {
+    const program = programAt(path);
+    if (program !== undefined && !found.has(program.version)) found.set(program.version, program);
+  }
+  return [...found.values()];
+})();
+
+function programAt(path: string): KubectlProgram | undefined {
   try {
-    execFileSync(candidate, ['version', '--client'], { stdio: 'ignore' });
-    return candidate;
+    const text = execFileSync(path, ['version', '--client', '-o', 'json'], { encoding: 'utf8', stdio: 'pipe' });
+    const version = /^v(\d+\.(\d+)\.\d+)/.exec(JSON.parse(text).clientVersion.gitVersion);
+    return version?.[1] === undefined ? undefined : { path, version: version[1], minor: Number(version[2]) };
   } catch {
     return undefined;
   }
-})();
+}
+
+/** Where the machine's `kubectl` is, or undefined on a machine without it. */
+export const kubectlPath: string | undefined = kubectls[0]?.path;
 
 /** The real `kubectl` on one server, with a home of its own so that it remembers nothing of other servers. */
 export class Kubectl {
   readonly #kubeconfig: string;
   readonly #home: string;
+  readonly #path: string;
   readonly #environment: Readonly<Record<string, string>>;
 
-  constructor(kubeconfig: string, home: string, environment: Readonly<Record<string, string>> = {}) {
+  constructor(
+    kubeconfig: string,
+    home: string,
+    path = kubectlPath ?? 'kubectl',
+    environment: Readonly<Record<string, string>> = {},
+  ) {
     this.#kubeconfig = kubeconfig;
     this.#home = home;
+    this.#path = path;
     this.#environment = environment;
   }
 
   with(environment: Readonly<Record<string, string>>): Kubectl {
-    return new Kubectl(this.#kubeconfig, this.#home, environment);
+    return new Kubectl(this.#kubeconfig, this.#home, this.#path, environment);
   }
 
   /** Runs one command to its end; `input` is what it reads. */
   run(args: readonly string[], input = ''): Promise<Ran> {
     return new Promise((resolve) => {
       const child = execFile(
-        kubectlPath ?? 'kubectl',
+        this.#path,
         [...args],
         { env: this.#env(), timeout: 30_000, maxBuffer: 64 * 1024 * 1024 },
         (error, stdout, stderr) => {
@@ -66,7 +99,7 @@ export class Kubectl {
 
   /** A command that goes on until it is ended. */
   start(args: string): { lines(): string[]; until(text: string): Promise<void>; end(): Promise<void> } {
-    const child = spawn(kubectlPath ?? 'kubectl', args.split(' '), {
+    const child = spawn(this.#path, args.split(' '), {
       env: this.#env(),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
