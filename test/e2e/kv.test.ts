@@ -9,7 +9,6 @@ import type { Client } from '../../src/client/client.ts';
 import {
   example,
   kv,
-  processesOf,
   recordPods,
   type Server,
   TestBerth,
@@ -114,7 +113,7 @@ describe.runIf(root)('the kv example on real processes', () => {
 
   test('I4 M1 kill -9 of a member: the same name comes back, with its data', async () => {
     const before = await pod(1);
-    const [process] = processesOf('kv-1', 'server.mjs');
+    const [process] = berth.processesOf('kv-1', 'server.mjs');
     globalThis.process.kill(process!, 'SIGKILL');
     const [after] = (
       await until(
@@ -133,7 +132,7 @@ describe.runIf(root)('the kv example on real processes', () => {
     expect(after?.metadata.uid).toBe(before.metadata.uid);
     expect(after?.status?.containerStatuses?.[0]?.lastState?.terminated).toMatchObject({ exitCode: 137 });
     expect((await kv(await address(1), 'GET', '/colour')).body).toMatchObject({ value: 'blue', from: 'kv-1' });
-    expect(processesOf('kv-1', 'server.mjs')).toHaveLength(1);
+    expect(berth.processesOf('kv-1', 'server.mjs')).toHaveLength(1);
   });
 
   test('I4 a deleted pod is replaced under its name, with its claim', async () => {
@@ -156,7 +155,7 @@ describe.runIf(root)('the kv example on real processes', () => {
   });
 
   test('O5 while a member is not ready, scaling down waits and says for whom', async () => {
-    const [process] = processesOf('kv-1', 'server.mjs');
+    const [process] = berth.processesOf('kv-1', 'server.mjs');
     globalThis.process.kill(process!, 'SIGSTOP');
     await until(
       client,
@@ -223,7 +222,7 @@ describe.runIf(root)('the kv example on real processes', () => {
   test('C2 deleting the set leaves claims and data; applying it again brings everything back', async () => {
     await berth.ok('delete', 'statefulset/kv');
     await until(client, Pods, (pods) => pods.length === 0, 'all pods are gone');
-    expect(processesOf('kv-0', 'server.mjs')).toEqual([]);
+    expect(berth.processesOf('kv-0', 'server.mjs')).toEqual([]);
     expect((await client.list(PersistentVolumeClaims, { namespace })).items).toHaveLength(5);
     await berth.ok('apply', '-f', example('kv.yaml'));
     await untilSettled(client, 'kv', 3);
@@ -239,16 +238,16 @@ describe.runIf(root)('the kv example on real processes', () => {
   });
 
   test('M3 kill -9 of Berth leaves the pods running, and the next up adopts them', async () => {
-    const before = new Map([0, 1, 2].map((n) => [n, processesOf(`kv-${n}`, 'server.mjs')]));
+    const before = new Map([0, 1, 2].map((n) => [n, berth.processesOf(`kv-${n}`, 'server.mjs')]));
     const uids = await Promise.all([0, 1, 2].map(async (n) => (await pod(n)).metadata.uid));
     server.signal('SIGKILL');
     await server.ended;
-    for (const n of [0, 1, 2]) expect(processesOf(`kv-${n}`, 'server.mjs')).toEqual(before.get(n));
+    for (const n of [0, 1, 2]) expect(berth.processesOf(`kv-${n}`, 'server.mjs')).toEqual(before.get(n));
     server = await berth.up();
     client = berth.client();
     await untilSettled(client, 'kv', 3);
     for (const n of [0, 1, 2]) {
-      expect(processesOf(`kv-${n}`, 'server.mjs')).toEqual(before.get(n));
+      expect(berth.processesOf(`kv-${n}`, 'server.mjs')).toEqual(before.get(n));
       const { metadata, status } = await pod(n);
       expect(metadata.uid).toBe(uids[n]);
       expect(status?.containerStatuses?.[0]?.restartCount).toBe(0);
@@ -269,7 +268,7 @@ describe.runIf(root)('the kv example on real processes', () => {
       .map((line) => /pod (kv-\d)(?: has)? ended/.exec(line)?.[1])
       .filter((name) => name !== undefined);
     expect(endings).toEqual(['kv-2', 'kv-1', 'kv-0']);
-    for (const n of [0, 1, 2]) expect(processesOf(`kv-${n}`, 'server.mjs')).toEqual([]);
+    for (const n of [0, 1, 2]) expect(berth.processesOf(`kv-${n}`, 'server.mjs')).toEqual([]);
     expect(execFileSync('ip', ['-brief', 'address']).toString()).not.toContain(gateway);
     server = await berth.up();
     client = berth.client();

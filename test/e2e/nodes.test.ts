@@ -7,7 +7,7 @@ import { Nodes, Pods } from '../../src/api/kinds.ts';
 import { nodeReadiness } from '../../src/api/taints.ts';
 import { isReady } from '../../src/cli/view/members.ts';
 import type { Client } from '../../src/client/client.ts';
-import { example, kv, processesOf, TestBerth, until, untilSettled, untilWaiting } from './support.ts';
+import { example, kv, TestBerth, until, untilSettled, untilWaiting } from './support.ts';
 
 const root = process.getuid?.() === 0 && process.platform === 'linux';
 if (!root) console.warn('SKIPPED: several nodes on real processes need Linux and root');
@@ -27,9 +27,9 @@ function apart(manifest: string): string {
   return manifest.replace(place, place.replace('10', '2') + rule);
 }
 
-/** The processes of exactly this pod: another cluster of this machine may have one of its name. */
-function running({ metadata, status }: Pod): readonly number[] {
-  return processesOf(metadata.name, 'server.mjs').filter((pid) => {
+/** The processes of exactly this pod: on another node there may be one of its name. */
+function running(berth: TestBerth, { metadata, status }: Pod): readonly number[] {
+  return berth.processesOf(metadata.name, 'server.mjs').filter((pid) => {
     const environment = fs.readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
     return environment.includes(`POD_IP=${status?.podIP}`);
   });
@@ -95,7 +95,7 @@ describe.runIf(root)('three nodes on one machine', () => {
   test('M6 a node out of contact: its pod runs on, counts as not ready and is not replaced; back again nothing restarts', async () => {
     const name = onNode('node-1');
     const before = await get(name);
-    const processes = running(before);
+    const processes = running(berth, before);
     expect(processes).toHaveLength(1);
     await berth.ok('node', 'stop', 'node-1');
     await untilNode('node-1', 'Unknown');
@@ -103,14 +103,14 @@ describe.runIf(root)('three nodes on one machine', () => {
     expect(await untilWaiting(client, 'kv', new RegExp(`node-1.*${name}`))).toMatch(/has not been heard of since/);
     expect(await berth.ok('why', 'statefulset/kv')).toMatch(/node-1/);
     expect((await get(name)).metadata.uid).toBe(before.metadata.uid);
-    expect(running(before)).toEqual(processes);
+    expect(running(berth, before)).toEqual(processes);
 
     await berth.ok('node', 'start', 'node-1');
     await untilSettled(client, 'kv', 3);
     const after = await get(name);
     expect(after.metadata.uid).toBe(before.metadata.uid);
     expect(after.status?.containerStatuses?.[0]?.restartCount).toBe(0);
-    expect(running(before)).toEqual(processes);
+    expect(running(berth, before)).toEqual(processes);
     expect(nodeReadiness(await client.get(Nodes, { name: 'node-1' }))).toBe('True');
   });
 
@@ -149,8 +149,8 @@ describe.runIf(root)('three nodes on one machine', () => {
     const { podIP = '' } = (await get(member)).status ?? {};
     expect((await kv(podIP, 'GET', '/colour')).body).toMatchObject({ value: 'blue' });
     // What ran there in the meantime without being wanted has been ended.
-    expect(running(bound)).toEqual([]);
-    expect(running(await get(member))).toHaveLength(1);
+    expect(running(berth, bound)).toEqual([]);
+    expect(running(berth, await get(member))).toHaveLength(1);
   });
 
   test('M6 a lost node that is declared out of service: a pod that is being deleted is let go, and replaced', async () => {

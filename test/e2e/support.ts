@@ -84,6 +84,30 @@ export class TestBerth {
     return connect({ dataDir: this.dataDir }).client;
   }
 
+  /** The process ids of this cluster's pod whose command line has this part. */
+  processesOf(podName: string, commandPart: string): readonly number[] {
+    return fs
+      .readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => {
+        try {
+          const command = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+          // Another cluster on this machine may have pods of the same names: this one's have a mount of its data directory.
+          const mounts = fs.readFileSync(`/proc/${pid}/mountinfo`, 'utf8');
+          const environment = fs.readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+          // The program itself, not a shell that has its text as an argument.
+          return (
+            command.some((word) => word.endsWith(commandPart)) &&
+            environment.includes(`POD_NAME=${podName}`) &&
+            mounts.includes(this.dataDir)
+          );
+        } catch {
+          return false;
+        }
+      });
+  }
+
   /** Ends everything, whatever state it is in, and removes the data. */
   async close(): Promise<void> {
     for (const child of this.#server) child.kill('SIGKILL');
@@ -296,24 +320,6 @@ export async function recordPods(client: Client): Promise<{ readonly steps: read
     },
   );
   return { steps, stop: () => watch.stop() };
-}
-
-/** The process ids, on this machine, of what runs with these words on its command line and this in its environment. */
-export function processesOf(podName: string, commandPart: string): readonly number[] {
-  return fs
-    .readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const command = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        const environment = fs.readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
-        // The program itself, not a shell that has its text as an argument.
-        return command.some((word) => word.endsWith(commandPart)) && environment.includes(`POD_NAME=${podName}`);
-      } catch {
-        return false;
-      }
-    });
 }
 
 /** One HTTP exchange with a member of the kv example. */
