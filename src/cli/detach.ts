@@ -2,12 +2,13 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { builtInTypes, StatefulSets } from '../api/kinds.ts';
 import { formatKey, type KubernetesObject, keyOf, type ObjectKey } from '../api/meta.ts';
-import type { ResourceType } from '../api/resource-type.ts';
+import { apiVersionOf, type ResourceType } from '../api/resource-type.ts';
 import type { Client } from '../client/client.ts';
-import { dataDirectoryPath, type ServerStatus } from '../cluster/data-directory.ts';
+import { dataDirectoryError, dataDirectoryPath, dataPaths, type ServerStatus } from '../cluster/data-directory.ts';
+import { makeDirectory } from '../cluster/directory-lock.ts';
+import type { Applied } from './apply.ts';
 import { connect } from './connect.ts';
 import { CliError } from './errors.ts';
-import { type ManifestSource, typeOfManifest } from './manifests.ts';
 import type { Output } from './output.ts';
 import { displayName } from './resources.ts';
 import type { UpOptions } from './up-options.ts';
@@ -21,9 +22,20 @@ export function isDetached(): boolean {
   return process.env[MARK] === '1' && process.send !== undefined;
 }
 
+/** What the process that goes on running tells the one that started it. */
+interface Announcement {
+  readonly status: ServerStatus;
+  readonly applied: readonly { readonly apiVersion: string; readonly kind: string; readonly key: ObjectKey }[];
+}
+
 /** From the process that goes on running: it is up, and everything is applied. */
-export function announceToParent(status: ServerStatus): void {
-  process.send?.({ status });
+export function announceToParent(started: {
+  readonly status: ServerStatus;
+  readonly applied: readonly Applied[];
+}): void {
+  const applied = started.applied.map(({ type, key }) => ({ apiVersion: apiVersionOf(type), kind: type.kind, key }));
+  const announcement: Announcement = { status: started.status, applied };
+  process.send?.(announcement);
   process.disconnect();
 }
 
@@ -32,26 +44,23 @@ export function announceToParent(status: ServerStatus): void {
  * {@link CliError} when it could not start, or is not ready in time: then it goes on running all the same, and the
  * error says what is missing.
  */
-export async function detach(sources: readonly ManifestSource[], options: UpOptions, output: Output): Promise<void> {
+export async function detach(options: UpOptions, output: Output): Promise<void> {
   const deadline = Date.now() + options.timeout;
   const directory = dataDirectoryPath(options.dataDir);
-  fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
   // Other commands have to be told which cluster is meant, unless it is the one they take by themselves.
   const where = directory === dataDirectoryPath() ? '' : ` --data-dir ${directory}`;
-  const logFile = `${directory}/berth.log`;
-  const status = await startServer(logFile);
+  const logFile = dataPaths(directory).detachedOutput;
+  const { status, applied } = await startServer(directory, options.filename?.includes('-') === true);
   output.line(`Berth ${status.version} runs in ${status.dataDir} (process ${status.pid})`);
   output.line(`  API ${status.apiServer}   DNS ${status.dns}   log ${logFile}`);
   const session = connect(options);
   try {
-    const targets: { readonly type: ResourceType; readonly key: ObjectKey }[] = sources.map((source) => {
-      const type = typeOfManifest(source, builtInTypes);
-      const name = source.manifest.metadata.name ?? '';
-      return {
-        type,
-        key: type.namespaced ? { namespace: source.manifest.metadata.namespace ?? options.namespace, name } : { name },
-      };
-    });
+    const targets: { readonly type: ResourceType; readonly key: ObjectKey }[] = applied.flatMap(
+      ({ apiVersion, kind, key }) => {
+        const type = builtInTypes.find((known) => known.kind === kind && apiVersionOf(known) === apiVersion);
+        return type === undefined ? [] : [{ type, key }];
+      },
+    );
     // The sets of earlier go on where they were.
     for (const set of (await session.client.list(StatefulSets)).items) {
       const key = keyOf(set);
@@ -81,13 +90,17 @@ export async function detach(sources: readonly ManifestSource[], options: UpOpti
   }
 }
 
-/** Resolves when the new process says that it is up; throws what it says when it fails. */
-function startServer(logFile: string): Promise<ServerStatus> {
-  const log = fs.openSync(logFile, 'a', 0o600);
+/**
+ * Resolves when the new process says that it is up; throws what it says when it fails. It alone reads the manifests, and
+ * so the standard input when they come from there.
+ */
+function startServer(directory: string, readsInput: boolean): Promise<Announcement> {
+  const logFile = dataPaths(directory).detachedOutput;
+  const log = openLog(directory, logFile);
   const sizeBefore = fs.fstatSync(log).size;
   const child = spawn(process.execPath, [process.argv[1] ?? '', ...process.argv.slice(2)], {
     detached: true,
-    stdio: ['ignore', log, log, 'ipc'],
+    stdio: [readsInput ? 'inherit' : 'ignore', log, log, 'ipc'],
     env: { ...process.env, [MARK]: '1' },
   });
   fs.closeSync(log);
@@ -95,7 +108,7 @@ function startServer(logFile: string): Promise<ServerStatus> {
     child.once('message', (message) => {
       child.disconnect();
       child.unref();
-      resolve((message as { status: ServerStatus }).status);
+      resolve(message as Announcement);
     });
     child.once('error', reject);
     child.once('exit', (code) => {
@@ -110,6 +123,16 @@ function startServer(logFile: string): Promise<ServerStatus> {
       );
     });
   });
+}
+
+function openLog(directory: string, file: string): number {
+  try {
+    makeDirectory(directory);
+    return fs.openSync(file, 'a', 0o600);
+  } catch (error) {
+    const { message, hint } = dataDirectoryError(directory, error);
+    throw new CliError(message, { hint });
+  }
 }
 
 /** However late it is: long enough to see how things are. */

@@ -56,8 +56,11 @@ export async function lockFile(file: string): Promise<LockResult> {
   };
 }
 
-/** Not `mkdir` with `recursive`: where a directory cannot be (in /proc), Node tries that for ever. */
-function makeDirectory(directory: string): void {
+/**
+ * Makes a directory that only its user can read, and those above it. Not `mkdir` with `recursive`: where a directory
+ * cannot be (in /proc), Node tries that for ever.
+ */
+export function makeDirectory(directory: string): void {
   if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
   const parent = path.dirname(directory);
   if (parent !== directory) makeDirectory(parent);

@@ -7,6 +7,7 @@ import { removePacketFilter } from '../node/services/packet-filter.ts';
 import { unmountMemory } from '../node/volumes/memory-directory.ts';
 import { systemClock } from '../platform/clock.ts';
 import { silentLogger } from '../platform/logger.ts';
+import { STORE_FILE } from '../store/lmdb-store.ts';
 import { ClusterError } from './cluster-error.ts';
 import { DataDirectoryError, dataPaths, openDataDirectory, removeData } from './data-directory.ts';
 
@@ -14,6 +15,11 @@ export { ClusterError } from './cluster-error.ts';
 
 /** What a pod gets to end in when its server is not there to say how much it was promised. */
 const GRACE_MS = 30_000;
+
+/** Whether a directory is one that Berth keeps a cluster in: there is nothing to end or delete in any other. */
+export function holdsCluster(directory: string): boolean {
+  return fs.existsSync(path.join(dataPaths(directory).store, STORE_FILE));
+}
 
 /**
  * Ends the pods that a killed server left running, of each name the highest ordinal first, and removes what they leave
@@ -53,8 +59,8 @@ export async function clearMachine(directory: string): Promise<void> {
 }
 
 async function whileHeld<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  if (!fs.existsSync(directory))
-    throw new ClusterError(`${directory} does not exist`, 'name the directory of the cluster with --data-dir');
+  if (!holdsCluster(directory))
+    throw new ClusterError(`there is no cluster in ${directory}`, 'name the directory of the cluster with --data-dir');
   const held = await openDataDirectory(directory).catch((error: unknown) => {
     throw error instanceof DataDirectoryError ? new ClusterError(error.message, error.hint) : error;
   });

@@ -61,6 +61,16 @@ describe('bad input', () => {
     );
   });
 
+  test('a data directory that cannot be, told as one, also to who does not wait for the server', async () => {
+    const below = path.join(write('file', ''), 'below');
+    for (const how of [[], ['--detach']])
+      await refuses(
+        ['up', '--api-port', '0', '--dns-port', '0', '--data-dir', below, ...how],
+        /below is not a directory/,
+      );
+    await refuses(['down', '--volumes', '--yes', '--data-dir', path.dirname(berth.dataDir)], /there is no cluster in/);
+  });
+
   test('a port in use, told with the option that takes another', async () => {
     const other = new TestBerth('port');
     const taken = net.createServer();

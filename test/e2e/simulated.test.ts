@@ -10,8 +10,9 @@ describe('the command line, on the simulated runtime', () => {
   const berth = new TestBerth('cli');
   afterAll(() => berth.close());
 
-  test('up --detach returns when everything is ready', async () => {
-    const said = await berth.ok(
+  test('up --detach returns when everything is ready, wherever the manifests come from', async () => {
+    const { code, stdout } = await berth.fed(
+      fs.readFileSync(example('kv.yaml'), 'utf8'),
       'up',
       '--detach',
       '--runtime',
@@ -21,9 +22,9 @@ describe('the command line, on the simulated runtime', () => {
       '--dns-port',
       '0',
       '-f',
-      example('kv.yaml'),
+      '-',
     );
-    expect(said).toMatch(/Everything is ready/);
+    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringMatching(/Everything is ready/) });
     await untilSettled(berth.client(), 'kv', 3);
   });
 

@@ -52,6 +52,11 @@ export class TestBerth {
     return run(process.execPath, [bin, ...args], this.#identity);
   }
 
+  /** Runs one command to its end, with this as its standard input. */
+  fed(input: string, ...args: readonly string[]): Promise<Finished> {
+    return run(process.execPath, [bin, ...args], this.#identity, input);
+  }
+
   /** Runs one command, which must succeed. */
   async ok(...args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(...args);
@@ -112,7 +117,7 @@ export class TestBerth {
   async close(): Promise<void> {
     for (const child of this.#server) child.kill('SIGKILL');
     // Some tests never come to start anything.
-    if (!fs.existsSync(path.join(this.dataDir, 'lock')))
+    if (!fs.existsSync(path.join(this.dataDir, 'store', 'data.mdb')))
       return fs.rmSync(this.dataDir, { recursive: true, force: true });
     const { code, stdout, stderr } = await this.run('down', '--volumes', '--yes');
     if (code !== 0) throw new Error(`berth down --volumes ended with ${code}:\n${stdout}${stderr}`);
@@ -172,12 +177,14 @@ interface RunOptions {
   readonly env: Readonly<Record<string, string>>;
 }
 
-function run(command: string, args: readonly string[], options: RunOptions): Promise<Finished> {
+function run(command: string, args: readonly string[], options: RunOptions, input = ''): Promise<Finished> {
   return new Promise((resolve) => {
     const env = { ...process.env, NO_COLOR: '1', ...options.env };
-    execFile(command, args, { ...options, env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+    const child = execFile(command, args, { ...options, env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       resolve({ code: error ? (typeof error.code === 'number' ? error.code : null) : 0, stdout, stderr });
     });
+    child.stdin?.on('error', () => {}); // it need not read any of it
+    child.stdin?.end(input);
   });
 }
 

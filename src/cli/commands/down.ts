@@ -1,8 +1,7 @@
-import fs from 'node:fs';
 import readline from 'node:readline/promises';
 import { Command, Option } from 'commander';
 
-import { dataDirectoryPath, dataPaths, readServerStatus } from '../../cluster/data-directory.ts';
+import { dataDirectoryPath, readServerStatus } from '../../cluster/data-directory.ts';
 import { processIdentity } from '../../cluster/process-identity.ts';
 import { CliError } from '../errors.ts';
 import { dataDirOption, duration } from '../options.ts';
@@ -32,8 +31,8 @@ export function downCommand(output: Output): Command {
     .addHelpText('after', '\nWithout --volumes nothing is lost: the next berth up goes on where this one was.')
     .action(async (options: DownOptions) => {
       const directory = dataDirectoryPath(options.dataDir);
-      const { endLeftoverPods, removeCluster, ClusterError } = await import('../../cluster/teardown.ts');
-      if (!fs.existsSync(dataPaths(directory).lock))
+      const { endLeftoverPods, holdsCluster, removeCluster, ClusterError } = await import('../../cluster/teardown.ts');
+      if (!holdsCluster(directory))
         throw new CliError(`there is no cluster in ${directory}`, {
           hint: 'name the directory of the cluster with --data-dir',
         });

@@ -59,10 +59,9 @@ Examples:
   berth up --detach -f examples/redis.yaml --timeout 1m`,
     )
     .action(async (options: UpOptions) => {
+      if (options.detach && !isDetached()) return detach(options, output);
       // Everything that can be wrong with the files is said before anything starts.
-      const sources = readManifests(options.filename ?? []);
-      if (options.detach && !isDetached()) await detach(sources, options, output);
-      else await run(sources, options, output);
+      await run(readManifests(options.filename ?? []), options, output);
     });
 }
 
@@ -94,7 +93,7 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
   });
   let view: View | undefined;
   try {
-    if (isDetached()) announceToParent(cluster.status);
+    if (isDetached()) announceToParent({ status: cluster.status, applied });
     else {
       say(cluster, applied, output);
       view = await startView(cluster.client, applied, output, { hint: await usage(cluster, applied) });
@@ -110,8 +109,11 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
       output.note('what has not ended yet runs on: berth up adopts it, berth down ends it');
     });
     await Promise.race([cluster.stop({ pods: 'end', onEnded }), left]);
-  } finally {
+  } catch (error) {
     view?.close();
+    // Nobody would be left to end it.
+    await cluster.stop({ pods: 'leave' });
+    throw error;
   }
   process.exit(0);
 }
