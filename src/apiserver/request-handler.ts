@@ -7,7 +7,9 @@ import type { Logger } from '../platform/logger.ts';
 import type { Registry, UserInfo } from '../registry/requests.ts';
 import { sendBytes, sendError, sendJson, sendText } from './answers.ts';
 import { type Authenticator, unauthorized } from './authentication/authenticator.ts';
+import { impersonated, impersonatedUser, impersonations } from './authentication/impersonation.ts';
 import type { Attributes, Authorizer } from './authorization/authorizer.ts';
+import { forbidden } from './authorization/forbidden.ts';
 import { type Discovery, entityTag, POD_STREAMS } from './discovery.ts';
 import { negotiate } from './media-types.ts';
 import type { ServerMetrics } from './metrics.ts';
@@ -203,16 +205,14 @@ export class RequestHandler {
     sendCacheable(request, response, Buffer.from(JSON.stringify(document)), contentType);
   }
 
-  /** Who asks, or as whom they ask: an administrator may act as somebody else, to see what that one may do. */
+  /** Who asks, or as whom they ask: who may impersonate others sees what those may do. */
   async #userOf(request: IncomingMessage): Promise<UserInfo> {
     const user = (await this.#options.authenticate(request)) ?? ANONYMOUS;
     const other = impersonated(request);
     if (other === undefined) return user;
     if (user === ANONYMOUS) throw unauthorized();
-    const impersonate = { verb: 'impersonate', group: '', version: 'v1' };
-    await this.#authorize(user, { ...impersonate, resource: 'users', name: other.name });
-    for (const name of other.groups) await this.#authorize(user, { ...impersonate, resource: 'groups', name });
-    return { ...other, groups: [...new Set([...other.groups, 'system:authenticated'])] };
+    for (const attributes of impersonations(other)) await this.#authorize(user, attributes);
+    return impersonatedUser(other);
   }
 
   async #authorize(user: UserInfo, attributes: Attributes): Promise<void> {
@@ -234,16 +234,6 @@ function sendCacheable(request: IncomingMessage, response: ServerResponse, body:
   sendBytes(response, 200, body, contentType);
 }
 
-/** As whom the headers of a request want it to be taken. */
-function impersonated({ headers, headersDistinct }: IncomingMessage): UserInfo | undefined {
-  const name = headers['impersonate-user'];
-  if (headers['impersonate-group'] === undefined && name === undefined) return undefined;
-  if (typeof name !== 'string' || name === '') {
-    throw apiError('BadRequest', 'groups can be impersonated only along with a user');
-  }
-  return { name, groups: headersDistinct['impersonate-group'] ?? [] };
-}
-
 function isPodStream({ group, plural, subresource }: ResourceTarget): boolean {
   return subresource !== undefined && plural === 'pods' && group === '' && POD_STREAMS.includes(subresource);
 }
@@ -260,16 +250,27 @@ const VERBS: ReadonlyMap<string, string> = new Map([
 
 /** What a request wants, in the words of the rules. */
 function attributesOf(request: IncomingMessage, target: RequestTarget, resource: ResourceTarget): Attributes {
-  const { group, version, plural, namespace, name, subresource } = resource;
+  const { group, version, plural, subresource } = resource;
+  const fieldSelector = resource.name === undefined ? target.query.get('fieldSelector') : null;
+  const name = resource.name ?? selectedName(fieldSelector);
+  // A namespace is in itself: who has rights in it may have some on it.
+  const isNamespace = group === '' && plural === 'namespaces' && resource.name !== undefined;
+  const namespace = isNamespace ? resource.name : resource.namespace;
   return {
-    verb: verbOf(request.method ?? '', target, name),
+    verb: verbOf(request.method ?? '', target, resource.name),
     group,
     version,
     resource: plural,
     ...(subresource !== undefined && { subresource }),
     ...(namespace !== undefined && { namespace }),
     ...(name !== undefined && { name }),
+    ...(fieldSelector !== null && { fieldSelector }),
   };
+}
+
+/** The one object that a field selector can select. */
+function selectedName(fieldSelector: string | null): string | undefined {
+  return fieldSelector === null ? undefined : /(?:^|,)metadata\.name==?([^,]+)/.exec(fieldSelector)?.[1];
 }
 
 function verbOf(method: string, target: RequestTarget, name: string | undefined): string {
@@ -279,20 +280,4 @@ function verbOf(method: string, target: RequestTarget, name: string | undefined)
     return name === undefined ? 'list' : 'get';
   }
   return VERBS.get(method) ?? method.toLowerCase();
-}
-
-function forbidden(user: UserInfo, attributes: Attributes, why: string): Error {
-  const who = `User ${JSON.stringify(user.name)} cannot ${attributes.verb}`;
-  if ('path' in attributes) {
-    return apiError('Forbidden', `forbidden: ${who} path ${JSON.stringify(attributes.path)}`);
-  }
-  const { group, resource, subresource, namespace, name } = attributes;
-  const what = `${resource}${subresource === undefined ? '' : `/${subresource}`}`;
-  const scope = namespace === undefined ? 'at the cluster scope' : `in the namespace ${JSON.stringify(namespace)}`;
-  const object = `${group === '' ? resource : `${resource}.${group}`}${name === undefined ? '' : ` ${JSON.stringify(name)}`}`;
-  const because = why === '' ? '' : `: ${why}`;
-  return apiError(
-    'Forbidden',
-    `${object} is forbidden: ${who} resource ${JSON.stringify(what)} in API group ${JSON.stringify(group)} ${scope}${because}`,
-  );
 }

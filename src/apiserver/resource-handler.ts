@@ -8,8 +8,10 @@ import type { ResourceType } from '../api/resource-type.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
-import type { Registry, RequestContext, StoredObject, UserInfo } from '../registry/requests.ts';
+import type { Guard, Registry, RequestContext, StoredObject, UserInfo } from '../registry/requests.ts';
 import { sendBytes, sendJson, sendParts } from './answers.ts';
+import type { Access } from './authorization/access.ts';
+import { forbidden } from './authorization/forbidden.ts';
 import { BodyReader } from './body-reader.ts';
 import { verbsOf } from './discovery.ts';
 import { Encoders } from './encoders.ts';
@@ -29,6 +31,7 @@ export interface Exchange {
 
 export interface ResourceHandlerOptions {
   readonly registry: Registry;
+  readonly access: Access;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -212,6 +215,26 @@ export class ResourceHandler {
     response.once('close', () => this.#watches.delete(stream));
   }
 
+  /** Who may change an object may not for that reason make one: PUT and apply can. */
+  readonly #guardOfChanges: Guard = async (change, user) => {
+    const { access } = this.#options;
+    if (change.verb === 'write' && change.old === undefined) {
+      const { type, object } = change;
+      const { namespace, name } = object.metadata;
+      const attributes = {
+        verb: 'create',
+        group: type.group,
+        version: type.version,
+        resource: type.plural,
+        ...(namespace !== undefined && { namespace }),
+        name,
+      };
+      const allowed = await access.authorize(user, attributes);
+      if (allowed !== true) throw forbidden(user, attributes, allowed);
+    }
+    await access.guard(change, user);
+  };
+
   #context({ target, resource, user, response, request }: Exchange): RequestContext {
     const { query } = target;
     const { subresource } = resource;
@@ -219,6 +242,7 @@ export class ResourceHandler {
     const fieldManager = query.get('fieldManager') ?? managerOf(request.headers['user-agent']);
     return {
       user,
+      guard: request.method === 'POST' ? this.#options.access.guard : this.#guardOfChanges,
       dryRun: dryRun(query.getAll('dryRun')),
       ...(fieldManager !== undefined && { fieldManager }),
       fieldValidation: fieldValidation(query.get('fieldValidation')),

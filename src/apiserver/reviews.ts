@@ -1,10 +1,8 @@
-import { hash } from 'node:crypto';
-
 import { apiError } from '../api/errors.ts';
 import type { UserInfo } from '../registry/requests.ts';
-import type { TokenReader } from './authentication/authenticator.ts';
-import type { Attributes, Authorizer } from './authorization/authorizer.ts';
-import type { RoleBasedAccess } from './authorization/rbac.ts';
+import { authenticated, type TokenReader } from './authentication/authenticator.ts';
+import type { Access } from './authorization/access.ts';
+import type { Attributes } from './authorization/authorizer.ts';
 import type { VirtualResource } from './discovery.ts';
 
 type Field = Readonly<Record<string, unknown>>;
@@ -30,9 +28,7 @@ export const reviewResources: readonly VirtualResource[] = [
 ];
 
 export interface ReviewsOptions {
-  readonly authorize: Authorizer;
-  /** Who knows which rules hold; without it nobody is told. */
-  readonly access: RoleBasedAccess | undefined;
+  readonly access: Access;
   readonly tokenReaders: readonly TokenReader[];
 }
 
@@ -80,11 +76,14 @@ export class Reviews {
 
   async #tokenStatus(spec: Field): Promise<object> {
     const token = text(spec, 'token');
+    const asked = Array.isArray(spec.audiences) ? spec.audiences.map(String) : [];
     for (const read of this.#options.tokenReaders) {
-      const user = await read(token);
-      if (user !== undefined) return { authenticated: true, user: userInfo(user) };
+      const found = await read(token, asked.length > 0 ? asked : undefined);
+      if (found === undefined) continue;
+      const { user, audiences } = found;
+      return { authenticated: true, user: userInfo(authenticated(user)), audiences };
     }
-    return { authenticated: false, error: 'the token is not known' };
+    return { authenticated: false, error: 'invalid bearer token' };
   }
 
   async #accessStatus(user: UserInfo, spec: Field, within?: string): Promise<object> {
@@ -92,12 +91,12 @@ export class Reviews {
     if (within !== undefined && (!('resource' in attributes) || attributes.namespace !== within)) {
       throw apiError('BadRequest', `spec.resourceAttributes.namespace must match namespace: ${within}`);
     }
-    const allowed = await this.#options.authorize(user, attributes);
+    const allowed = await this.#options.access.authorize(user, attributes);
     return allowed === true ? { allowed: true } : { allowed: false, ...(allowed !== '' && { reason: allowed }) };
   }
 
   async #rulesStatus(user: UserInfo, namespace: string): Promise<object> {
-    const granted = (await this.#options.access?.granted(user, namespace)) ?? [];
+    const granted = await this.#options.access.granted(user, namespace);
     const rules = granted.flatMap((each) => each.rules);
     return {
       resourceRules: rules
@@ -106,13 +105,14 @@ export class Reviews {
       nonResourceRules: rules
         .filter((rule) => (rule.nonResourceURLs ?? []).length > 0)
         .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
-      incomplete: this.#options.access === undefined,
+      incomplete: false,
     };
   }
 }
 
 function userInfo(user: UserInfo): object {
-  return { username: user.name, uid: hash('sha1', user.name), groups: user.groups };
+  const { name, uid, groups, extra } = user;
+  return { username: name, ...(uid !== undefined && { uid }), groups, ...(extra && { extra }) };
 }
 
 function subjectOf(spec: Field): UserInfo {
@@ -139,7 +139,21 @@ function attributesOf(spec: Field): Attributes {
     ...optional('subresource'),
     ...optional('namespace'),
     ...optional('name'),
+    ...fieldSelectorOf(member(resource, 'fieldSelector')),
   };
+}
+
+/** A selector as text, or as what is required one by one. */
+function fieldSelectorOf(selector: Field): { readonly fieldSelector?: string } {
+  const raw = text(selector, 'rawSelector');
+  if (raw !== '') return { fieldSelector: raw };
+  const requirements = Array.isArray(selector.requirements) ? selector.requirements : [];
+  const equal = requirements
+    .filter((one): one is object => typeof one === 'object' && one !== null)
+    .map((one): Field => ({ ...one }))
+    .filter((one) => one.operator === 'In' && Array.isArray(one.values) && one.values.length === 1)
+    .map((one) => `${text(one, 'key')}=${[one.values].flat().join('')}`);
+  return equal.length === 0 ? {} : { fieldSelector: equal.join(',') };
 }
 
 function member(object: object, name: string): Field {

@@ -9,11 +9,10 @@ import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { type Random, systemRandom } from '../platform/random.ts';
 import type { Registry } from '../registry/requests.ts';
-import { type Authenticator, authenticator, MASTERS_GROUP, staticTokens } from './authentication/authenticator.ts';
+import { authenticator, MASTERS_GROUP, staticTokens } from './authentication/authenticator.ts';
 import { serviceAccountTokens } from './authentication/service-account-tokens.ts';
-import type { Authorizer } from './authorization/authorizer.ts';
-import { ensureDefaultRoles } from './authorization/default-roles.ts';
-import { RoleBasedAccess } from './authorization/rbac.ts';
+import { Access } from './authorization/access.ts';
+import { ensureDefaultRoles } from './authorization/ensure-default-roles.ts';
 import { Discovery, subresourceShape } from './discovery.ts';
 import { ServerMetrics } from './metrics.ts';
 import { OpenApiDocuments } from './openapi/documents.ts';
@@ -35,10 +34,8 @@ export interface ApiServerOptions {
   readonly host?: string;
   /** 0 takes a free one, the default. */
   readonly port?: number;
-  /** Default: the administrator's token, and client certificates of our own authority. */
-  readonly authenticate?: Authenticator;
-  /** Default: role-based, with `system:masters` above all rules. */
-  readonly authorize?: Authorizer;
+  /** Who may do what; by default one of its own. Closed with the server. */
+  readonly access?: Access;
   /** The byte streams of a node's pods; undefined for a node that is not there. */
   readonly streams?: (nodeName: string) => PodStreams | undefined;
   /** How a kind is printed. */
@@ -85,8 +82,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const { registry, clock, logger, pki, host = '127.0.0.1' } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const random = options.random ?? systemRandom;
+  const access = options.access ?? new Access(registry, logger);
   const resources = new ResourceHandler({
     registry,
+    access,
     clock,
     random,
     logger,
@@ -99,15 +98,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     staticTokens(new Map([[pki.adminToken, ADMIN]])),
     serviceAccountTokens(pki.serviceAccountKey, registry, clock),
   ];
-  const access = new RoleBasedAccess(registry, logger);
-  const authorize = options.authorize ?? access.authorize;
   let address = '';
   const handler = new RequestHandler({
     registry,
     logger,
-    authenticate: options.authenticate ?? authenticator(tokenReaders),
-    authorize,
-    reviews: new Reviews({ authorize, access: options.authorize ? undefined : access, tokenReaders }),
+    authenticate: authenticator(tokenReaders),
+    authorize: access.authorize,
+    reviews: new Reviews({ access, tokenReaders }),
     resources,
     pods: new PodStreamHandler({ registry, clock, logger, streamsOf: options.streams ?? (() => undefined) }),
     discovery: new Discovery(registry, reviewResources),

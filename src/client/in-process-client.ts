@@ -2,6 +2,7 @@ import type { Status } from '../api/generated/types.ts';
 import type { KubernetesObject, New, ObjectKey, ObjectList } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import type {
+  Guard,
   Registry,
   RequestContext,
   StoredObject,
@@ -28,10 +29,13 @@ import type {
  *
  * @example
  * const client = inProcessClient(registry, { name: 'system:kube-scheduler', groups: ['system:authenticated'] });
+ *
+ * `guard` has the last word on what the user writes.
  */
-export function inProcessClient(registry: Registry, user: UserInfo): Client {
+export function inProcessClient(registry: Registry, user: UserInfo, guard?: Guard): Client {
   const context = ({ subresource, dryRun, fieldManager, fieldValidation }: WriteOptions = {}): RequestContext => ({
     user,
+    ...(guard && { guard }),
     ...(subresource !== undefined && { subresource }),
     ...(dryRun !== undefined && { dryRun }),
     ...(fieldManager !== undefined && { fieldManager }),

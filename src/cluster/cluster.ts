@@ -1,5 +1,7 @@
 import type { Pod } from '../api/generated/types.ts';
 import { tokenIssuer } from '../apiserver/authentication/service-account-tokens.ts';
+import { Access } from '../apiserver/authorization/access.ts';
+import { nodeUser } from '../apiserver/authorization/node-user.ts';
 import { writeKubeconfig } from '../apiserver/kubeconfig.ts';
 import { openPki } from '../apiserver/pki/pki.ts';
 import { startApiServer } from '../apiserver/server.ts';
@@ -67,7 +69,7 @@ export interface Cluster {
 
 const HOST = '127.0.0.1';
 const DEFAULT_NODE_GRACE_MS = 40_000;
-/** Everything that runs in this process acts as the administrator; nodes and controllers of other processes do not. */
+/** The controllers of this process act as the administrator. Its node agents do not: they have the rights of nodes. */
 const SYSTEM = { name: 'system:berth', groups: ['system:masters'] };
 const ADMINISTRATOR = { name: 'berth-admin', groups: ['system:masters'] };
 
@@ -107,9 +109,11 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   const registry = createRegistry({ store, clock, random, logger, tokens: tokenIssuer(pki.serviceAccountKey) });
   await registry.bootstrap();
 
+  const access = new Access(registry, logger);
   let nodes: Nodes | undefined;
   const apiServer = await startApiServer({
     registry,
+    access,
     clock,
     random,
     logger,
@@ -157,6 +161,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     directory: directory.nodes,
     dataDir: directory.path,
     client,
+    clientOf: (node) => access.clientFor(nodeUser(node)),
     informers,
     dns,
     clock,

@@ -3,6 +3,7 @@ import type { ResourceType } from '../api/resource-type.ts';
 import type { Client } from '../client/client.ts';
 import { ApiEventRecorder } from '../client/event-recorder.ts';
 import type { InformerSet } from '../client/informer.ts';
+import { startClusterRoleController } from '../controllers/cluster-roles/controller.ts';
 import { startCustomResourceController } from '../controllers/custom-resources/controller.ts';
 import { startDeploymentController } from '../controllers/deployment/controller.ts';
 import { startDisruptionController } from '../controllers/disruption/controller.ts';
@@ -63,6 +64,7 @@ export function startControllers(options: ControllersOptions): RunningController
   const garbageCollector = startGarbageCollector({ ...options, types: OWNED_TYPES });
   start(garbageCollector);
   start(startCustomResourceController({ ...options, followers: [garbageCollector] }));
+  start(startClusterRoleController(options));
   start(startNamespaceController(options));
   start(startNamespaceContents({ ...options, rootCertificate: options.rootCertificate }));
   start(startNodeController({ ...options, graceMs: options.nodeGraceMs, events: recorder('node-controller') }));

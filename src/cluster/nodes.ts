@@ -34,6 +34,8 @@ export interface NodesOptions {
   readonly directory: string;
   /** No pod may see this: the cluster's keys and its store. */
   readonly dataDir: string;
+  /** As whom each agent acts: with no more rights than its node has. */
+  readonly clientOf: (node: string) => Client;
   readonly client: Client;
   readonly informers: InformerSet;
   readonly dns: DnsServer;
@@ -113,7 +115,7 @@ async function beginNode(name: string, index: number, options: SharedByNodes): P
   const { runtime, listenForPods } = createRuntime(name, index, options);
   const agent = await startNodeAgent({
     name,
-    client: options.client,
+    client: options.clientOf(name),
     informers: options.informers,
     runtime,
     directory: path.join(options.directory, name),

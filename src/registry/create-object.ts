@@ -40,6 +40,7 @@ export async function createObject(
     const own = servesStatus && object.status !== undefined ? withoutStatus(object) : object;
     const prepared: AnyObject = strategy.prepareCreate?.(own, core.clock) ?? own;
     assertValidNew(type, prepared);
+    await context.guard?.({ verb: 'write', type, object: prepared }, context.user);
     const generates = input.metadata.name === undefined || input.metadata.name === '';
     const owned = managers === 'said' ? prepared : withManagers(core, type, prepared, undefined, context);
     return await storeNew(core, type, sealObject(owned), generates, context);

@@ -43,6 +43,7 @@ async function deleteCurrent(
   const object = objectOf(current);
   assertPreconditions(type, object, request);
   admitDelete(type, object);
+  await context.guard?.({ verb: 'delete', type, old: object }, context.user);
   const step = planDeletion(strategyOf(type), object, request, core.clock.now());
   const wanted = outcome(step, object);
   if (context.dryRun) return step.type === 'remove' ? success(type, object) : new UnstoredObject(wanted);

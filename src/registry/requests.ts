@@ -1,4 +1,4 @@
-import type { Status } from '../api/generated/types.ts';
+import type { Pod, ServiceAccount, Status } from '../api/generated/types.ts';
 import type { KubernetesObject, ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 
@@ -6,11 +6,34 @@ import type { ResourceType } from '../api/resource-type.ts';
 export interface UserInfo {
   readonly name: string;
   readonly groups: readonly string[];
+  /** Of a service account; undefined for who is known by name only. */
+  readonly uid?: string;
+  /** What else is known of them, such as the pod that a token is bound to. */
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
+
+/** A write of somebody as it is about to be done. */
+export type Change =
+  | {
+      readonly verb: 'write';
+      readonly type: ResourceType;
+      readonly subresource?: string;
+      readonly object: KubernetesObject;
+      /** Undefined for a new object. */
+      readonly old?: KubernetesObject;
+    }
+  | { readonly verb: 'delete'; readonly type: ResourceType; readonly old: KubernetesObject }
+  /** A token is made for `account`, bound to `pod`, if any. */
+  | { readonly verb: 'token'; readonly account: ServiceAccount; readonly pod?: Pod; readonly podUidGiven: boolean };
+
+/** Throws (`Forbidden`) for a change that this user may not make, whatever their rights on the resource are. */
+export type Guard = (change: Change, user: UserInfo) => void | Promise<void>;
 
 /** What comes with every request besides the object. */
 export interface RequestContext {
   readonly user: UserInfo;
+  /** Has the last word on every change; without it the user may do what they ask for. */
+  readonly guard?: Guard;
   readonly dryRun?: boolean;
   readonly fieldManager?: string;
   readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore';

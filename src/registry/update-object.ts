@@ -76,6 +76,11 @@ export async function storeChange(
   try {
     assertValidChange(type, admitted.object, old, context.subresource);
     if (isSame(admitted.object, old)) return new StoredEntry(current);
+    const { guard, subresource, user } = context;
+    await guard?.(
+      { verb: 'write', type, object: admitted.object, old, ...(subresource !== undefined && { subresource }) },
+      user,
+    );
 
     const owned = managers === 'said' ? admitted.object : withManagers(core, type, admitted.object, old, context);
     const sealed = sealObject(owned);

@@ -115,6 +115,135 @@ describe('a user', () => {
   });
 });
 
+describe('rights', () => {
+  const as = (commonName: string, ...organizations: string[]) =>
+    server.connect(asKeys(server.pki.issueClientCertificate({ commonName, organizations })));
+  const grant = async (user: string, rules: object[], namespace?: string) => {
+    const name = `${user}-${Math.random().toString(36).slice(2)}`;
+    await post(server.admin, `${rbac}/clusterroles`, { metadata: { name }, rules });
+    const where = namespace === undefined ? 'clusterrolebindings' : `namespaces/${namespace}/rolebindings`;
+    await post(server.admin, `${rbac}/${where}`, {
+      metadata: { name },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
+    });
+  };
+  const rule = (apiGroup: string, resource: string, ...verbs: string[]) => ({
+    apiGroups: [apiGroup],
+    resources: [resource],
+    verbs,
+  });
+  const roles = `${rbac}/namespaces/default/roles`;
+  const bindings = `${rbac}/namespaces/default/rolebindings`;
+  const bindingOf = (name: string, role: string) => ({
+    metadata: { name },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'mate' }],
+  });
+
+  test('cannot be handed on by who does not have them, nor bound', async () => {
+    const rbacGroup = 'rbac.authorization.k8s.io';
+    await grant('carl', [rule(rbacGroup, '*', 'create', 'update', 'patch'), rule('', 'pods', 'get', 'list')]);
+    const carl = as('carl');
+    await post(carl, roles, { metadata: { name: 'mine' }, rules: [rule('', 'pods', 'get')] });
+    const more = { metadata: { name: 'more' }, rules: [rule('', 'secrets', 'get', 'list'), rule('', 'pods', 'get')] };
+    await expect(post(carl, roles, more)).rejects.toMatchObject({
+      code: 403,
+      message: expect.stringContaining(
+        'attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["secrets"], Verbs:["get", "list"]}',
+      ),
+    });
+    const widened = { op: 'replace', path: '/rules/0/resources', value: ['secrets'] };
+    const patch = carl.request('PATCH', `${roles}/mine`, {
+      headers: { 'content-type': 'application/json-patch+json' },
+      body: JSON.stringify([widened]),
+    });
+    expect(await codeOf(patch)).toBe(403);
+    expect(await codeOf(post(carl, bindings, bindingOf('x', 'cluster-admin')))).toBe(403);
+    expect(await codeOf(post(carl, bindings, bindingOf('x', 'nobody')))).toBe(404);
+    const all = { clusterRoleSelectors: [{ matchLabels: { a: 'b' } }] };
+    expect(await codeOf(post(carl, `${rbac}/clusterroles`, { metadata: { name: 'x' }, aggregationRule: all }))).toBe(
+      403,
+    );
+
+    await grant('carl', [rule(rbacGroup, 'roles', 'escalate'), rule(rbacGroup, 'clusterroles', 'bind')], 'default');
+    await post(carl, roles, more);
+    await post(carl, bindings, bindingOf('x', 'view'));
+    carl.close();
+  });
+
+  test('to change are no rights to make', async () => {
+    await grant('dora', [rule('', 'configmaps', 'get', 'update', 'patch')]);
+    const dora = as('dora');
+    const maps = '/api/v1/namespaces/default/configmaps';
+    const apply = (name: string) =>
+      dora.request('PATCH', `${maps}/${name}`, {
+        query: { fieldManager: 'dora' },
+        headers: { 'content-type': 'application/apply-patch+yaml' },
+        body: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { a: 'b' } }),
+      });
+    await expect(apply('new')).rejects.toMatchObject({
+      code: 403,
+      message:
+        'configmaps "new" is forbidden: User "dora" cannot create resource "configmaps" in API group "" in the namespace "default"',
+    });
+    await post(server.admin, maps, { metadata: { name: 'old' } });
+    expect(await codeOf(apply('old'))).toBe(200);
+    dora.close();
+  });
+
+  test('on one object are enough to list and watch it by its name, and a namespace is in itself', async () => {
+    await grant('emma', [{ ...rule('', 'configmaps', 'list'), resourceNames: ['mine'] }], 'default');
+    await grant('emma', [rule('', 'namespaces', 'get')], 'default');
+    const emma = as('emma');
+    const list = (fieldSelector: string) =>
+      codeOf(emma.request('GET', '/api/v1/namespaces/default/configmaps', { query: { fieldSelector } }));
+    expect(await list('metadata.name=mine')).toBe(200);
+    expect(await list('metadata.name=other')).toBe(403);
+    expect(await list('')).toBe(403);
+    expect(await codeOf(emma.request('GET', '/api/v1/namespaces/default'))).toBe(200);
+    expect(await codeOf(emma.request('GET', '/api/v1/namespaces/kube-system'))).toBe(403);
+    emma.close();
+  });
+
+  test('to act as others are asked for one by one: accounts, groups, uids and more', async () => {
+    await grant('fred', [
+      { ...rule('', 'serviceaccounts', 'impersonate'), resourceNames: ['builder'] },
+      { ...rule('authentication.k8s.io', 'userextras/scopes', 'impersonate'), resourceNames: ['view'] },
+    ]);
+    const fred = as('fred');
+    const who = async (headers: Record<string, string>) => {
+      const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+      const answer = await fred.request('POST', path, { headers, body: '{}' });
+      return JSON.parse(answer.body.toString()).status.userInfo;
+    };
+    const builder = { 'impersonate-user': 'system:serviceaccount:default:builder' };
+    expect(await who({ ...builder, 'impersonate-extra-scopes': 'view' })).toEqual({
+      username: 'system:serviceaccount:default:builder',
+      groups: ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'],
+      extra: { scopes: ['view'] },
+    });
+    expect(await codeOf(who({ ...builder, 'impersonate-extra-scopes': 'all' }))).toBe(403);
+    expect(await codeOf(who({ ...builder, 'impersonate-uid': '1' }))).toBe(403);
+    expect(await codeOf(who({ ...builder, 'impersonate-group': 'system:masters' }))).toBe(403);
+    expect(await codeOf(who({ 'impersonate-user': 'bob' }))).toBe(403);
+    expect(await codeOf(who({ 'impersonate-uid': '1' }))).toBe(400);
+    fred.close();
+  });
+
+  test('of the roles every cluster has: what others add to view, edit and admin have too', async () => {
+    const of = async (name: string) =>
+      JSON.parse((await server.admin.request('GET', `${rbac}/clusterroles/${name}`)).body.toString());
+    await expect.poll(() => codeOf(of('system:aggregate-to-view'))).toBe(200);
+    const [view, edit, admin] = await Promise.all(['view', 'edit', 'admin'].map(of));
+    expect(admin.aggregationRule.clusterRoleSelectors).toEqual([
+      { matchLabels: { 'rbac.authorization.k8s.io/aggregate-to-admin': 'true' } },
+    ]);
+    expect(edit.rules).toEqual(expect.arrayContaining(view.rules));
+    expect(admin.rules).toEqual(expect.arrayContaining(edit.rules));
+  });
+});
+
 describe('a service account', () => {
   const accounts = '/api/v1/namespaces/default/serviceaccounts';
   const ask = async (name: string, spec: object = {}) =>
@@ -176,5 +305,34 @@ describe('a service account', () => {
     expect(await codeOf(whoIs(await ask('builder', { audiences: ['vault'] })))).toBe(401);
     expect(await codeOf(ask('builder', { expirationSeconds: 10 }))).toBe(422);
     expect(await codeOf(ask('nobody'))).toBe(404);
+  });
+
+  test('is vouched for to others when its token is for them', async () => {
+    const token = await ask('builder', { audiences: ['vault', 'store'] });
+    const review = async (audiences?: string[]) =>
+      (await post(server.admin, '/apis/authentication.k8s.io/v1/tokenreviews', { spec: { token, audiences } })).status;
+    expect(await review(['vault', 'bank'])).toMatchObject({
+      authenticated: true,
+      audiences: ['vault'],
+      user: {
+        username: 'system:serviceaccount:default:builder',
+        uid: expect.any(String),
+        groups: ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'],
+        extra: { 'authentication.kubernetes.io/credential-id': [expect.stringMatching(/^JTI=/)] },
+      },
+    });
+    expect((await review(['bank'])).authenticated).toBe(false);
+    expect((await review()).authenticated).toBe(false);
+  });
+
+  test('loses a token with the secret it was for', async () => {
+    const secrets = '/api/v1/namespaces/default/secrets';
+    const { metadata } = await post(server.admin, secrets, { metadata: { name: 'bound' } });
+    const boundObjectRef = { kind: 'Secret', apiVersion: 'v1', name: 'bound', uid: metadata.uid };
+    const token = await ask('builder', { boundObjectRef });
+    expect(await whoIs(token)).toBe('system:serviceaccount:default:builder');
+    await server.admin.request('DELETE', `${secrets}/bound`);
+    expect(await codeOf(whoIs(token))).toBe(401);
+    expect(await codeOf(ask('builder', { boundObjectRef: { ...boundObjectRef, kind: 'ConfigMap' } }))).toBe(400);
   });
 });

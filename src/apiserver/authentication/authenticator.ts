@@ -12,13 +12,31 @@ const AUTHENTICATED_GROUP = 'system:authenticated';
 /** Finds out who sends a request: undefined for nobody in particular. Throws `Unauthorized` for credentials that are wrong. */
 export type Authenticator = (request: IncomingMessage) => UserInfo | undefined | Promise<UserInfo | undefined>;
 
-/** Recognises a bearer token; undefined for one it does not know. */
-export type TokenReader = (token: string) => UserInfo | undefined | Promise<UserInfo | undefined>;
+/** Whom tokens are for that the API server takes. */
+export const API_AUDIENCE = 'https://kubernetes.default.svc.cluster.local';
+
+/** Whose a token is, and for which of those who were asked for. */
+export interface Identified {
+  readonly user: UserInfo;
+  readonly audiences: readonly string[];
+}
+
+/**
+ * Recognises a bearer token; undefined for one it does not know, or that is for none of `audiences`, which is the API
+ * server itself unless others are named.
+ */
+export type TokenReader = (
+  token: string,
+  audiences?: readonly string[],
+) => Identified | undefined | Promise<Identified | undefined>;
 
 /** Tokens that are known beforehand. They are compared by their hashes, so that time tells nothing about them. */
 export function staticTokens(users: ReadonlyMap<string, UserInfo>): TokenReader {
   const byHash = new Map([...users].map(([token, user]) => [hash('sha256', token), user]));
-  return (token) => byHash.get(hash('sha256', token));
+  return (token, audiences = [API_AUDIENCE]) => {
+    const user = byHash.get(hash('sha256', token));
+    return user !== undefined && audiences.includes(API_AUDIENCE) ? { user, audiences: [API_AUDIENCE] } : undefined;
+  };
 }
 
 /**
@@ -40,15 +58,15 @@ function authenticateToken(header: string, readers: readonly TokenReader[]): Use
   const tryNext = (): UserInfo | Promise<UserInfo> => {
     while (index < readers.length) {
       const found = readers[index++]?.(token);
-      if (found instanceof Promise) return found.then((user) => (user ? authenticated(user) : tryNext()));
-      if (found !== undefined) return authenticated(found);
+      if (found instanceof Promise) return found.then((late) => (late ? authenticated(late.user) : tryNext()));
+      if (found !== undefined) return authenticated(found.user);
     }
     throw unauthorized();
   };
   return tryNext();
 }
 
-function authenticated(user: UserInfo): UserInfo {
+export function authenticated(user: UserInfo): UserInfo {
   return user.groups.includes(AUTHENTICATED_GROUP) ? user : { ...user, groups: [...user.groups, AUTHENTICATED_GROUP] };
 }
 

@@ -1,15 +1,16 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from 'node:crypto';
 
 import { isNotFound } from '../../api/errors.ts';
-import { Pods, ServiceAccounts } from '../../api/kinds.ts';
+import { Nodes, Pods, Secrets, ServiceAccounts } from '../../api/kinds.ts';
 import type { ObjectKey } from '../../api/meta.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Registry, RequestContext, UserInfo } from '../../registry/requests.ts';
 import type { TokenClaims, TokenIssuer } from '../../registry/token-issuer.ts';
-import { MASTERS_GROUP, type TokenReader } from './authenticator.ts';
+import { API_AUDIENCE, MASTERS_GROUP, type TokenReader } from './authenticator.ts';
 
-const ISSUER = 'https://kubernetes.default.svc.cluster.local';
+const ISSUER = API_AUDIENCE;
+const EXTRA = 'authentication.kubernetes.io';
 const CONTEXT: RequestContext = { user: { name: 'system:apiserver', groups: [MASTERS_GROUP] } };
 
 /** JSON Web Tokens (RFC 7519) of service accounts, signed with ES256. `key`: the private key, PEM. */
@@ -26,7 +27,7 @@ export function tokenIssuer(key: string): TokenIssuer {
   };
 }
 
-function payloadOf({ namespace, serviceAccount, pod, audiences, issuedAt, expiresAt, id }: TokenClaims) {
+function payloadOf({ namespace, serviceAccount, pod, secret, node, audiences, issuedAt, expiresAt, id }: TokenClaims) {
   return {
     aud: audiences,
     exp: expiresAt,
@@ -34,36 +35,67 @@ function payloadOf({ namespace, serviceAccount, pod, audiences, issuedAt, expire
     nbf: issuedAt,
     iss: ISSUER,
     jti: id,
-    'kubernetes.io': { namespace, ...(pod && { pod }), serviceaccount: serviceAccount },
+    'kubernetes.io': {
+      namespace,
+      ...(node && { node }),
+      ...(pod && { pod }),
+      ...(secret && { secret }),
+      serviceaccount: serviceAccount,
+    },
     sub: `system:serviceaccount:${namespace}:${serviceAccount.name}`,
   };
 }
 
+/** How many tokens are remembered, so that their signatures are not checked with every request. */
+const REMEMBERED = 4096;
+
 /**
- * Recognises the tokens of {@link tokenIssuer}: signed by us, for us, not over, and of a service account (and a pod, if
- * bound to one) that is still the one it was made for.
+ * Recognises the tokens of {@link tokenIssuer}: signed by us, not over, for one of those who are asked for, and of a
+ * service account (and a pod, secret or node, if bound to one) that is still the one it was made for.
  */
 export function serviceAccountTokens(key: string, registry: Registry, clock: Clock): TokenReader {
   const publicKey = createPublicKey(createPrivateKey(key));
-  return async (token) => {
+  const remembered = new Map<string, TokenClaims>();
+  const read = (token: string): TokenClaims | undefined => {
+    const known = remembered.get(token);
+    if (known !== undefined) return known;
     const claims = verified(token, publicKey);
     if (claims === undefined) return undefined;
+    const [oldest] = remembered.keys();
+    if (remembered.size >= REMEMBERED && oldest !== undefined) remembered.delete(oldest);
+    remembered.set(token, claims);
+    return claims;
+  };
+  return async (token, wanted = [ISSUER]) => {
+    const claims = read(token);
+    if (claims === undefined) return undefined;
     const seconds = clock.now() / 1000;
-    if (claims.expiresAt <= seconds || claims.issuedAt > seconds + 60 || !claims.audiences.includes(ISSUER))
-      return undefined;
-    const { namespace, serviceAccount, pod } = claims;
-    const isThere = (type: ResourceType, { name, uid }: { name: string; uid: string }): Promise<boolean> =>
-      isSame(registry, type, { namespace, name }, uid);
+    const audiences = claims.audiences.filter((audience) => wanted.includes(audience));
+    if (claims.expiresAt <= seconds || claims.issuedAt > seconds + 60 || audiences.length === 0) return undefined;
+    const { namespace, serviceAccount, pod, secret, node } = claims;
+    const isThere = async (type: ResourceType, { name, uid }: { readonly name: string; readonly uid: string }) =>
+      isSame(registry, type, type.namespaced ? { namespace, name } : { name }, uid);
     if (!(await isThere(ServiceAccounts, serviceAccount))) return undefined;
     if (pod !== undefined && !(await isThere(Pods, pod))) return undefined;
-    return userOf(namespace, serviceAccount.name);
+    if (secret !== undefined && !(await isThere(Secrets, secret))) return undefined;
+    const { uid } = node ?? {};
+    if (node !== undefined && uid !== undefined && !(await isThere(Nodes, { ...node, uid }))) return undefined;
+    return { user: userOf(claims), audiences };
   };
 }
 
-function userOf(namespace: string, name: string): UserInfo {
+function userOf({ namespace, serviceAccount, pod, node, id }: TokenClaims): UserInfo {
+  const extra: Record<string, readonly string[]> = { [`${EXTRA}/credential-id`]: [`JTI=${id}`] };
+  if (pod !== undefined) {
+    extra[`${EXTRA}/pod-name`] = [pod.name];
+    extra[`${EXTRA}/pod-uid`] = [pod.uid];
+  }
+  if (node !== undefined) extra[`${EXTRA}/node-name`] = [node.name];
   return {
-    name: `system:serviceaccount:${namespace}:${name}`,
+    name: `system:serviceaccount:${namespace}:${serviceAccount.name}`,
     groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
+    uid: serviceAccount.uid,
+    extra,
   };
 }
 
@@ -76,10 +108,8 @@ async function isSame(registry: Registry, type: ResourceType, key: ObjectKey, ui
   }
 }
 
-type Verified = Pick<TokenClaims, 'namespace' | 'serviceAccount' | 'pod' | 'audiences' | 'issuedAt' | 'expiresAt'>;
-
 /** What a token says, if it is one of ours. */
-function verified(token: string, key: KeyObject): Verified | undefined {
+function verified(token: string, key: KeyObject): TokenClaims | undefined {
   const [header = '', payload = '', signature = '', ...more] = token.split('.');
   if (signature === '' || more.length > 0) return undefined;
   const isOurs = verify(
@@ -91,9 +121,9 @@ function verified(token: string, key: KeyObject): Verified | undefined {
   // What we have signed we have written: its form is known.
   if (!isOurs) return undefined;
   const said = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as ReturnType<typeof payloadOf>;
-  const { aud, exp, iat, 'kubernetes.io': subject } = said;
-  const { namespace, serviceaccount: serviceAccount, pod } = subject;
-  return { namespace, serviceAccount, ...(pod && { pod }), audiences: aud, issuedAt: iat, expiresAt: exp };
+  const { aud: audiences, exp: expiresAt, iat: issuedAt, jti: id, 'kubernetes.io': subject } = said;
+  const { serviceaccount: serviceAccount, ...bound } = subject;
+  return { ...bound, serviceAccount, audiences, issuedAt, expiresAt, id };
 }
 
 function encode(part: object): string {

@@ -1,18 +1,21 @@
 import type { UserInfo } from '../../registry/requests.ts';
 
-/** What somebody wants to do, as rules speak of it. */
-export type Attributes =
-  | {
-      readonly verb: string;
-      readonly group: string;
-      readonly version: string;
-      /** The plural. */
-      readonly resource: string;
-      readonly subresource?: string;
-      readonly namespace?: string;
-      readonly name?: string;
-    }
-  | { readonly verb: string; readonly path: string };
+/** What somebody wants to do with a resource, as rules speak of it. */
+export interface ResourceAttributes {
+  readonly verb: string;
+  readonly group: string;
+  readonly version: string;
+  /** The plural. */
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+  /** Of the one object that is meant, also where a list or a watch selects it by its name. */
+  readonly name?: string;
+  readonly fieldSelector?: string;
+}
 
-/** Whether a user may do something; a text says why not. */
+/** What somebody wants to do. */
+export type Attributes = ResourceAttributes | { readonly verb: string; readonly path: string };
+
+/** Whether a user may do something; a text says why not, and is empty when there is nothing to say. */
 export type Authorizer = (user: UserInfo, attributes: Attributes) => Promise<true | string>;

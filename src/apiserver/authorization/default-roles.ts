@@ -1,10 +1,8 @@
-import { isAlreadyExists, isNotFound } from '../../api/errors.ts';
-import type { PolicyRule } from '../../api/generated/types.ts';
-import { ClusterRoleBindings, ClusterRoles } from '../../api/kinds.ts';
-import type { KubernetesObject } from '../../api/meta.ts';
-import type { ResourceType } from '../../api/resource-type.ts';
-import type { Registry, RequestContext } from '../../registry/requests.ts';
+import { aggregatedRules } from '../../api/aggregated-rules.ts';
+import type { ClusterRole, ClusterRoleBinding, PolicyRule } from '../../api/generated/types.ts';
+import type { New } from '../../api/meta.ts';
 import { MASTERS_GROUP } from '../authentication/authenticator.ts';
+import { nodeRules } from './node-rules.ts';
 
 const READ = ['get', 'list', 'watch'];
 const WRITE = ['create', 'delete', 'deletecollection', 'patch', 'update'];
@@ -15,81 +13,117 @@ const rule = (apiGroups: string[], resources: string[], verbs: string[]): Policy
   resources,
   verbs,
 });
-const paths = (nonResourceURLs: string[]): PolicyRule => ({ nonResourceURLs, verbs: ['get'] });
+const paths = (...nonResourceURLs: string[]): PolicyRule => ({ nonResourceURLs, verbs: ['get'] });
 
-/** What belongs to an application and holds no secret. */
-const OPEN: readonly (readonly [group: string, resources: string[]])[] = [
-  ['', ['configmaps', 'endpoints', 'persistentvolumeclaims', 'pods', 'services', 'serviceaccounts', 'podtemplates']],
-  ['apps', ['controllerrevisions', 'deployments', 'replicasets', 'statefulsets']],
+/** What belongs to an application: the kinds of other servers too, as roles are written for those as well. */
+const OBJECTS: readonly (readonly [group: string, resources: string[]])[] = [
+  ['', ['configmaps', 'persistentvolumeclaims', 'pods', 'replicationcontrollers', 'replicationcontrollers/scale']],
+  ['', ['serviceaccounts', 'services']],
+  ['apps', ['daemonsets', 'deployments', 'deployments/scale', 'replicasets', 'replicasets/scale']],
+  ['apps', ['statefulsets', 'statefulsets/scale']],
+  ['autoscaling', ['horizontalpodautoscalers']],
+  ['batch', ['cronjobs', 'jobs']],
+  ['networking.k8s.io', ['ingresses', 'networkpolicies']],
   ['policy', ['poddisruptionbudgets']],
 ];
-const view: PolicyRule[] = [
-  ...OPEN.map(([group, resources]) =>
-    rule([group], [...resources, ...resources.map((each) => `${each}/status`)], READ),
-  ),
-  rule([''], ['pods/log', 'events', 'limitranges', 'namespaces', 'resourcequotas'], READ),
-  rule(['apps'], ['deployments/scale', 'replicasets/scale', 'statefulsets/scale'], READ),
+const STATUSES: readonly (readonly [group: string, resources: string[]])[] = [
+  ['', ['persistentvolumeclaims/status', 'pods/status', 'replicationcontrollers/status', 'services/status']],
+  ['', ['namespaces/status', 'resourcequotas/status']],
+  ['apps', ['daemonsets/status', 'deployments/status', 'replicasets/status', 'statefulsets/status']],
+  ['autoscaling', ['horizontalpodautoscalers/status']],
+  ['batch', ['cronjobs/status', 'jobs/status']],
+  ['networking.k8s.io', ['ingresses/status']],
+  ['policy', ['poddisruptionbudgets/status']],
+];
+
+const view: readonly PolicyRule[] = [
+  ...[...OBJECTS, ...STATUSES].map(([group, resources]) => rule([group], resources, READ)),
+  rule([''], ['bindings', 'endpoints', 'events', 'limitranges', 'namespaces', 'pods/log', 'resourcequotas'], READ),
+  rule(['apps'], ['controllerrevisions'], READ),
   rule(['discovery.k8s.io'], ['endpointslices'], READ),
 ];
-const edit: PolicyRule[] = [
-  ...view,
-  ...OPEN.map(([group, resources]) => rule([group], resources, WRITE)),
+const edit: readonly PolicyRule[] = [
+  ...OBJECTS.map(([group, resources]) => rule([group], resources, WRITE)),
   rule([''], ['secrets'], [...READ, ...WRITE]),
-  rule([''], ['pods/attach', 'pods/exec', 'pods/portforward'], ['create', 'get']),
+  rule([''], ['pods/attach', 'pods/exec', 'pods/portforward', 'pods/proxy', 'services/proxy'], [...READ, ...WRITE]),
   rule([''], ['pods/eviction', 'serviceaccounts/token'], ['create']),
-  rule(['apps'], ['deployments/scale', 'replicasets/scale', 'statefulsets/scale'], ['patch', 'update']),
+  rule([''], ['serviceaccounts'], ['impersonate']),
+  rule([''], ['events'], WRITE),
+  rule(['apps'], ['deployments/rollback'], WRITE),
   rule(['coordination.k8s.io'], ['leases'], [...READ, ...WRITE]),
 ];
-const admin: PolicyRule[] = [
-  ...edit,
-  rule([API_GROUP], ['roles', 'rolebindings'], [...READ, ...WRITE]),
+const admin: readonly PolicyRule[] = [
   rule(['authorization.k8s.io'], ['localsubjectaccessreviews'], ['create']),
+  rule([API_GROUP], ['rolebindings', 'roles'], [...READ, ...WRITE]),
 ];
 
-const ROLES: Readonly<Record<string, readonly PolicyRule[]>> = {
-  'cluster-admin': [rule(['*'], ['*'], ['*']), { nonResourceURLs: ['*'], verbs: ['*'] }],
-  admin,
-  edit,
-  view,
-  'system:discovery': [
-    paths(['/api', '/api/*', '/apis', '/apis/*', '/openapi', '/openapi/*', '/version', '/version/']),
-  ],
-  'system:basic-user': [
+const HEALTH = ['/healthz', '/livez', '/readyz', '/version', '/version/'];
+const DISCOVERY = ['/api', '/api/*', '/apis', '/apis/*', '/openapi', '/openapi/*'];
+
+const role = (name: string, rules: readonly PolicyRule[], labels: Readonly<Record<string, string>> = {}) =>
+  ({ metadata: metadata(name, labels), rules }) satisfies New<ClusterRole>;
+
+/** `view`, `edit`, `admin`: what it has itself is in a role of its own, and others can add to it. */
+const aggregating = (name: string, rules: readonly PolicyRule[], above?: string): readonly New<ClusterRole>[] => [
+  role(`system:aggregate-to-${name}`, rules, { [aggregateTo(name)]: 'true' }),
+  {
+    metadata: metadata(name, above === undefined ? {} : { [aggregateTo(above)]: 'true' }),
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [aggregateTo(name)]: 'true' } }] },
+    rules: [],
+  },
+];
+const aggregateTo = (name: string): string => `${API_GROUP}/aggregate-to-${name}`;
+
+function metadata(name: string, labels: Readonly<Record<string, string>> = {}) {
+  return {
+    name,
+    labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults', ...labels },
+    annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' },
+  };
+}
+
+/** The roles that every cluster has. What the aggregated ones have comes from the others. */
+export const defaultRoles: readonly New<ClusterRole>[] = filled([
+  role('cluster-admin', [rule(['*'], ['*'], ['*']), { nonResourceURLs: ['*'], verbs: ['*'] }]),
+  ...aggregating('view', view, 'edit'),
+  ...aggregating('edit', edit, 'admin'),
+  ...aggregating('admin', admin),
+  role('system:discovery', [paths(...DISCOVERY, ...HEALTH)]),
+  role('system:public-info-viewer', [paths(...HEALTH)]),
+  role('system:basic-user', [
     rule(['authorization.k8s.io'], ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'], ['create']),
     rule(['authentication.k8s.io'], ['selfsubjectreviews'], ['create']),
-  ],
-};
+  ]),
+  role('system:monitoring', [paths(...HEALTH, '/healthz/*', '/livez/*', '/metrics', '/metrics/slis', '/readyz/*')]),
+  role('system:auth-delegator', [
+    rule(['authentication.k8s.io'], ['tokenreviews'], ['create']),
+    rule(['authorization.k8s.io'], ['subjectaccessreviews'], ['create']),
+  ]),
+  role('system:node', nodeRules),
+]);
 
-const BINDINGS: readonly (readonly [role: string, group: string])[] = [
-  ['cluster-admin', MASTERS_GROUP],
-  ['system:discovery', 'system:authenticated'],
-  ['system:basic-user', 'system:authenticated'],
-];
-
-const CONTEXT: RequestContext = { user: { name: 'system:apiserver', groups: [MASTERS_GROUP] } };
-const metadata = (name: string) => ({ name, labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } });
-
-/** Makes the roles that every cluster has. One that is there already stays as it is. */
-export async function ensureDefaultRoles(registry: Registry): Promise<void> {
-  const ensure = async <T extends KubernetesObject>(type: ResourceType<T>, name: string, object: object) => {
-    try {
-      await registry.get(type, { name }, CONTEXT);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-      await registry
-        .create(type, undefined, { metadata: metadata(name), ...object }, CONTEXT)
-        .catch((reason: unknown) => {
-          if (!isAlreadyExists(reason)) throw reason;
-        });
-    }
-  };
-  await Promise.all([
-    ...Object.entries(ROLES).map(([name, rules]) => ensure(ClusterRoles, name, { rules })),
-    ...BINDINGS.map(([name, group]) =>
-      ensure(ClusterRoleBindings, name, {
-        roleRef: { apiGroup: API_GROUP, kind: 'ClusterRole', name },
-        subjects: [{ apiGroup: API_GROUP, kind: 'Group', name: group }],
-      }),
-    ),
-  ]);
+/** Aggregated roles get their rules from the lowest up, so that each finds those of the one below. */
+function filled(roles: readonly New<ClusterRole>[]): readonly New<ClusterRole>[] {
+  const done: ClusterRole[] = [];
+  for (const each of roles) {
+    // Only names and labels are looked at, and these are there.
+    const whole = each as ClusterRole;
+    done.push({ ...whole, rules: aggregatedRules(whole, done) ?? whole.rules ?? [] });
+  }
+  return done;
 }
+
+const binding = (name: string, ...groups: string[]): New<ClusterRoleBinding> => ({
+  metadata: metadata(name),
+  roleRef: { apiGroup: API_GROUP, kind: 'ClusterRole', name },
+  subjects: groups.map((group) => ({ apiGroup: API_GROUP, kind: 'Group', name: group })),
+});
+
+/** Who has the default roles. `system:node` is bound to nobody: nodes get no more than is theirs from the node authorizer. */
+export const defaultBindings: readonly New<ClusterRoleBinding>[] = [
+  binding('cluster-admin', MASTERS_GROUP),
+  binding('system:discovery', 'system:authenticated'),
+  binding('system:public-info-viewer', 'system:authenticated', 'system:unauthenticated'),
+  binding('system:basic-user', 'system:authenticated'),
+  binding('system:monitoring', 'system:monitoring'),
+];

@@ -1,3 +1,4 @@
+import { notFound } from '../../api/errors.ts';
 import type {
   ClusterRole,
   ClusterRoleBinding,
@@ -8,12 +9,10 @@ import type {
   Subject,
 } from '../../api/generated/types.ts';
 import { ClusterRoleBindings, ClusterRoles, RoleBindings, Roles } from '../../api/kinds.ts';
-import { formatKey, type KubernetesObject, keyOf } from '../../api/meta.ts';
-import type { ResourceType } from '../../api/resource-type.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Registry, UserInfo } from '../../registry/requests.ts';
-import { MASTERS_GROUP } from '../authentication/authenticator.ts';
 import type { Authorizer } from './authorizer.ts';
+import { Mirror } from './mirror.ts';
 import { ruleAllows, subjectIs } from './rules.ts';
 
 /** Rules that hold for a user, and where: everywhere, or in one namespace. */
@@ -24,8 +23,7 @@ export interface Granted {
 
 /**
  * Role-based access control: what is not allowed by a rule of a role that is bound to the user, or to a group of theirs,
- * is refused. Administrators (`system:masters`) may do everything whatever the rules say, so that nobody can lock
- * themselves out.
+ * is refused.
  */
 export class RoleBasedAccess {
   readonly #roles: Mirror<Role>;
@@ -41,7 +39,6 @@ export class RoleBasedAccess {
   }
 
   readonly authorize: Authorizer = async (user, attributes) => {
-    if (user.groups.includes(MASTERS_GROUP)) return true;
     const namespace = 'path' in attributes ? undefined : attributes.namespace;
     const granted = await this.granted(user, namespace);
     return granted.some(({ rules }) => rules.some((rule) => ruleAllows(rule, attributes))) ? true : '';
@@ -49,85 +46,43 @@ export class RoleBasedAccess {
 
   /** What a user may do in a namespace, or in the cluster as a whole. */
   async granted(user: UserInfo, namespace: string | undefined): Promise<readonly Granted[]> {
-    await Promise.all(
-      [this.#clusterBindings, this.#clusterRoles, this.#bindings, this.#roles].map((each) => each.read()),
-    );
+    await this.#read();
     const granted: Granted[] = [];
     for (const { subjects, roleRef } of this.#clusterBindings.values()) {
-      if (bound(subjects, user, undefined)) granted.push({ rules: this.#rulesOf(roleRef, undefined) });
+      if (bound(subjects, user, undefined)) granted.push({ rules: this.#role(roleRef, undefined)?.rules ?? [] });
     }
     if (namespace === undefined) return granted;
     for (const { subjects, roleRef, metadata } of this.#bindings.values()) {
       if (metadata.namespace !== namespace || !bound(subjects, user, namespace)) continue;
-      granted.push({ rules: this.#rulesOf(roleRef, namespace), namespace });
+      granted.push({ rules: this.#role(roleRef, namespace)?.rules ?? [], namespace });
     }
     return granted;
+  }
+
+  /** What a binding in `namespace` that refers to a role gives. Throws `NotFound` when there is no such role. */
+  async rulesOf(reference: RoleRef, namespace: string | undefined): Promise<readonly PolicyRule[]> {
+    await this.#read();
+    const role = this.#role(reference, namespace);
+    if (role === undefined) throw notFound(reference.kind === 'ClusterRole' ? ClusterRoles : Roles, reference.name);
+    return role.rules ?? [];
   }
 
   close(): void {
     for (const mirror of [this.#clusterBindings, this.#clusterRoles, this.#bindings, this.#roles]) mirror.close();
   }
 
-  #rulesOf({ kind, name }: RoleRef, namespace: string | undefined): readonly PolicyRule[] {
-    if (kind === 'ClusterRole') return this.#clusterRoles.get({ name })?.rules ?? [];
-    return (namespace === undefined ? undefined : this.#roles.get({ namespace, name }))?.rules ?? [];
+  async #read(): Promise<void> {
+    await Promise.all(
+      [this.#clusterBindings, this.#clusterRoles, this.#bindings, this.#roles].map((each) => each.read()),
+    );
+  }
+
+  #role({ kind, name }: RoleRef, namespace: string | undefined): Role | ClusterRole | undefined {
+    if (kind === 'ClusterRole') return this.#clusterRoles.get({ name });
+    return namespace === undefined ? undefined : this.#roles.get({ namespace, name });
   }
 }
 
 function bound(subjects: readonly Subject[] | undefined, user: UserInfo, namespace: string | undefined): boolean {
   return (subjects ?? []).some((subject) => subjectIs(subject, user, namespace));
-}
-
-/** The objects of a kind, kept up to date from the first time they are asked for. */
-class Mirror<T extends KubernetesObject> {
-  readonly #registry: Registry;
-  readonly #type: ResourceType<T>;
-  readonly #logger: Logger;
-  readonly #objects = new Map<string, T>();
-  #watch: { stop(): void } | undefined;
-  #complete: Promise<void> | undefined;
-
-  constructor(registry: Registry, type: ResourceType<T>, logger: Logger) {
-    this.#registry = registry;
-    this.#type = type;
-    this.#logger = logger;
-  }
-
-  /** Resolves when everything there is has been read. */
-  read(): Promise<void> {
-    this.#complete ??= new Promise((resolve) => {
-      this.#watch = this.#registry.watch(
-        this.#type,
-        { sendInitialEvents: true },
-        {
-          events: (batch) => {
-            for (const event of batch) {
-              if (event.type === 'BOOKMARK') resolve();
-              else if (event.type === 'DELETED') this.#objects.delete(formatKey(keyOf(event.item.object)));
-              else this.#objects.set(formatKey(keyOf(event.item.object)), event.item.object);
-            }
-          },
-          closed: (error) => {
-            if (error !== undefined) this.#logger.warn('the roles must be read again', { error: error.message });
-            this.#complete = undefined;
-            this.#objects.clear();
-            resolve();
-          },
-        },
-      );
-    });
-    return this.#complete;
-  }
-
-  get(key: { readonly namespace?: string; readonly name: string }): T | undefined {
-    return this.#objects.get(formatKey(key));
-  }
-
-  values(): Iterable<T> {
-    return this.#objects.values();
-  }
-
-  close(): void {
-    this.#watch?.stop();
-  }
 }

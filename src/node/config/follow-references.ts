@@ -1,8 +1,8 @@
 import { ConfigMaps, PersistentVolumeClaims, Secrets } from '../../api/kinds.ts';
 import type { KubernetesObject } from '../../api/meta.ts';
+import { type ReferencedKind, referenceKey } from '../../api/pod-references.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
 import type { InformerSet } from '../../client/informer.ts';
-import { type ReferencedKind, referenceKey } from './pod-references.ts';
 
 /** Calls `changed` with the key of every object that pods may refer to, whenever it changes; the result ends that. */
 export function followReferences(informers: InformerSet, changed: (key: string) => void): () => void {

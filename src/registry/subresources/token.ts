@@ -1,6 +1,6 @@
 import { apiError, type FieldError, invalid, notFound } from '../../api/errors.ts';
-import type { TokenRequest } from '../../api/generated/types.ts';
-import { Pods, ServiceAccounts } from '../../api/kinds.ts';
+import type { Pod, ServiceAccount, TokenRequest } from '../../api/generated/types.ts';
+import { Nodes, Pods, Secrets, ServiceAccounts } from '../../api/kinds.ts';
 import type { ObjectKey } from '../../api/meta.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
 import { timestamp } from '../../platform/clock.ts';
@@ -8,7 +8,7 @@ import { objectOf, type RegistryCore } from '../core.ts';
 import { readObject } from '../input.ts';
 import { storeKey } from '../keys.ts';
 import type { RequestContext } from '../requests.ts';
-import type { TokenClaims } from '../token-issuer.ts';
+import type { BoundObject, TokenClaims } from '../token-issuer.ts';
 
 /** What is posted. It is never stored. */
 const TokenRequests: ResourceType = {
@@ -42,7 +42,17 @@ export async function createToken(
   const account = await store.get(storeKey(ServiceAccounts, key));
   if (account === undefined) throw notFound(ServiceAccounts, key.name);
   const { namespace = '', uid } = objectOf(account).metadata;
-  const pod = boundObjectRef === undefined ? undefined : await boundPod(core, namespace, boundObjectRef);
+  const bound = boundObjectRef === undefined ? undefined : await boundObject(core, namespace, boundObjectRef);
+  const pod = bound?.kind === 'pod' ? bound.pod : undefined;
+  await context.guard?.(
+    {
+      verb: 'token',
+      account: objectOf<ServiceAccount>(account),
+      ...(pod !== undefined && { pod }),
+      podUidGiven: (boundObjectRef?.uid ?? '') !== '',
+    },
+    context.user,
+  );
   const spec = {
     audiences: audiences.length > 0 ? audiences : [tokens.audience],
     expirationSeconds,
@@ -53,7 +63,7 @@ export async function createToken(
   const token = tokens.issue({
     namespace,
     serviceAccount: { name: key.name, uid },
-    ...(pod !== undefined && { pod }),
+    ...(bound !== undefined && claimsOf(bound)),
     audiences: spec.audiences,
     issuedAt,
     expiresAt,
@@ -81,22 +91,39 @@ function assertDuration(seconds: number): void {
   }
 }
 
-async function boundPod(
+type Bound =
+  | { readonly kind: 'pod'; readonly pod: Pod }
+  | { readonly kind: 'secret' | 'node'; readonly metadata: BoundObject };
+
+/** What a token can be bound to. */
+const BOUND_TYPES: Readonly<Record<string, ResourceType>> = { Pod: Pods, Secret: Secrets, Node: Nodes };
+
+async function boundObject(
   { store }: RegistryCore,
   namespace: string,
-  reference: NonNullable<TokenRequest['spec']['boundObjectRef']>,
-): Promise<NonNullable<TokenClaims['pod']>> {
-  const { kind, name = '', uid } = reference;
-  if (kind !== 'Pod')
-    throw apiError('BadRequest', `cannot bind token for serviceaccount to object of type ${kind ?? ''}`);
-  const entry = await store.get(storeKey(Pods, { namespace, name }));
-  if (entry === undefined) throw notFound(Pods, name);
-  const actual = objectOf(entry).metadata.uid;
-  if (uid !== undefined && uid !== '' && uid !== actual) {
+  { kind = '', name = '', uid = '' }: NonNullable<TokenRequest['spec']['boundObjectRef']>,
+): Promise<Bound> {
+  const type = BOUND_TYPES[kind];
+  if (type === undefined) throw apiError('BadRequest', `cannot bind token to object of type ${JSON.stringify(kind)}`);
+  const entry = await store.get(storeKey(type, type.namespaced ? { namespace, name } : { name }));
+  if (entry === undefined) throw notFound(type, name);
+  const { metadata } = objectOf(entry);
+  if (uid !== '' && uid !== metadata.uid) {
     throw apiError(
       'Conflict',
-      `the UID in the bound object reference (${uid}) does not match the UID in record (${actual})`,
+      `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
     );
   }
-  return { name, uid: actual };
+  if (type === Pods) return { kind: 'pod', pod: objectOf<Pod>(entry) };
+  return { kind: type === Nodes ? 'node' : 'secret', metadata: { name, uid: metadata.uid } };
+}
+
+function claimsOf(bound: Bound): Pick<TokenClaims, 'pod' | 'secret' | 'node'> {
+  if (bound.kind !== 'pod') return { [bound.kind]: bound.metadata };
+  const { metadata, spec } = bound.pod;
+  const { nodeName } = spec;
+  return {
+    pod: { name: metadata.name, uid: metadata.uid },
+    ...(nodeName !== undefined && { node: { name: nodeName } }),
+  };
 }
