@@ -34,6 +34,7 @@ const pod = (number) => ({
   name: `bench-${number}`,
   hostname: `bench-${number}`,
   hostNetwork: false,
+  ports: [],
   dns: { nameservers: ['10.96.0.10'], searches: ['default.svc.cluster.local'], options: ['ndots:5'] },
   hostAliases: [],
   sysctls: {},

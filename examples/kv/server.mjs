@@ -13,7 +13,8 @@ import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const { POD_NAME: name, SERVICE: service, POD_IP: address = '0.0.0.0', DATA_DIR: dir = '/data' } = process.env;
-const port = Number(process.env.PORT ?? 8080);
+// Where pods have to share an address, the node gives each a port of its own; the others read it from the SRV records.
+const port = Number(process.env.BERTH_PORT_HTTP ?? 8080);
 const isLeader = /-0$/.test(name);
 const resolver = new dns.Resolver({ timeout: 1000, tries: 2 });
 // Where a pod cannot have a resolv.conf of its own, the node says where its names are served.

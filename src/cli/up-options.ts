@@ -5,6 +5,7 @@ export interface UpOptions {
   readonly filename?: readonly string[];
   readonly runtime: 'process' | 'simulated';
   readonly isolation: 'auto' | 'namespaces' | 'user' | 'processes';
+  readonly sharedAddress?: boolean;
   readonly nodes: number;
   readonly nodeMonitorGracePeriod: number;
   readonly apiPort: number;

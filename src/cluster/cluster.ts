@@ -41,6 +41,8 @@ export interface ClusterOptions {
   readonly dataDir?: string;
   readonly runtime: RuntimeChoice;
   readonly isolation: IsolationChoice;
+  /** Pods without a network of their own share 127.0.0.1, also where they need not (default false). */
+  readonly sharedAddress?: boolean;
   /** 0 to 64; 0 runs the control plane alone. */
   readonly nodes: number;
   /** How long a node may be silent before it counts as lost (default 40 s, as in Kubernetes). */

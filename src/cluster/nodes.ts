@@ -27,6 +27,8 @@ export type IsolationChoice = 'auto' | 'namespaces' | 'user' | 'processes';
 export interface NodesOptions {
   readonly runtime: RuntimeChoice;
   readonly isolation: IsolationChoice;
+  /** Pods without a network of their own share 127.0.0.1, also where they need not. */
+  readonly sharedAddress?: boolean;
   readonly nodes: number;
   /** How long a node may be silent before it counts as lost. */
   readonly nodeGraceMs: number;
@@ -191,6 +193,7 @@ function createRuntime(name: string, index: number, options: SharedByNodes): Cre
         logger: options.logger,
         hidden: [options.dataDir],
         isolation: options.isolation,
+        sharedAddress: options.sharedAddress ?? false,
         followHosts: (update) => followHosts(options.informers, options.clock, ZONE, update),
         dnsServer: () => options.dns.addresses.map(({ address, port }) => `${address}:${port}`)[0],
       });

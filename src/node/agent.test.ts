@@ -421,6 +421,7 @@ describe('at most one', () => {
       name: 'db-0',
       hostname: 'db-0',
       hostNetwork: false,
+      ports: [],
       dns: { nameservers: [], searches: [], options: [] },
       hostAliases: [],
       sysctls: {},

@@ -6,6 +6,7 @@ export function crashPod(lock) {
     name: 'crash-0',
     hostname: 'crash-0',
     hostNetwork: false,
+    ports: [],
     dns: { nameservers: [], searches: [], options: [] },
     hostAliases: [],
     sysctls: {},

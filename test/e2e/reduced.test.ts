@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Pods } from '../../src/api/kinds.ts';
+import { podPlace } from '../../src/api/pod-ports.ts';
 import { example, kv, type Server, TestBerth, untilReplaced, untilSettled } from './support.ts';
 
 const NOBODY = 65_534;
@@ -9,33 +10,53 @@ const root = process.getuid?.() === 0;
 
 /** Without root, and on other systems: the same example, and honest words about what is missing. */
 describe.each([
-  ['user', 'namespaces of a user without rights', linux],
-  ['processes', 'plain process groups', true],
-] as const)('the kv example at isolation %s: %s', (isolation, _, possible) => {
-  if (!possible) console.warn(`SKIPPED: isolation ${isolation} needs Linux`);
+  { isolation: 'user', what: 'namespaces of a user without rights', options: [], possible: linux },
+  { isolation: 'processes', what: 'plain process groups', options: [], possible: linux },
+  {
+    isolation: 'processes',
+    what: 'plain process groups at one address, as where there are no others',
+    options: ['--shared-address'],
+    possible: true,
+  },
+])('the kv example at isolation $isolation: $what', ({ isolation, options, possible }) => {
+  if (!possible) console.warn(`SKIPPED: isolation ${isolation} with addresses of its own needs Linux`);
+  const shared = options.includes('--shared-address');
   describe.runIf(possible)('as a user without rights', () => {
     const berth = new TestBerth(isolation, root ? NOBODY : undefined);
+    const level = ['--isolation', isolation, ...options];
     let server: Server;
     beforeAll(async () => {
-      server = await berth.up('--isolation', isolation, '-f', example('kv.yaml'));
+      server = await berth.up(...level, '-f', example('kv.yaml'));
       await untilSettled(berth.client(), 'kv', 3);
     });
     afterAll(() => berth.close());
 
-    const address = async (ordinal: number): Promise<string> =>
-      (await berth.client().get(Pods, { namespace: 'default', name: `kv-${ordinal}` })).status?.podIP ?? '';
+    const place = async (ordinal: number): Promise<string> =>
+      podPlace(await berth.client().get(Pods, { namespace: 'default', name: `kv-${ordinal}` })) ?? '';
 
-    test('each member has an address of its own, and a write reaches all', async () => {
-      const addresses = await Promise.all([0, 1, 2].map(address));
-      expect(new Set(addresses).size).toBe(3);
-      for (const one of addresses) expect(one).toMatch(/^127\./);
-      expect(await kv(addresses[1]!, 'PUT', '/colour', 'blue')).toMatchObject({ status: 200, body: { by: 'kv-0' } });
-      expect((await kv(addresses[0]!, 'GET', '/colour')).body).toMatchObject({ value: 'blue' });
+    test('each member has an address or a port of its own, and a write reaches all', async () => {
+      const places = await Promise.all([0, 1, 2].map(place));
+      expect(new Set(places).size).toBe(3);
+      for (const one of places) expect(one).toMatch(shared ? /^127\.0\.0\.1:\d+$/ : /^127\.\d+\.\d+\.\d+$/);
+      expect(await kv(places[1]!, 'PUT', '/colour', 'blue')).toMatchObject({ status: 200, body: { by: 'kv-0' } });
+      expect((await kv(places[0]!, 'GET', '/colour')).body).toMatchObject({ value: 'blue' });
+    });
+
+    test('N3 the governing name has every member, with the port it is found at', async () => {
+      const { answers } = JSON.parse(await berth.ok('dns', 'kv', 'SRV', '-o', 'json')) as { answers: string[] };
+      const found = answers.map((answer) => {
+        const [, , port, name = ''] = answer.split(' ');
+        return `${name.split('.')[0]} ${port}`;
+      });
+      const wanted = [0, 1, 2].map(async (ordinal) => `kv-${ordinal} ${(await place(ordinal)).split(':')[1] ?? 8080}`);
+      expect(found.sort()).toEqual(await Promise.all(wanted));
     });
 
     test('what is missing is said: at the start, in status, and in the condition of the node', async () => {
       expect(server.output).toMatch(/without .*network/i);
-      expect(await berth.ok('status')).toMatch(/without: .*network/i);
+      const status = await berth.ok('status');
+      expect(status).toMatch(/without: .*network/i);
+      expect(status).toMatch(shared ? /BERTH_PORT_/ : /an address in 127\.0\.0\.0\/8/);
     });
 
     test('I4 a member that is deleted comes back as itself, with its data', async () => {
@@ -43,7 +64,7 @@ describe.each([
       await berth.ok('delete', 'pod', 'kv-0', '--grace-period', '1');
       await untilReplaced(berth.client(), 'kv-0', metadata.uid);
       await untilSettled(berth.client(), 'kv', 3);
-      expect((await kv(await address(0), 'GET', '/colour')).body).toMatchObject({ value: 'blue', from: 'kv-0' });
+      expect((await kv(await place(0), 'GET', '/colour')).body).toMatchObject({ value: 'blue', from: 'kv-0' });
     });
 
     test('M3 kill -9 of Berth leaves the members running, and the next up adopts them', async () => {
@@ -54,10 +75,10 @@ describe.each([
       const before = await uids();
       server.signal('SIGKILL');
       await server.ended;
-      server = await berth.up('--isolation', isolation);
+      server = await berth.up(...level);
       await untilSettled(berth.client(), 'kv', 3);
       expect(await uids()).toEqual(before);
-      expect((await kv(await address(2), 'GET', '/')).body).toMatchObject({ name: 'kv-2', ready: true });
+      expect((await kv(await place(2), 'GET', '/')).body).toMatchObject({ name: 'kv-2', ready: true });
     });
   });
 });

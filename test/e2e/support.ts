@@ -329,7 +329,7 @@ export async function recordPods(client: Client): Promise<{ readonly steps: read
   return { steps, stop: () => watch.stop() };
 }
 
-/** One HTTP exchange with a member of the kv example. */
+/** One HTTP exchange with a member of the kv example, at an address or `address:port`. */
 export function kv(
   address: string,
   method: 'GET' | 'PUT',
@@ -337,7 +337,8 @@ export function kv(
   body?: string,
 ): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
   return new Promise((resolve, reject) => {
-    const request = http.request({ host: address, port: 8080, method, path: url, timeout: 5000 }, async (response) => {
+    const [host, port = '8080'] = address.split(':');
+    const request = http.request({ host, port, method, path: url, timeout: 5000 }, async (response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of response) chunks.push(chunk as Buffer);
       resolve({

@@ -3,6 +3,7 @@ import { humanDuration } from '../../api/duration.ts';
 import type { Event, Pod, StatefulSet } from '../../api/generated/types.ts';
 import { Events, PersistentVolumeClaims, Pods } from '../../api/kinds.ts';
 import type { KubernetesObject } from '../../api/meta.ts';
+import { podPlace } from '../../api/pod-ports.ts';
 import type { Client } from '../../client/client.ts';
 import { connect } from '../connect.ts';
 import { CliError } from '../errors.ts';
@@ -112,7 +113,7 @@ async function describeSet(client: Client, set: StatefulSet): Promise<readonly s
           member.name,
           member.state,
           member.node ?? '-',
-          member.ip ?? '-',
+          member.place ?? '-',
           String(member.restarts),
           member.volumes
             .map(({ claim, volume }) => (volume === undefined ? `${claim} (not bound)` : claim))
@@ -172,7 +173,7 @@ function describePod(pod: Pod): readonly string[] {
       ['Node', spec.nodeName],
       ['Status', [status?.phase, status?.reason].filter(Boolean).join(', ')],
       ['Message', status?.message],
-      ['Address', status?.podIP],
+      ['Address', podPlace(pod)],
       ['Hostname', spec.hostname && [spec.hostname, spec.subdomain].filter(Boolean).join('.')],
     ]),
     'Containers:',

@@ -39,7 +39,7 @@ export function statusCommand(output: Output): Command {
           addresses: (node.status?.addresses ?? []).map(({ address }) => address),
           limitations: (node.status?.conditions ?? [])
             .filter(({ type, status }) => type.startsWith('berth.dev/') && status !== 'True')
-            .map(({ message }) => message ?? ''),
+            .flatMap(({ message = '' }) => message.split('; ')),
         }));
         if (options.output === 'json') {
           output.text(toJson({ running: true, ...status, nodes }));

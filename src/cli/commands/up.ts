@@ -33,6 +33,11 @@ export function upCommand(output: Output): Command {
         .choices(['auto', 'namespaces', 'user', 'processes'])
         .default('auto'),
     )
+    .option(
+      '--shared-address',
+      'pods without a network of their own all have 127.0.0.1, and ports that Berth gives them ($BERTH_PORT_<NUMBER>); ' +
+        'so they have anyway where the machine has no other addresses for them',
+    )
     .option('--nodes <number>', 'how many nodes; 0 runs the control plane alone', integer(0, 64), 1)
     .addOption(
       new Option('--node-monitor-grace-period <time>', 'how long a node may be silent before it counts as lost')
@@ -72,6 +77,7 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
     ...(options.dataDir !== undefined && { dataDir: options.dataDir }),
     runtime: options.runtime,
     isolation: options.isolation,
+    sharedAddress: options.sharedAddress ?? false,
     nodes: options.nodes,
     nodeGraceMs: options.nodeMonitorGracePeriod,
     apiPort: options.apiPort,

@@ -1,4 +1,5 @@
 import type { PersistentVolumeClaim, Pod, StatefulSet } from '../../api/generated/types.ts';
+import { podPlace } from '../../api/pod-ports.ts';
 
 /** How far one member of a set is, as a person sees it. */
 export type MemberState = 'absent' | 'pending' | 'starting' | 'ready' | 'unready' | 'ending' | 'failed';
@@ -10,7 +11,8 @@ export interface Member {
   /** What is behind the state, when there is more to say: `CrashLoopBackOff`, `readiness probe failed: ...`. */
   readonly detail?: string;
   readonly node?: string;
-  readonly ip?: string;
+  /** Its address, with its ports where others have the same. */
+  readonly place?: string;
   readonly restarts: number;
   readonly volumes: readonly { readonly claim: string; readonly volume?: string }[];
 }
@@ -43,6 +45,7 @@ export function membersOf(
       });
       if (pod === undefined) return { name, state: 'absent', restarts: 0, volumes };
       const detail = detailOf(pod);
+      const place = podPlace(pod);
       return {
         name,
         state: stateOf(pod),
@@ -50,7 +53,7 @@ export function membersOf(
         volumes,
         ...(detail !== undefined && { detail }),
         ...(pod.spec.nodeName && { node: pod.spec.nodeName }),
-        ...(pod.status?.podIP && { ip: pod.status.podIP }),
+        ...(place !== undefined && { place }),
       };
     });
 }

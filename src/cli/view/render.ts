@@ -93,14 +93,14 @@ function renderSet(set: StatefulSet, members: readonly Member[], room: number, s
   const shown = members.length <= room ? members : mostTelling(members, room);
   const nameWidth = Math.max(0, ...shown.map(({ name }) => name.length));
   const nodeWidth = Math.max(0, ...shown.map(({ node }) => (node ?? '').length));
-  const ipWidth = Math.max(0, ...shown.map(({ ip }) => (ip ?? '').length));
+  const placeWidth = Math.max(0, ...shown.map(({ place }) => (place ?? '').length));
   const lines = shown.map((member) => {
     const volumes = member.volumes
       .map(({ claim, volume }) => (volume === undefined ? `${claim} (not bound)` : claim))
       .join(', ');
     const rest = [
       (member.node ?? '').padEnd(nodeWidth),
-      (member.ip ?? '').padEnd(ipWidth),
+      (member.place ?? '').padEnd(placeWidth),
       volumes,
       member.restarts > 0 ? `${member.restarts} ${member.restarts === 1 ? 'restart' : 'restarts'}` : '',
       member.state === 'ready' ? '' : (member.detail ?? ''),

@@ -1,4 +1,5 @@
 import type { PersistentVolumeClaim, Pod, StatefulSet } from '../../api/generated/types.ts';
+import { podPlace } from '../../api/pod-ports.ts';
 import { detailOf, type MemberState, stateOf } from './members.ts';
 import { waitingMessage } from './readiness.ts';
 
@@ -8,7 +9,7 @@ export function podTransition(before: Pod | undefined, after: Pod | undefined): 
   if (after === undefined) return `pod ${name} is gone`;
   if (before === undefined || before.metadata.uid !== after.metadata.uid) {
     return stateOf(after) === 'ready'
-      ? `pod ${name} is ready at ${after.status?.podIP} on ${after.spec.nodeName}, running since before`
+      ? `pod ${name} is ready at ${podPlace(after)} on ${after.spec.nodeName}, running since before`
       : `pod ${name} created`;
   }
   const from = stateOf(before);
@@ -31,7 +32,7 @@ function describe(name: string, state: MemberState, pod: Pod): string {
     case 'starting':
       return `pod ${name} starts on ${pod.spec.nodeName}`;
     case 'ready':
-      return `pod ${name} is ready at ${pod.status?.podIP}`;
+      return `pod ${name} is ready at ${podPlace(pod)}`;
     case 'unready':
       return `pod ${name} is not ready${because(pod)}`;
     case 'ending':

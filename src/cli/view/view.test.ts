@@ -68,7 +68,7 @@ describe('the members of a set', () => {
     ]);
     expect(members[0]).toMatchObject({
       node: 'node-0',
-      ip: '10.244.0.2',
+      place: '10.244.0.2',
       volumes: [{ claim: 'data-kv-0', volume: 'pv-0' }],
     });
     expect(members[1]?.volumes).toEqual([{ claim: 'data-kv-1' }]);

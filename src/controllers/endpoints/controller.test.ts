@@ -137,6 +137,36 @@ describe('EndpointSlices', () => {
     ]);
   });
 
+  test('pods that share an address have ports of their own', async () => {
+    await createService('db');
+    for (const [name, port] of [
+      ['db-0', 20_000],
+      ['db-1', 20_001],
+    ] as const) {
+      const pod = await createMember(name, 'db');
+      const annotations = { 'berth.dev/ports': `6379=${port}` };
+      const metadata = { ...pod.metadata, annotations };
+      await cluster.client.update(Pods, { ...pod, metadata }, { subresource: 'status' });
+      await report(name, true, '127.0.0.1');
+    }
+    await cluster.settle(1000);
+    const found = async () =>
+      (await slicesOf('db')).map(({ ports, endpoints }) => [endpoints?.[0]?.hostname, ports?.[0]?.port]).sort();
+    expect(await found()).toEqual([
+      ['db-0', 20_000],
+      ['db-1', 20_001],
+    ]);
+    // Started again, it may have another.
+    const pod = await cluster.pod('db-1');
+    const metadata = { ...pod.metadata, annotations: { 'berth.dev/ports': '6379=20002' } };
+    await cluster.client.update(Pods, { ...pod, metadata }, { subresource: 'status' });
+    await cluster.settle(1000);
+    expect(await found()).toEqual([
+      ['db-0', 20_000],
+      ['db-1', 20_002],
+    ]);
+  });
+
   test('a pod of another subdomain has no name here, one that is over no endpoint', async () => {
     await createService('db');
     await createMember('other', 'db', { subdomain: 'elsewhere' });

@@ -2,6 +2,7 @@ import { isAlreadyExists, isConflict, isNotFound } from '../../api/errors.ts';
 import type { EndpointSlice, Endpoints as EndpointsObject, Pod, Service } from '../../api/generated/types.ts';
 import { EndpointSlices, Endpoints, Nodes, Pods, Services } from '../../api/kinds.ts';
 import { formatKey, keyOf } from '../../api/meta.ts';
+import { PORTS_ANNOTATION } from '../../api/pod-ports.ts';
 import type { Change, Index, Informer } from '../../client/informer.ts';
 import { WriteTracker } from '../../client/write-tracker.ts';
 import { timestamp } from '../../platform/clock.ts';
@@ -201,10 +202,11 @@ function isVisible(change: Change<Pod>): boolean {
 
 /** All of a pod that an endpoint tells; empty for one that is no endpoint (yet, or any more). */
 function podFacts(pod: Pod): string {
-  const { labels, deletionTimestamp } = pod.metadata;
+  const { labels, annotations, deletionTimestamp } = pod.metadata;
   const { podIP, podIPs } = pod.status ?? {};
   if ((!podIP && !podIPs?.length) || isOver(pod)) return '';
   const { nodeName, hostname, subdomain } = pod.spec;
   const isEnding = deletionTimestamp !== undefined;
-  return JSON.stringify([labels, isEnding, podIP, podIPs, isPodReady(pod), nodeName, hostname, subdomain]);
+  const ports = annotations?.[PORTS_ANNOTATION];
+  return JSON.stringify([labels, isEnding, podIP, podIPs, ports, isPodReady(pod), nodeName, hostname, subdomain]);
 }

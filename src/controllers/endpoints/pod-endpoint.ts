@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 
 import type { Endpoint, EndpointSlicePort, Pod, Service, ServicePort } from '../../api/generated/types.ts';
+import { actualPort } from '../../api/pod-ports.ts';
 
 export type AddressType = 'IPv4' | 'IPv6';
 
@@ -49,12 +50,16 @@ export function hostnameIn(pod: Pod, service: Service): string | undefined {
   return pod.spec.hostname && pod.spec.subdomain === service.metadata.name ? pod.spec.hostname : undefined;
 }
 
-/** The ports of a service as they are on a pod: a named target port may have another number on each. */
+/**
+ * The ports of a service as they are on a pod: a named target port may have another number on each, and on pods that share
+ * their address every port has.
+ */
 export function portsOn(pod: Pod, service: Service): readonly EndpointSlicePort[] {
   const ports: EndpointSlicePort[] = [];
   for (const servicePort of service.spec?.ports ?? []) {
-    const port = targetPortOn(pod, servicePort);
-    if (port === undefined) continue;
+    const declared = targetPortOn(pod, servicePort);
+    if (declared === undefined) continue;
+    const port = actualPort(pod, declared);
     const { name = '', protocol = 'TCP', appProtocol } = servicePort;
     ports.push({ name, port, protocol, ...(appProtocol !== undefined && { appProtocol }) });
   }

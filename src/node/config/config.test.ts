@@ -7,6 +7,7 @@ import { containerEnvironment } from './environment.ts';
 import { expand } from './expansion.ts';
 import { podConfig } from './pod-config.ts';
 import { ReferenceIndex } from './pod-references.ts';
+import { portEnvironment } from './port-environment.ts';
 import type { References } from './references.ts';
 import { serviceEnvironment } from './service-environment.ts';
 
@@ -107,14 +108,50 @@ describe('P6 the environment', () => {
     volume: async () => undefined,
     token: async () => '',
   };
-  const environment = (container: Partial<Container>) =>
+  const environment = (container: Partial<Container>, fixed: Readonly<Record<string, string>> = {}) =>
     containerEnvironment(
       podWith(),
       { name: 'main', ...container },
       { DB_SERVICE_HOST: '10.96.0.7' },
+      fixed,
       references,
       facts,
     );
+
+  test('what the node gives wins over what the pod says, so that a manifest can name what holds elsewhere', async () => {
+    const env = [
+      { name: 'BERTH_PORT_WEB', value: '8080' },
+      { name: 'URL', value: 'http://here:$(BERTH_PORT_WEB)' },
+    ];
+    expect(await environment({ env })).toMatchObject({ BERTH_PORT_WEB: '8080', URL: 'http://here:8080' });
+    expect(await environment({ env }, { BERTH_PORT_WEB: '20001' })).toMatchObject({
+      BERTH_PORT_WEB: '20001',
+      URL: 'http://here:20001',
+    });
+  });
+
+  test('a pod that shares its address is told its ports by number and by name', () => {
+    const web = { name: 'web', ports: [{ name: 'http', containerPort: 8080 }, { containerPort: 9090 }] };
+    const proxy = {
+      name: 'proxy',
+      ports: [
+        { name: 'http', containerPort: 80 },
+        { name: 'admin-api', containerPort: 81 },
+      ],
+    };
+    const pod = podWith({ containers: [web, proxy] });
+    const ports = { 8080: 20_000, 9090: 20_001, 80: 20_002, 81: 20_003 };
+    const numbers = {
+      BERTH_PORT_8080: '20000',
+      BERTH_PORT_9090: '20001',
+      BERTH_PORT_80: '20002',
+      BERTH_PORT_81: '20003',
+      BERTH_PORT_ADMIN_API: '20003',
+    };
+    expect(portEnvironment(pod, web, ports)).toEqual({ ...numbers, BERTH_PORT_HTTP: '20000' });
+    expect(portEnvironment(pod, proxy, ports)).toEqual({ ...numbers, BERTH_PORT_HTTP: '20002' });
+    expect(portEnvironment(pod, web)).toEqual({});
+  });
 
   test('is made of services, sources and variables, the later over the earlier', async () => {
     expect(

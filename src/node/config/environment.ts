@@ -7,13 +7,15 @@ import { configMapData, type References, secretData } from './references.ts';
 const REASON = 'CreateContainerConfigError';
 
 /**
- * P6: a container's environment: what services there are, then `envFrom`, then `env`; the later wins. A value may use
- * what comes before it. Throws {@link NotReadyError} when something it refers to is missing and not optional.
+ * P6: a container's environment: what services there are, then `envFrom`, then `env`; the later wins, and `fixed`
+ * variables win over all. A value may use what comes before it. Throws {@link NotReadyError} when something it refers to
+ * is missing and not optional.
  */
 export async function containerEnvironment(
   pod: Pod,
   container: Container,
   services: Readonly<Record<string, string>>,
+  fixed: Readonly<Record<string, string>>,
   references: References,
   facts: PodFacts,
 ): Promise<Readonly<Record<string, string>>> {
@@ -23,10 +25,10 @@ export async function containerEnvironment(
   for (const { name, value, valueFrom } of container.env ?? []) {
     const resolved = valueFrom
       ? await valueFor(valueFrom, pod, container, references, facts)
-      : expand(value ?? '', (variable) => env[variable] ?? services[variable]);
+      : expand(value ?? '', (variable) => fixed[variable] ?? env[variable] ?? services[variable]);
     if (resolved !== undefined) env[name] = resolved;
   }
-  return { ...services, ...env };
+  return { ...services, ...env, ...fixed };
 }
 
 async function fromSource(

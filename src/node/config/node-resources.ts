@@ -9,6 +9,7 @@ import { containerConfig } from './container-config.ts';
 import type { PodFacts } from './downward-api.ts';
 import { containerEnvironment } from './environment.ts';
 import { type NodeDns, podConfig } from './pod-config.ts';
+import { portEnvironment } from './port-environment.ts';
 import type { References } from './references.ts';
 import { serviceEnvironment } from './service-environment.ts';
 
@@ -43,7 +44,8 @@ export class NodeResources implements PodResources {
     const { namespace = 'default' } = pod.metadata;
     const links = pod.spec.enableServiceLinks ?? true;
     const fromServices = serviceEnvironment(services, namespace, links);
-    const own = await containerEnvironment(pod, container, fromServices, references, facts);
+    const ports = portEnvironment(pod, container, runtime.ports);
+    const own = await containerEnvironment(pod, container, fromServices, ports, references, facts);
     const env = { HOSTNAME: podConfig(pod, this.#options.dns, []).hostname, ...own };
     const terminationMessagePath = await volumes.ownFile(pod.metadata.uid, `${container.name}-${attempt}`);
     const messages = {

@@ -28,11 +28,17 @@ export function podConfig(pod: Pod, dns: NodeDns, locks: readonly IdentityLock[]
     hostname: spec.setHostnameAsFQDN && fullyQualifiedName ? fullyQualifiedName : shortName,
     ...(fullyQualifiedName && { fullyQualifiedName }),
     hostNetwork: spec.hostNetwork ?? false,
+    ports: declaredPorts(pod),
     dns: podDns(pod, namespace, dns),
     hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames = [] }) => ({ ip, hostnames })),
     sysctls: Object.fromEntries(sysctls.map((sysctl) => [sysctl.name, sysctl.value])),
     locks,
   };
+}
+
+function declaredPorts({ spec }: Pod): readonly number[] {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  return [...new Set(containers.flatMap(({ ports = [] }) => ports.map(({ containerPort }) => containerPort)))];
 }
 
 function podDns({ spec }: Pod, namespace: string, { zone, nameservers, host }: NodeDns): PodConfig['dns'] {

@@ -1,6 +1,6 @@
 import type { Container, LifecycleHandler, Pod } from '../../api/generated/types.ts';
 import { type Clock, sleep } from '../../platform/clock.ts';
-import { portNumber } from '../probes/address.ts';
+import { reach } from '../probes/address.ts';
 import { execProbe } from '../probes/exec-probe.ts';
 import { httpProbe } from '../probes/http-probe.ts';
 import { failure, messageOf, type ProbeOutcome, success } from '../probes/outcome.ts';
@@ -59,9 +59,8 @@ export class LifecycleHooks {
     }
     const action = handler.httpGet ?? handler.tcpSocket;
     if (!action) return success();
-    const host = action.host ?? record.runtime?.ips[0];
-    const port = portNumber(container, action.port);
-    if (host === undefined || port === undefined) return failure(`there is no port ${action.port} to reach`);
-    return handler.httpGet ? httpProbe(handler.httpGet, { host, port }, signal) : tcpProbe({ host, port }, signal);
+    const to = reach(record.runtime, container, action);
+    if ('unreachable' in to) return failure(to.unreachable);
+    return handler.httpGet ? httpProbe(handler.httpGet, to, signal) : tcpProbe(to, signal);
   }
 }

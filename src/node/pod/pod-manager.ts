@@ -228,7 +228,7 @@ export class PodManager {
     if (isMarkedLost(api.pod)) await this.#options.sayThere();
     const statusOf = (pod: Pod) =>
       pod === api.pod ? plan.status : planPod({ ...this.#observe(record), api: { type: 'bound', pod } }).status;
-    const newest = await writeStatus(this.#options.client, api.pod, statusOf);
+    const newest = await writeStatus(this.#options.client, api.pod, statusOf, record.runtime?.ports);
     // The informer will tell that it is gone.
     if (newest === undefined) return;
     const news = !isDeepStrictEqual(newest.metadata.deletionTimestamp, api.pod.metadata.deletionTimestamp);

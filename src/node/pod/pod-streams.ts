@@ -41,10 +41,10 @@ export function podStreams(runtime: Runtime, manager: PodManager): PodStreams {
       return runtime.attach(running(pod, container), container, options);
     },
     async portForward(pod, port) {
-      const [host] = recordOf(pod).runtime?.ips ?? [];
+      const { ips: [host] = [], ports } = recordOf(pod).runtime ?? {};
       if (host === undefined) throw apiError('BadRequest', `pod ${pod.metadata.name} has no address`);
       return new Promise((resolve, reject) => {
-        const socket = net.connect({ host, port });
+        const socket = net.connect({ host, port: ports?.[port] ?? port });
         socket.once('connect', () => {
           socket.off('error', fail);
           resolve(socket);

@@ -4,26 +4,31 @@ import { isConflict, isNotFound } from '../../api/errors.ts';
 import type { Pod, PodStatus } from '../../api/generated/types.ts';
 import { Pods } from '../../api/kinds.ts';
 import { keyOf } from '../../api/meta.ts';
+import { formatPorts, PORTS_ANNOTATION, type PortNumbers } from '../../api/pod-ports.ts';
 import type { Client } from '../../client/client.ts';
 
 /** How often a status is written again because others wrote in between, before the queue's own back-off takes over. */
 const MAX_CONFLICTS = 5;
 
 /**
- * Makes the API's status of a pod what `statusOf` says it is, for whatever version of the pod is the newest; writes
- * nothing when it is that already. The newest version, or undefined when there is no such pod any more.
+ * Makes the API's status of a pod what `statusOf` says it is, for whatever version of the pod is the newest, and tells its
+ * `ports` where they are not those it declares; writes nothing when it is that already. The newest version, or undefined
+ * when there is no such pod any more.
  */
 export async function writeStatus(
   client: Client,
   pod: Pod,
   statusOf: (pod: Pod) => PodStatus | undefined,
+  ports: PortNumbers | undefined,
 ): Promise<Pod | undefined> {
   let newest = pod;
   for (let conflicts = 0; ; conflicts++) {
     const status = statusOf(newest);
-    if (status === undefined || isDeepStrictEqual(status, newest.status)) return newest;
+    const metadata = withPorts(newest.metadata, ports);
+    if (status === undefined || (metadata === newest.metadata && isDeepStrictEqual(status, newest.status)))
+      return newest;
     try {
-      return await client.update(Pods, { ...newest, status }, { subresource: 'status' });
+      return await client.update(Pods, { ...newest, metadata, status }, { subresource: 'status' });
     } catch (error) {
       if (isNotFound(error)) return undefined;
       if (!isConflict(error) || conflicts === MAX_CONFLICTS) throw error;
@@ -36,4 +41,10 @@ export async function writeStatus(
     }
     if (newest.metadata.uid !== pod.metadata.uid) return undefined;
   }
+}
+
+function withPorts(metadata: Pod['metadata'], ports: PortNumbers = {}): Pod['metadata'] {
+  const text = formatPorts(ports);
+  if (text === '' || metadata.annotations?.[PORTS_ANNOTATION] === text) return metadata;
+  return { ...metadata, annotations: { ...metadata.annotations, [PORTS_ANNOTATION]: text } };
 }

@@ -88,7 +88,7 @@ export class PodProber {
       clock,
       startedAtMs,
       decided: view.memory.probes[kind],
-      run: (signal) => runProbe(runtime, record.uid, record.runtime?.ips[0], container, probe, signal),
+      run: (signal) => runProbe(runtime, record.uid, record.runtime, container, probe, signal),
       found: (outcome, before, after) =>
         this.#found(record, pod, container.name, kind, startedAtMs, outcome, before, after),
     });

@@ -7,8 +7,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 
 import type { Container, Probe } from '../../api/generated/types.ts';
 import { VirtualClock } from '../../platform/virtual-clock.ts';
-import type { Runtime } from '../runtimes/runtime.ts';
+import type { PodStatus, Runtime } from '../runtimes/runtime.ts';
 import { SimulatedRuntime } from '../runtimes/simulated/simulated-runtime.ts';
+import { reach } from './address.ts';
 import { failure, type ProbeOutcome, success } from './outcome.ts';
 import { afterOutcome, initialState, type ProbeKind } from './probe-state.ts';
 import { ProbeWorker } from './probe-worker.ts';
@@ -27,6 +28,15 @@ async function listening(server: net.Server): Promise<number> {
 
 const runtime: Runtime = new SimulatedRuntime({ clock: new VirtualClock() });
 const container: Container = { name: 'main' };
+const pod: PodStatus = {
+  uid: 'uid',
+  namespace: 'default',
+  name: 'db-0',
+  alive: true,
+  ips: ['127.0.0.1'],
+  startedAtMs: 0,
+  containers: [],
+};
 
 function probe(
   action: Probe,
@@ -34,8 +44,27 @@ function probe(
 ): Promise<ProbeOutcome> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(new Error('too slow')), limitMs);
-  return runProbe(on, 'uid', '127.0.0.1', inContainer, action, abort.signal).finally(() => clearTimeout(timer));
+  return runProbe(on, 'uid', pod, inContainer, action, abort.signal).finally(() => clearTimeout(timer));
 }
+
+describe('P2 where a probe goes', () => {
+  const named = { name: 'main', ports: [{ name: 'web', containerPort: 8080 }] };
+  const shared = { ...pod, ports: { 8080: 20_001 } };
+
+  test.each([
+    ['a port of the pod', pod, { port: 8080 }, { host: '127.0.0.1', port: 8080 }],
+    ['its name', pod, { port: 'web' }, { host: '127.0.0.1', port: 8080 }],
+    ['another host', pod, { host: '10.0.0.9', port: 8080 }, { host: '10.0.0.9', port: 8080 }],
+    ['what a declared port really is', shared, { port: 8080 }, { host: '127.0.0.1', port: 20_001 }],
+    ['what a port with a name really is', shared, { port: 'web' }, { host: '127.0.0.1', port: 20_001 }],
+    ['a port that was not declared', shared, { port: 9090 }, { host: '127.0.0.1', port: 9090 }],
+    ['a port of another host', shared, { host: '10.0.0.9', port: 8080 }, { host: '10.0.0.9', port: 8080 }],
+    ['no such port', pod, { port: 'db' }, { unreachable: 'the container has no port named "db"' }],
+    ['a pod without an address', undefined, { port: 8080 }, { unreachable: 'the pod has no address' }],
+  ])('%s', (_, on, to, expected) => {
+    expect(reach(on, named, to)).toEqual(expected);
+  });
+});
 
 describe('P2 an HTTP probe', () => {
   test.each([

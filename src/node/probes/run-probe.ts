@@ -1,6 +1,6 @@
 import type { Container, Probe } from '../../api/generated/types.ts';
-import type { Runtime } from '../runtimes/runtime.ts';
-import { portNumber } from './address.ts';
+import type { Runtime, PodStatus as RuntimePod } from '../runtimes/runtime.ts';
+import { reach } from './address.ts';
 import { execProbe } from './exec-probe.ts';
 import { grpcProbe } from './grpc-probe.ts';
 import { httpProbe } from './http-probe.ts';
@@ -11,7 +11,7 @@ import { tcpProbe } from './tcp-probe.ts';
 export async function runProbe(
   runtime: Runtime,
   podUid: string,
-  podIP: string | undefined,
+  pod: RuntimePod | undefined,
   container: Container,
   probe: Probe,
   signal: AbortSignal,
@@ -20,11 +20,9 @@ export async function runProbe(
   if (exec) return execProbe(runtime, podUid, container.name, exec.command ?? [], signal);
   const action = httpGet ?? tcpSocket ?? grpc;
   if (!action) return success();
-  const host = ('host' in action ? action.host : undefined) || podIP;
-  const port = portNumber(container, action.port);
-  if (host === undefined) return failure('the pod has no address');
-  if (port === undefined) return failure(`the container has no port named ${JSON.stringify(action.port)}`);
-  if (httpGet) return httpProbe(httpGet, { host, port }, signal);
-  if (tcpSocket) return tcpProbe({ host, port }, signal);
-  return grpcProbe(grpc?.service ?? '', { host, port }, signal);
+  const to = reach(pod, container, action);
+  if ('unreachable' in to) return failure(to.unreachable);
+  if (httpGet) return httpProbe(httpGet, to, signal);
+  if (tcpSocket) return tcpProbe(to, signal);
+  return grpcProbe(grpc?.service ?? '', to, signal);
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 
 import type { SecurityContext } from '../../api/generated/types.ts';
+import type { PortNumbers } from '../../api/pod-ports.ts';
 import type { ExecSession, LogOptions } from '../../client/pod-streams.ts';
 
 /** Who a pod is, wherever it is written down. */
@@ -26,6 +27,8 @@ export interface PodConfig extends PodIdentity {
   /** `redis-0.redis.default.svc.cluster.local`, when the pod has a subdomain. */
   readonly fullyQualifiedName?: string;
   readonly hostNetwork: boolean;
+  /** Those that its containers declare. */
+  readonly ports: readonly number[];
   /** The lines of the pod's resolver configuration. */
   readonly dns: {
     readonly nameservers: readonly string[];
@@ -99,6 +102,8 @@ export interface PodStatus extends PodIdentity {
   /** False: its processes have all ended, but its mounts, addresses or locks may be left: `stopPod` clears them. */
   readonly alive: boolean;
   readonly ips: readonly string[];
+  /** When others have the same address: which port each that the pod declares is there. */
+  readonly ports?: PortNumbers;
   readonly startedAtMs: number;
   /** The newest run of each container that was ever started. */
   readonly containers: readonly ContainerStatus[];

@@ -79,10 +79,11 @@ function targetsOf(slices: readonly EndpointSlice[], { name = '', protocol = 'TC
       const [address] = addresses;
       if (address === undefined || !isIPv4(address)) continue;
       const target = { address, port: number };
-      if (conditions?.ready !== false) ready.set(address, target);
-      else if (conditions.serving && conditions.terminating) leaving.set(address, target);
+      const key = `${address} ${number}`;
+      if (conditions?.ready !== false) ready.set(key, target);
+      else if (conditions.serving && conditions.terminating) leaving.set(key, target);
     }
   }
   const chosen = ready.size > 0 ? ready : leaving;
-  return [...chosen.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
+  return [...chosen].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, target]) => target);
 }

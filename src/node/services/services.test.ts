@@ -67,6 +67,14 @@ describe('what of a service is to be reached', () => {
     ]);
   });
 
+  test('pods that share an address, each on its own port', () => {
+    const slices = [20_001, 20_000].map((port) => slice([{ addresses: ['127.0.0.1'] }], [{ name: 'web', port }]));
+    expect(reachablePorts([web], () => slices)[0]?.targets).toEqual([
+      { address: '127.0.0.1', port: 20_000 },
+      { address: '127.0.0.1', port: 20_001 },
+    ]);
+  });
+
   test('while none is ready, those that end and still serve', () => {
     const ending = { addresses: ['10.1.1.1'], conditions: { ready: false, serving: true, terminating: true } };
     expect(targets([ending])).toEqual([{ address: '10.1.1.1', port: 8080 }]);

@@ -1,3 +1,7 @@
+import { StartError } from '../runtime.ts';
+import { NumberPool } from './number-pool.ts';
+import type { PodPlaces } from './pod-network.ts';
+
 /** An IPv4 network as numbers: `10.244.7.0/24`. */
 export interface Cidr {
   readonly first: number;
@@ -19,47 +23,51 @@ export function formatAddress(address: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join('.');
 }
 
-/**
- * The addresses of a network that pods may have: all but the first two (the network, its gateway) and the last. An
- * address that was given back is the last to be given out again, so that whoever still remembers it meets nobody.
- */
+/** The addresses of a network that pods may have: all but the first two (the network, its gateway) and the last. */
 export class AddressPool {
-  readonly #first: number;
-  readonly #count: number;
-  readonly #used = new Set<number>();
-  #next = 0;
+  readonly #numbers: NumberPool;
 
   constructor(cidr: Cidr) {
-    this.#first = cidr.first + 2;
-    this.#count = 2 ** (32 - cidr.bits) - 3;
+    this.#numbers = new NumberPool(cidr.first + 2, 2 ** (32 - cidr.bits) - 3);
   }
 
   /** Undefined when all are taken. */
   allocate(): string | undefined {
-    for (let tried = 0; tried < this.#count; tried++) {
-      const offset = (this.#next + tried) % this.#count;
-      if (this.#used.has(offset)) continue;
-      this.#used.add(offset);
-      this.#next = (offset + 1) % this.#count;
-      return formatAddress(this.#first + offset);
-    }
-    return undefined;
+    const number = this.#numbers.allocate();
+    return number === undefined ? undefined : formatAddress(number);
   }
 
   /** False when it is taken already, or of another network. */
   claim(address: string): boolean {
-    const offset = this.#offset(address);
-    if (offset < 0 || offset >= this.#count || this.#used.has(offset)) return false;
-    this.#used.add(offset);
-    this.#next = Math.max(this.#next, (offset + 1) % this.#count);
-    return true;
+    return this.#numbers.claim(parseAddress(address));
   }
 
   release(address: string): void {
-    this.#used.delete(this.#offset(address));
+    this.#numbers.release(parseAddress(address));
   }
+}
 
-  #offset(address: string): number {
-    return address.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0) - this.#first;
-  }
+function parseAddress(address: string): number {
+  return address.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
+}
+
+export function isOf(cidr: string, address: string): boolean {
+  const { first, bits } = parseCidr(cidr);
+  const offset = parseAddress(address) - first;
+  return offset >= 0 && offset < 2 ** (32 - bits);
+}
+
+/** Every pod has an address of the network, and all ports there. */
+export function ownAddresses(cidr: string): PodPlaces {
+  const pool = new AddressPool(parseCidr(cidr));
+  return {
+    async allocate() {
+      const address = pool.allocate();
+      if (address === undefined)
+        throw new StartError('CreateContainerError', `no address is left in the node's pod network ${cidr}`);
+      return { address };
+    },
+    claim: ({ address }) => pool.claim(address),
+    release: ({ address }) => pool.release(address),
+  };
 }

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import type { Limitation } from '../runtime.ts';
-import { type Cidr, formatAddress, parseCidr } from './address-pool.ts';
+import { type Cidr, formatAddress, ownAddresses, parseCidr } from './address-pool.ts';
 import { namesIn, readIfThere, writeAtomically } from './files.ts';
 import { machineDirectory } from './identity-locks.ts';
 import { shortHash } from './node-hash.ts';
@@ -72,7 +72,8 @@ export async function bridgeNetwork(
   const network: PodNetwork = {
     cidr: podCidr,
     gateway,
-    linkFiles(podUid, address) {
+    places: ownAddresses(podCidr),
+    async connect(podUid, address) {
       // The hardware address follows from the address, so that a neighbour that remembers an earlier pod's is right.
       const peer = `peer name eth0 address ${macAddress(address)}`;
       return {

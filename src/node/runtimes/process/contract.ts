@@ -63,6 +63,7 @@ export class TestNode {
       name,
       hostname: name,
       hostNetwork: false,
+      ports: [],
       dns: { nameservers: ['10.96.0.10'], searches: ['default.svc.cluster.local'], options: ['ndots:5'] },
       hostAliases: [],
       sysctls: {},

@@ -157,12 +157,6 @@ export class NamespaceLevel implements Level {
 
 const USER_LIMITATIONS: readonly Limitation[] = [
   {
-    reason: 'NoNetworkNamespace',
-    message:
-      'pods share the network of this machine, as it takes root to give them their own: each has an address in 127.0.0.0/8 ' +
-      'that its programs have to listen on ($(POD_IP) from status.podIP), and ports on 0.0.0.0 collide',
-  },
-  {
     reason: 'NoResolver',
     message:
       'without root, resolv.conf cannot point to the name server of the cluster: members of services are in /etc/hosts, ' +

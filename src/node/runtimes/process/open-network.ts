@@ -5,27 +5,52 @@ import { formatAddress, parseCidr } from './address-pool.ts';
 import { bridgeNetwork, choosePodCidr } from './bridge-network.ts';
 import { readIfThere, writeAtomically } from './files.ts';
 import type { Isolation } from './isolation.ts';
-import { canBindAnyLoopback, chooseLoopbackCidr, loopbackNetwork } from './loopback-network.ts';
+import {
+  aliasNetwork,
+  chooseLoopbackCidr,
+  LOOPBACK_ADDRESSES,
+  loopbackAddresses,
+  loopbackNetwork,
+} from './loopback-network.ts';
 import type { PodNetwork } from './pod-network.ts';
+import { choosePorts, SHARED_ADDRESS, sharedAddressNetwork } from './shared-address.ts';
 
-/**
- * The network of a node's pods, as its level of isolation has it. The range is `podCidr`, else the one the node had
- * before, else a free one.
- */
+interface NetworkOptions {
+  /** The node's. */
+  readonly directory: string;
+  readonly isolation: Isolation;
+  /** The range of the pods' addresses, instead of the one the node had before, or a free one. */
+  readonly podCidr: string | undefined;
+  /** All pods at one address, also where they could have addresses of their own. */
+  readonly sharedAddress: boolean;
+}
+
+/** The network of a node's pods, as its level of isolation and its machine have it. */
 export async function openNetwork(
-  directory: string,
-  isolation: Isolation,
-  podCidr: string | undefined,
+  options: NetworkOptions,
 ): Promise<{ readonly network: PodNetwork; readonly limitations: readonly Limitation[] }> {
-  const file = path.join(directory, isolation === 'namespaces' ? 'network' : 'network-loopback');
-  const choose = isolation === 'namespaces' ? choosePodCidr : chooseLoopbackCidr;
-  const cidr = podCidr ?? readIfThere(file)?.trim() ?? choose(directory);
-  writeAtomically(file, `${cidr}\n`);
-  if (isolation === 'namespaces') return bridgeNetwork(directory, cidr);
-  return {
-    network: loopbackNetwork(cidr),
-    limitations: (await canBindAnyLoopback()) ? [] : [NO_ADDRESSES],
-  };
+  const { directory, isolation, podCidr } = options;
+  if (isolation === 'namespaces') {
+    return bridgeNetwork(directory, podCidr ?? kept(directory, 'network', choosePodCidr));
+  }
+  const addresses = options.sharedAddress ? 'none' : await loopbackAddresses();
+  if (addresses === 'none') {
+    const firstPort = Number(kept(directory, 'network-ports', choosePorts));
+    return { network: sharedAddressNetwork(firstPort), limitations: [SHARED_ADDRESS] };
+  }
+  const cidr = podCidr ?? kept(directory, 'network-loopback', chooseLoopbackCidr);
+  const network = addresses === 'added' ? aliasNetwork(cidr) : loopbackNetwork(cidr);
+  return { network, limitations: [LOOPBACK_ADDRESSES] };
+}
+
+/** What the node chose before, else what it chooses now. */
+function kept(directory: string, name: string, choose: (directory: string) => string | number): string {
+  const file = path.join(directory, name);
+  const before = readIfThere(file)?.trim();
+  if (before) return before;
+  const chosen = String(choose(directory));
+  writeAtomically(file, `${chosen}\n`);
+  return chosen;
 }
 
 /** The network that a node's pods have on a bridge, whether its runtime is started or not; undefined when they have none. */
@@ -33,9 +58,3 @@ export function bridgedNetworkOf(directory: string): Pick<PodNetwork, 'cidr' | '
   const cidr = readIfThere(path.join(directory, 'network'))?.trim();
   return cidr === undefined ? undefined : { cidr, gateway: formatAddress(parseCidr(cidr).first + 1) };
 }
-
-const NO_ADDRESSES: Limitation = {
-  reason: 'NoPodAddresses',
-  message:
-    'this system has no addresses for pods to listen on but those that are added by hand, as `ifconfig lo0 alias` does',
-};

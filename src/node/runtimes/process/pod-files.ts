@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import type { PodConfig } from '../runtime.ts';
 import type { Isolation } from './isolation.ts';
+import type { PodPlace } from './pod-network.ts';
 
 /** The files of a pod, all that is known of it. The scripts read and write them too. */
 export interface PodFiles {
@@ -20,10 +21,10 @@ export interface PodFiles {
   readonly containers: string;
 }
 
-export interface PodRecord {
+/** A pod on the machine's own network has no place. */
+export interface PodRecord extends Partial<PodPlace> {
   readonly pod: PodConfig;
   readonly isolation: Isolation;
-  readonly address?: string;
 }
 
 /** The files of one run of a container. */

@@ -9,6 +9,7 @@ import { namesIn, readIfThere } from './files.ts';
 import type { Level } from './level.ts';
 import { LogRecorder } from './log-recorder.ts';
 import { type PodFiles, type PodRecord, runFiles } from './pod-files.ts';
+import type { PodPlace } from './pod-network.ts';
 import { Sandbox, type SandboxCommand, type SandboxContext, type SandboxStart, sandboxProcess } from './sandbox.ts';
 
 export interface PodContext {
@@ -30,7 +31,8 @@ export class Pod {
   readonly files: PodFiles;
   readonly record: PodRecord;
   readonly config: PodConfig;
-  readonly address: string | undefined;
+  /** Undefined for a pod on the machine's own network. */
+  readonly place: PodPlace | undefined;
   readonly #context: PodContext;
   readonly #newest = new Map<string, StartedRun>();
   readonly #recorders = new Map<string, { readonly attempt: number; readonly recorder: LogRecorder }>();
@@ -45,7 +47,8 @@ export class Pod {
     this.files = files;
     this.record = record;
     this.config = record.pod;
-    this.address = record.address;
+    const { address, ports } = record;
+    this.place = address === undefined ? undefined : { address, ...(ports && { ports }) };
     this.#context = context;
     for (const name of namesIn(files.containers)) this.#look(name);
   }
@@ -99,7 +102,8 @@ export class Pod {
       namespace,
       name,
       alive: this.alive,
-      ips: this.address === undefined ? [] : [this.address],
+      ips: this.place === undefined ? [] : [this.place.address],
+      ...(this.place?.ports && { ports: this.place.ports }),
       startedAtMs: this.#startedAtMs,
       containers,
     };

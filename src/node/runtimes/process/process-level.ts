@@ -159,16 +159,14 @@ function kill(pid: number): void {
 const LIMITATIONS: readonly Limitation[] = [
   {
     reason: 'NoNamespaces',
-    message:
-      'pods are plain processes of this machine: they see its files, processes and network. Each has an address in ' +
-      '127.0.0.0/8 where the system has it, which its programs have to listen on ($(POD_IP) from status.podIP)',
+    message: 'pods are plain processes of this machine: they see its files, its processes and its network',
   },
   {
     reason: 'NoMounts',
     message:
       'nothing is mounted: where a command, an argument, a variable or the working directory names the mountPath of a ' +
-      "volume, the volume's own directory is put in its place; files that name it are left as they are, and read-only " +
-      'volumes can be written to',
+      "volume, the volume's own directory is put in its place, while files that name it are left as they are, and " +
+      'read-only volumes can be written to',
   },
   {
     reason: 'NoResolver',

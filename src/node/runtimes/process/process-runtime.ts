@@ -14,7 +14,6 @@ import {
   type Runtime,
   StartError,
 } from '../runtime.ts';
-import { AddressPool, parseCidr } from './address-pool.ts';
 import { attemptsOf, readRun } from './container-run.ts';
 import { FifoPool } from './fifo.ts';
 import { namesIn } from './files.ts';
@@ -45,6 +44,11 @@ export interface ProcessRuntimeOptions {
   readonly isolation?: 'auto' | Isolation;
   /** The network of the pods, a /24 or larger; a free one is chosen, and kept, when absent. */
   readonly podCidr?: string;
+  /**
+   * Pods without a network of their own all have 127.0.0.1, and ports that the node gives them, also where they could
+   * have addresses of their own.
+   */
+  readonly sharedAddress?: boolean;
   /** Directories of the host that no container may see; the node's own when absent. */
   readonly hidden?: readonly string[];
   /**
@@ -78,7 +82,6 @@ interface Started {
   readonly level: Level;
   readonly levels: (isolation: Isolation) => Level;
   readonly network: PodNetwork;
-  readonly addresses: AddressPool;
   readonly limitations: readonly Limitation[];
 }
 
@@ -87,8 +90,8 @@ class Processes implements ProcessRuntime {
   readonly #options: ProcessRuntimeOptions;
   readonly #fifos: FifoPool;
   readonly #pods = new Map<string, Pod>();
-  /** The pods that have an address of the pool, by uid. */
-  readonly #addressed = new Set<string>();
+  /** The pods that have a place of the network, by uid. */
+  readonly #placed = new Set<string>();
   readonly #starting = new Map<string, Promise<PodStatus>>();
   #listener: PodListener = () => {};
   #hostsFor: (namespace: string) => string = () => '';
@@ -117,7 +120,8 @@ class Processes implements ProcessRuntime {
   }
 
   async start(listener: PodListener): Promise<void> {
-    const { directory, isolation = 'auto', podCidr, hidden = [directory], logger } = this.#options;
+    const { directory, isolation = 'auto', podCidr, sharedAddress = false } = this.#options;
+    const { hidden = [directory], logger } = this.#options;
     this.#listener = listener;
     fs.mkdirSync(path.join(directory, 'pods'), { recursive: true, mode: 0o700 });
     const scripts = installScripts(directory);
@@ -127,13 +131,16 @@ class Processes implements ProcessRuntime {
         ? new ProcessLevel(directory, scripts)
         : new NamespaceLevel({ isolation: level, directory, scripts, hidden });
     const level = levels(detected.isolation);
-    const { network, limitations } = await openNetwork(directory, level.isolation, podCidr);
-    const addresses = new AddressPool(parseCidr(network.cidr));
+    const { network, limitations } = await openNetwork({
+      directory,
+      isolation: level.isolation,
+      podCidr,
+      sharedAddress,
+    });
     this.#started = {
       level,
       levels,
       network,
-      addresses,
       limitations: [...reduced(detected), ...level.limitations, ...limitations],
     };
     logger.info('the process runtime is ready', { isolation: level.isolation, podCidr: network.cidr });
@@ -161,7 +168,7 @@ class Processes implements ProcessRuntime {
   }
 
   async #startPod(config: PodConfig): Promise<PodStatus> {
-    const { level, network, addresses } = this.#known;
+    const { level, network } = this.#known;
     const there = this.#pods.get(config.uid);
     if (there?.alive) {
       // Begun by an agent that was killed meanwhile, perhaps: then it is about to be ready, or to fail.
@@ -171,23 +178,21 @@ class Processes implements ProcessRuntime {
     if (there !== undefined) await this.stopPod(config.uid);
     level.checkPod(config);
 
-    const address = config.hostNetwork ? undefined : addresses.allocate();
-    if (address === undefined && !config.hostNetwork) {
-      throw new StartError('CreateContainerError', `no address is left in the node's pod network ${network.cidr}`);
-    }
+    const place = config.hostNetwork ? undefined : await network.places.allocate(config.ports);
     const files = podFiles(podDirectory(this.#options.directory, config.uid));
-    const record: PodRecord = {
-      pod: config,
-      isolation: level.isolation,
-      ...(address === undefined ? {} : { address }),
-    };
+    const record: PodRecord = { pod: config, isolation: level.isolation, ...place };
     const locks = config.locks.map(lockFile);
-    const linkFiles = address === undefined ? {} : network.linkFiles(config.uid, address);
-    await writePod(files, { record, locks, linkFiles, owner: this.#options.directory, fifos: this.#fifos });
+    try {
+      const linkFiles = place === undefined ? {} : await network.connect(config.uid, place.address);
+      await writePod(files, { record, locks, linkFiles, owner: this.#options.directory, fifos: this.#fifos });
+    } catch (error) {
+      if (place !== undefined) network.places.release(place);
+      throw error;
+    }
     if (level.isolation === 'user') rewriteHosts(files, record, this.#hostsFor);
     const pod = this.#pod(files, record);
     this.#pods.set(config.uid, pod);
-    if (address !== undefined) this.#addressed.add(config.uid);
+    if (place !== undefined) this.#placed.add(config.uid);
 
     const result = await pod.start({ locks, command: level.sandboxCommand(files, config) });
     if (result.outcome === 'ready') return pod.status();
@@ -238,9 +243,10 @@ class Processes implements ProcessRuntime {
     if (pod === undefined) return;
     await pod.kill();
     await pod.close();
-    if (pod.address === undefined) return;
-    await this.#known.network.disconnect(podUid);
-    if (this.#addressed.delete(podUid)) this.#known.addresses.release(pod.address);
+    if (pod.place === undefined) return;
+    const { network } = this.#known;
+    await network.disconnect(podUid, pod.place.address);
+    if (this.#placed.delete(podUid)) network.places.release(pod.place);
   }
 
   async removePod(podUid: string): Promise<void> {
@@ -331,7 +337,7 @@ class Processes implements ProcessRuntime {
     await pod.adopt();
     this.#pods.set(uid, pod);
     // One that has ended has no address any more: it may be another's by now.
-    if (pod.alive && pod.address !== undefined && this.#known.addresses.claim(pod.address)) this.#addressed.add(uid);
+    if (pod.alive && pod.place !== undefined && this.#known.network.places.claim(pod.place)) this.#placed.add(uid);
   }
 
   /** The log of the run before this one can be asked for; the layer it wrote to is of no use any more. */
