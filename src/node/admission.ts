@@ -3,6 +3,7 @@ import { allowsNode } from '../api/node-selector.ts';
 import { hostPortsOf, podRequests, portsClash, resourceValues } from '../api/pod-requests.ts';
 import type { Allocation } from './allocation.ts';
 import type { Explanation } from './pod/observed.ts';
+import { forbiddenSysctl } from './sysctls.ts';
 
 /**
  * P10: why a node does not take a pod that was given to it, beside what it has; undefined when it does. The reasons are
@@ -15,7 +16,7 @@ export function admitPod(pod: Pod, taken: Allocation, node: Node): Explanation |
       message: `Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector`,
     };
   }
-  return portConflict(pod, taken) ?? shortage(pod, taken, node);
+  return portConflict(pod, taken) ?? shortage(pod, taken, node) ?? forbiddenSysctl(pod);
 }
 
 function portConflict(pod: Pod, taken: Allocation): Explanation | undefined {

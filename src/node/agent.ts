@@ -20,6 +20,7 @@ import { type BackOffPolicy, defaultBackOff } from './pod/observed.ts';
 import { PodEvents } from './pod/pod-events.ts';
 import { PodManager } from './pod/pod-manager.ts';
 import { podStreams } from './pod/pod-streams.ts';
+import { diskSize, machineState } from './pressure.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 import { type Disk, machineDisk, noDisk } from './volumes/disk.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
@@ -108,8 +109,10 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     capacity: options.capacity ?? {},
     runtime,
     ...(podCIDR !== undefined && { podCIDR }),
+    ...(!runtime.simulated && { diskBytes: await diskSize(options.directory) }),
   };
-  const registration = new NodeRegistration({ client, clock, logger, description, leaseMs: options.leaseMs });
+  const measure = runtime.simulated ? undefined : () => machineState(options.directory);
+  const registration = new NodeRegistration({ client, clock, logger, description, leaseMs: options.leaseMs, measure });
   const pods = informers.get(Pods, { fieldSelector: `spec.nodeName=${name}` });
   const nodes = informers.get(Nodes);
   const services = informers.get(Services);

@@ -3,6 +3,7 @@ import os from 'node:os';
 import type { Node, NodeAddress, NodeCondition, NodeStatus, NodeSystemInfo } from '../api/generated/types.ts';
 import type { New } from '../api/meta.ts';
 import { timestamp } from '../platform/clock.ts';
+import type { Pressures } from './pressure.ts';
 import type { Limitation } from './runtimes/runtime.ts';
 
 /** The Kubernetes version whose behaviour the agent has. */
@@ -11,6 +12,7 @@ const KUBELET_VERSION = 'v1.36.0-berth';
 const DEFAULT_PODS = 110;
 /** Pods that cost next to nothing. */
 const SIMULATED_PODS = 10_000;
+const SIMULATED_DISK = '1Ti';
 
 export interface NodeDescription {
   readonly name: string;
@@ -19,6 +21,8 @@ export interface NodeDescription {
   readonly podCIDR?: string;
   /** Beside what the machine has, and before it: `{ cpu: '4', memory: '8Gi', pods: '500' }`. */
   readonly capacity: Readonly<Record<string, string>>;
+  /** The size of the disk that pods write to, where they do. */
+  readonly diskBytes?: number;
   readonly runtime: {
     readonly name: string;
     readonly limitations: readonly Limitation[];
@@ -54,6 +58,7 @@ export function nodeStatus(
   description: NodeDescription,
   before: NodeStatus | undefined,
   readiness: { readonly ready: boolean; readonly reason: string; readonly message: string },
+  pressures: Pressures,
   nowMs: number,
 ): NodeStatus {
   const { runtime } = description;
@@ -65,9 +70,15 @@ export function nodeStatus(
   };
   const { limitations } = runtime;
   const conditions = [
-    condition('MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
-    condition('DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
-    condition('PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
+    pressures.MemoryPressure
+      ? condition('MemoryPressure', 'True', 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available')
+      : condition('MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
+    pressures.DiskPressure
+      ? condition('DiskPressure', 'True', 'KubeletHasDiskPressure', 'kubelet has disk pressure')
+      : condition('DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
+    pressures.PIDPressure
+      ? condition('PIDPressure', 'True', 'KubeletHasInsufficientPID', 'kubelet has insufficient PID available')
+      : condition('PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
     condition('Ready', readiness.ready ? 'True' : 'False', readiness.reason, readiness.message),
     limitations.length === 0
       ? condition(
@@ -84,7 +95,7 @@ export function nodeStatus(
         ),
   ];
   const own = new Set(conditions.map(({ type }) => type));
-  const capacity = { ...machineCapacity(runtime.simulated ? SIMULATED_PODS : DEFAULT_PODS), ...description.capacity };
+  const capacity = { ...machineCapacity(description), ...description.capacity };
   return {
     ...before,
     addresses: description.addresses,
@@ -95,11 +106,13 @@ export function nodeStatus(
   };
 }
 
-function machineCapacity(pods: number): Readonly<Record<string, string>> {
+function machineCapacity({ runtime, diskBytes }: NodeDescription): Readonly<Record<string, string>> {
+  const disk = runtime.simulated ? SIMULATED_DISK : diskBytes && `${Math.floor(diskBytes / 1024)}Ki`;
   return {
     cpu: String(os.availableParallelism()),
     memory: `${Math.floor(os.totalmem() / 1024)}Ki`,
-    pods: String(pods),
+    ...(disk && { 'ephemeral-storage': disk }),
+    pods: String(runtime.simulated ? SIMULATED_PODS : DEFAULT_PODS),
   };
 }
 

@@ -9,6 +9,7 @@ import type { Client } from '../client/client.ts';
 import { type Clock, microTimestamp, type Timer } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { type NodeDescription, newNode, nodeLabels, nodeStatus } from './node-object.ts';
+import { type MachineState, PressureGauge } from './pressure.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
 const LEASE_MS = 40_000;
@@ -25,6 +26,10 @@ export class NodeRegistration {
   readonly #logger: Logger;
   readonly #description: NodeDescription;
   readonly #leaseMs: number;
+  readonly #measure: (() => Promise<MachineState>) | undefined;
+  readonly #gauge = new PressureGauge();
+  /** What the gauge shows has not been written yet. */
+  #untold = false;
   #lease: Lease | undefined;
   #node: Node | undefined;
   #timer: Timer | undefined;
@@ -39,16 +44,20 @@ export class NodeRegistration {
     readonly description: NodeDescription;
     /** Default 40 s; renewed four times in it. */
     readonly leaseMs?: number | undefined;
+    /** What is left of the machine, looked at with every renewal; it never runs short when absent. */
+    readonly measure?: (() => Promise<MachineState>) | undefined;
   }) {
     this.#client = options.client;
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#description = options.description;
     this.#leaseMs = options.leaseMs ?? LEASE_MS;
+    this.#measure = options.measure;
   }
 
   /** Registers the node and says that it is ready. */
   async start(): Promise<Node> {
+    await this.#look();
     const node = await this.#register();
     [this.#node] = await Promise.all([isReady(node) ? node : this.#writeStatus(node, READY), this.#renew(node)]);
     this.#schedule();
@@ -106,7 +115,7 @@ export class NodeRegistration {
       }
       try {
         // With its status, so that there is no moment in which the node is there and not ready.
-        const status = nodeStatus(this.#description, undefined, READY, this.#clock.now());
+        const status = nodeStatus(this.#description, undefined, READY, this.#gauge.pressures, this.#clock.now());
         const created = await this.#client.create(Nodes, { ...newNode(this.#description), status });
         this.#statusAtMs = this.#clock.now();
         return created;
@@ -131,10 +140,11 @@ export class NodeRegistration {
     let newest = node;
     for (let conflicts = 0; ; conflicts++) {
       const nowMs = this.#clock.now();
-      const status = nodeStatus(this.#description, newest.status, readiness, nowMs);
+      const status = nodeStatus(this.#description, newest.status, readiness, this.#gauge.pressures, nowMs);
       try {
         const written = await this.#client.update(Nodes, { ...newest, status }, { subresource: 'status' });
         this.#statusAtMs = nowMs;
+        this.#untold = false;
         return written;
       } catch (error) {
         if (!isConflict(error) || conflicts >= MAX_CONFLICTS) throw error;
@@ -153,12 +163,17 @@ export class NodeRegistration {
   async #beat(): Promise<void> {
     try {
       if (this.#node) await this.#renew(this.#node);
-      if (this.#node && this.#clock.now() - this.#statusAtMs >= STATUS_MS) {
+      await this.#look();
+      if (this.#node && (this.#untold || this.#clock.now() - this.#statusAtMs >= STATUS_MS)) {
         this.#node = await this.#writeStatus(this.#node, READY);
       }
     } catch (error) {
       this.#warn(error);
     }
+  }
+
+  async #look(): Promise<void> {
+    if (this.#measure && this.#gauge.measured(await this.#measure(), this.#clock.now())) this.#untold = true;
   }
 
   /** The next beat is soon; until then the lease says when this node was last heard of. */
