@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 
 import { ApiError } from '../api/errors.ts';
+import { ClusterError } from '../cluster/cluster-error.ts';
 import { applyCommand } from './commands/apply.ts';
+import { backupCommand } from './commands/backup.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { describeCommand } from './commands/describe.ts';
 import { dnsCommand } from './commands/dns.ts';
@@ -12,6 +14,7 @@ import { kubeconfigCommand } from './commands/kubeconfig.ts';
 import { logsCommand } from './commands/logs.ts';
 import { nodeCommand } from './commands/node.ts';
 import { planCommand } from './commands/plan.ts';
+import { restoreCommand } from './commands/restore.ts';
 import { scaleCommand } from './commands/scale.ts';
 import { statusCommand } from './commands/status.ts';
 import { upCommand } from './commands/up.ts';
@@ -56,6 +59,8 @@ for (const command of [
   execCommand(output),
   dnsCommand(output),
   nodeCommand(output),
+  backupCommand(output),
+  restoreCommand(output),
   kubeconfigCommand(output),
 ]) {
   inherit(command, program);
@@ -71,10 +76,10 @@ function inherit(command: Command, parent: Command): void {
 /** Says what went wrong in one message, and what to do about it; the exit code is the result. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has said it already
-  if (error instanceof CliError) {
+  if (error instanceof CliError || error instanceof ClusterError) {
     output.note(`berth: ${error.message}`);
     if (error.hint !== undefined) output.note(`  ${error.hint}`);
-    return error.exitCode;
+    return error instanceof CliError ? error.exitCode : 1;
   }
   if (error instanceof ApiError) {
     output.note(`berth: ${error.message}`);

@@ -1,7 +1,5 @@
 import type { Pod } from '../api/generated/types.ts';
 import { tokenIssuer } from '../apiserver/authentication/service-account-tokens.ts';
-import { Access } from '../apiserver/authorization/access.ts';
-import { nodeUser } from '../apiserver/authorization/node-user.ts';
 import { writeKubeconfig } from '../apiserver/kubeconfig.ts';
 import { openPki } from '../apiserver/pki/pki.ts';
 import { startApiServer } from '../apiserver/server.ts';
@@ -18,6 +16,7 @@ import type { Logger } from '../platform/logger.ts';
 import { systemRandom } from '../platform/random.ts';
 import { createRegistry } from '../registry/create-registry.ts';
 import { openLmdbStore } from '../store/lmdb-store.ts';
+import { StoreFileError } from '../store/store-file-error.ts';
 import { Closers } from './closers.ts';
 import { ClusterError } from './cluster-error.ts';
 import { startControllers } from './controllers.ts';
@@ -41,8 +40,6 @@ export interface ClusterOptions {
   readonly dataDir?: string;
   readonly runtime: RuntimeChoice;
   readonly isolation: IsolationChoice;
-  /** Pods without a network of their own share 127.0.0.1, also where they need not (default false). */
-  readonly sharedAddress?: boolean;
   /** 0 to 64; 0 runs the control plane alone. */
   readonly nodes: number;
   /** How long a node may be silent before it counts as lost (default 40 s, as in Kubernetes). */
@@ -71,7 +68,7 @@ export interface Cluster {
 
 const HOST = '127.0.0.1';
 const DEFAULT_NODE_GRACE_MS = 40_000;
-/** The controllers of this process act as the administrator. Its node agents do not: they have the rights of nodes. */
+/** Everything that runs in this process acts as the administrator; nodes and controllers of other processes do not. */
 const SYSTEM = { name: 'system:berth', groups: ['system:masters'] };
 const ADMINISTRATOR = { name: 'berth-admin', groups: ['system:masters'] };
 
@@ -111,11 +108,9 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   const registry = createRegistry({ store, clock, random, logger, tokens: tokenIssuer(pki.serviceAccountKey) });
   await registry.bootstrap();
 
-  const access = new Access(registry, logger);
   let nodes: Nodes | undefined;
   const apiServer = await startApiServer({
     registry,
-    access,
     clock,
     random,
     logger,
@@ -163,7 +158,6 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     directory: directory.nodes,
     dataDir: directory.path,
     client,
-    clientOf: (node) => access.clientFor(nodeUser(node)),
     informers,
     dns,
     clock,
@@ -237,6 +231,8 @@ function explain(error: unknown, directory: string): unknown {
   if (code !== undefined && where?.startsWith(directory))
     return explain(dataDirectoryError(directory, error), directory);
   if (error instanceof DataDirectoryError) return new ClusterError(error.message, error.hint, { cause: error });
+  // What to do about it is in the message.
+  if (error instanceof StoreFileError) return new ClusterError(error.message, undefined, { cause: error });
   if (error instanceof IsolationError)
     return new ClusterError(error.message, '--isolation auto takes the most that this machine allows', {
       cause: error,

@@ -3,12 +3,14 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLogger } from '../platform/logger.ts';
-import { BackupError, restoreBackup, verifyBackup, writeBackup } from './backup.ts';
+import { BackupError, type BackupSummary, restoreBackup, verifyBackup, writeBackup } from './backup.ts';
 import { put, RecordingWatcher, remove } from './contract.ts';
-import { openLmdbStore } from './lmdb-store.ts';
+import { openLmdbStore, STORE_FILE } from './lmdb-store.ts';
 import { CompactedError, type Store } from './store.ts';
+import { StoreFileError } from './store-file-error.ts';
 
 const now = new Date('2026-01-01T00:00:00Z');
+const createdAt = now;
 let base: string;
 let file: string;
 
@@ -20,6 +22,10 @@ afterEach(() => fs.rmSync(base, { recursive: true, force: true }));
 
 const open = (name: string): Promise<Store> =>
   openLmdbStore({ directory: path.join(base, name), logger: silentLogger });
+/** Of a store that is open in this process: as good as another one, as a snapshot opens the file itself. */
+const backUp = (name: string): Promise<BackupSummary> =>
+  writeBackup({ directory: path.join(base, name), isInUse: true }, file, { createdAt });
+const restore = (name: string): ReturnType<typeof restoreBackup> => restoreBackup(file, path.join(base, name), { now });
 
 async function contentOf(store: Store): Promise<readonly (readonly [string, number, object])[]> {
   return (await store.list('')).entries.map(({ key, revision, value }) => [key, revision, value]);
@@ -30,11 +36,15 @@ test('a backup that is restored has every key, value and revision', async () => 
   for (let count = 0; count < 50; count++) await store.commit([put(`/p/${count % 20}`, `größer\u2028🚢 ${count}`)]);
   await store.commit([remove('/p/7')]);
   const content = await contentOf(store);
-  expect(await writeBackup(store, file, now)).toEqual({ revision: 51, entries: 19, createdAt: now.toISOString() });
+  expect(await backUp('first')).toMatchObject({
+    revision: 51,
+    objects: 19,
+    createdAt: now.toISOString(),
+  });
   expect(fs.statSync(file).mode & 0o777).toBe(0o600);
   await store.close();
 
-  await restoreBackup(file, path.join(base, 'second'), now);
+  await restore('second');
   const restored = await open('second');
   expect(await contentOf(restored)).toEqual(content);
   await restored.close();
@@ -43,14 +53,15 @@ test('a backup that is restored has every key, value and revision', async () => 
 test('revisions go on far from where any client can have been, and watches from before are refused', async () => {
   const store = await open('first');
   await store.commit([put('/a')]);
-  await writeBackup(store, file, now);
+  await backUp('first');
   await store.commit([put('/later')]);
   await store.close();
-  await restoreBackup(file, path.join(base, 'first'), now);
+  await restore('first');
   const restored = await open('first');
-  expect(restored.revision).toBe(1_000_000_001);
+  const beginning = now.getTime() * 100;
+  expect(restored.revision).toBe(beginning);
   expect(() => restored.watch('/', 2, new RecordingWatcher())).toThrow(CompactedError);
-  expect((await restored.commit([put('/b')])).revision).toBe(1_000_000_002);
+  expect((await restored.commit([put('/b')])).revision).toBe(beginning + 1);
   await restored.close();
 });
 
@@ -59,12 +70,12 @@ test('a backup is of one moment, while others write and history is compacted', a
   const keys = Array.from({ length: 400 }, (_, count) => `/p/${count}`);
   await Promise.all(keys.map((key) => store.commit([put(key, 'x'.repeat(3000))])));
   const content = await contentOf(store);
-  const writing = writeBackup(store, file, now);
+  const writing = backUp('first');
   await Promise.all(keys.map((key) => store.commit([put(key, 'changed')])));
   await store.compact(store.revision);
   expect((await writing).revision).toBe(400);
   await store.close();
-  await restoreBackup(file, path.join(base, 'second'), now);
+  await restore('second');
   const restored = await open('second');
   expect(await contentOf(restored)).toEqual(content);
   await restored.close();
@@ -73,11 +84,13 @@ test('a backup is of one moment, while others write and history is compacted', a
 test('what a restore replaces is kept beside it', async () => {
   const store = await open('first');
   await store.commit([put('/old')]);
-  await writeBackup(store, file, now);
+  await backUp('first');
   await store.commit([put('/new')]);
   await store.close();
-  const { replaced } = await restoreBackup(file, path.join(base, 'first'), now);
-  const old = await openLmdbStore({ directory: replaced ?? '', logger: silentLogger });
+  const { replaced } = await restore('first');
+  fs.mkdirSync(path.join(base, 'old'));
+  fs.renameSync(replaced ?? '', path.join(base, 'old', STORE_FILE));
+  const old = await open('old');
   expect((await contentOf(old)).map(([key]) => key)).toEqual(['/new', '/old']);
   await old.close();
 });
@@ -85,7 +98,7 @@ test('what a restore replaces is kept beside it', async () => {
 test('a damaged backup is refused, and nothing is changed', async () => {
   const store = await open('first');
   for (let count = 0; count < 20; count++) await store.commit([put(`/p/${count}`, 'some data')]);
-  await writeBackup(store, file, now);
+  await backUp('first');
   const content = await contentOf(store);
   await store.close();
   const whole = fs.readFileSync(file);
@@ -102,7 +115,7 @@ test('a damaged backup is refused, and nothing is changed', async () => {
   for (const bytes of damaged) {
     fs.writeFileSync(file, bytes);
     await expect(verifyBackup(file)).rejects.toBeInstanceOf(BackupError);
-    await expect(restoreBackup(file, path.join(base, 'first'), now)).rejects.toThrow(file);
+    await expect(restore('first')).rejects.toThrow(file);
   }
   fs.writeFileSync(file, whole.toString().replace('"version":1', '"version":2'));
   await expect(verifyBackup(file)).rejects.toThrow('was written by a newer version of Berth');
@@ -112,10 +125,52 @@ test('a damaged backup is refused, and nothing is changed', async () => {
   await same.close();
 });
 
+test('a later restore of the same backup goes on above an earlier one, whatever the clock says', async () => {
+  const store = await open('first');
+  await store.commit([put('/a')]);
+  await backUp('first');
+  await store.close();
+  const revisions: number[] = [];
+  for (const [index, time] of [
+    '2026-01-01T00:00:00.000Z',
+    '2026-01-01T00:00:00.001Z',
+    '1970-01-01T00:00:00Z',
+  ].entries()) {
+    await restoreBackup(file, path.join(base, `restored-${index}`), { now: new Date(time) });
+    const restored = await open(`restored-${index}`);
+    revisions.push(restored.revision);
+    await restored.close();
+  }
+  expect(revisions).toEqual([176_722_560_000_000, 176_722_560_000_100, 1_000_000_001]);
+});
+
+test('nothing but a file is ever replaced by a backup', async () => {
+  const store = await open('first');
+  await store.commit([put('/a')]);
+  fs.writeFileSync(file, 'an old one');
+  const source = { directory: path.join(base, 'first'), isInUse: true };
+  await expect(writeBackup(source, '/dev/null', { createdAt })).rejects.toThrow('no ordinary file');
+  await backUp('first');
+  expect(await verifyBackup(file)).toMatchObject({ objects: 1 });
+  expect(fs.readdirSync(base).sort()).toEqual(['backup', 'first']);
+  await store.close();
+});
+
+test('a damaged store that nobody uses is not backed up', async () => {
+  const store = await open('first');
+  for (let count = 0; count < 20; count++) await store.commit([put(`/p/${count}`, 'some data')]);
+  await store.close();
+  const storeFile = path.join(base, 'first', STORE_FILE);
+  fs.truncateSync(storeFile, 20_000);
+  const source = { directory: path.join(base, 'first'), isInUse: false };
+  await expect(writeBackup(source, file, { createdAt })).rejects.toBeInstanceOf(StoreFileError);
+  expect(fs.readdirSync(base)).toEqual(['first']);
+});
+
 test('a backup that cannot be written leaves nothing and says why', async () => {
   const store = await open('first');
-  await expect(writeBackup(store, path.join(base, 'no', 'such', 'directory'), now)).rejects.toThrow(
-    'cannot be written',
-  );
+  await expect(
+    writeBackup({ directory: path.join(base, 'first'), isInUse: true }, path.join(base, 'no', 'such'), { createdAt }),
+  ).rejects.toThrow('cannot be written');
   await store.close();
 });

@@ -1,233 +1,180 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { silentLogger } from '../platform/logger.ts';
+import { BackupError, type BackupSummary, backupChunks, type OnProgress, readBackup } from './backup-format.ts';
+import { findDamage } from './lmdb-file-check.ts';
 import { LmdbLog } from './lmdb-log.ts';
-import { openLmdbStore, STORE_FILE } from './lmdb-store.ts';
+import { LmdbSnapshot } from './lmdb-snapshot.ts';
+import { openLmdbStore, STORE_FILE, syncDirectory } from './lmdb-store.ts';
 import type { LogRecord } from './log.ts';
-import { encodeRecord } from './record.ts';
-import type { Entry, Store } from './store.ts';
+import { StoreFileError } from './store-file-error.ts';
 
-/*
- * A backup is text, one JSON value a line: what it is, then every entry in the order of revisions, then the checksum
- * of all lines before. It can be read, compared and searched with ordinary tools, and does not depend on how a store
- * keeps its data.
- */
+export { BackupError, type BackupSummary } from './backup-format.ts';
 
-const VERSION = 1;
-const CHUNK_BYTES = 256 * 1024;
 const RECORDS_PER_WRITE = 2000;
+const READ_BYTES = 256 * 1024;
 /**
  * A store that was restored goes on from a revision nobody has seen: a client that knows later ones than the backup is
- * told that its are gone and lists again, instead of taking new events for old.
+ * told that its are gone and lists again, instead of taking new events for old. It follows from the time, so that it
+ * is above those of an earlier restore too, unless there were this many writes a millisecond all the time.
  */
+const REVISIONS_A_MILLISECOND = 100;
+/** At least so many revisions are left out, should the clock be wrong. */
 const REVISIONS_SKIPPED = 1_000_000_000;
 
-export interface BackupSummary {
-  /** The revision the backup is the state of. */
-  readonly revision: number;
-  readonly entries: number;
-  /** RFC 3339. */
-  readonly createdAt: string;
+export interface BackupSource {
+  /** Directory of the store. */
+  readonly directory: string;
+  /** Whether another process has it open. */
+  readonly isInUse: boolean;
 }
 
-interface Header extends BackupSummary {
-  readonly format: 'berth-backup';
-  readonly version: number;
+export interface BackupOptions {
+  readonly createdAt: Date;
+  readonly onProgress?: OnProgress;
 }
 
-/** A backup is damaged or not one, or cannot be read or written. The message names the file. */
-export class BackupError extends Error {
-  override readonly name = 'BackupError';
-}
-
-/** The state of the store at this moment as the bytes of a backup, while others go on writing. */
-async function* backupChunks(store: Store, createdAt: Date): AsyncGenerator<Buffer, void, undefined> {
-  const { entries, revision } = await store.list('');
-  const inOrder = [...entries].sort((a, b) => a.revision - b.revision);
-  const hash = createHash('sha256');
-  const header: Header = {
-    format: 'berth-backup',
-    version: VERSION,
-    revision,
-    entries: inOrder.length,
-    createdAt: createdAt.toISOString(),
-  };
-  for (const lines of chunksOf(header, inOrder)) {
-    hash.update(lines);
-    yield lines;
-    // Others have their turn between two chunks.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  yield Buffer.from(`${JSON.stringify({ sha256: hash.digest('hex') })}\n`);
-}
-
-function* chunksOf(header: Header, entries: readonly Entry[]): Generator<Buffer, void, undefined> {
-  let parts: Buffer[] = [Buffer.from(`${JSON.stringify(header)}\n`)];
-  let bytes = 0;
-  for (const entry of entries) {
-    const before = `{"key":${JSON.stringify(entry.key)},"revision":${entry.revision},"value":`;
-    const json = entry.json();
-    parts.push(Buffer.from(before), json, Buffer.from('}\n'));
-    bytes += before.length + json.length;
-    if (bytes < CHUNK_BYTES) continue;
-    yield Buffer.concat(parts);
-    parts = [];
-    bytes = 0;
-  }
-  yield Buffer.concat(parts);
-}
-
-/** Writes a backup of a store that may be in use. The file has mode 0600, and is there only when it is complete. */
-export async function writeBackup(store: Store, file: string, createdAt: Date): Promise<BackupSummary> {
-  const partial = `${file}.partial`;
+/**
+ * Writes a backup of a store, also while another process writes to it. The file has mode 0600, is read back and
+ * checked, and gets its name, or takes the place of one that has it, only when it is complete. Throws {@link BackupError}, and {@link StoreFileError} when the
+ * store is damaged.
+ */
+export async function writeBackup(source: BackupSource, file: string, options: BackupOptions): Promise<BackupSummary> {
+  // A device or a link is not to be replaced by a file, whoever asks.
+  const there = await fs.lstat(file).catch(() => undefined); // what cannot be looked at cannot be written to
+  if (there !== undefined && !there.isFile()) throw new BackupError(`${file} is there, and is no ordinary file`);
+  const partial = `${file}.${process.pid}.partial`;
   try {
     const handle = await fs.open(partial, 'w', 0o600);
+    let written: BackupSummary;
     try {
-      for await (const chunk of backupChunks(store, createdAt)) await handle.write(chunk);
+      written = await streamBackup(source, (chunk) => handle.writeFile(chunk), options);
       await handle.sync();
     } finally {
       await handle.close();
     }
     const summary = await verifyBackup(partial);
+    if (summary.sha256 !== written.sha256) throw new BackupError(`${file} is not what was written`);
     await fs.rename(partial, file);
     return summary;
   } catch (error) {
     await fs.rm(partial, { force: true });
-    throw error instanceof BackupError ? error : new BackupError(`${file} cannot be written: ${messageOf(error)}`);
+    if (error instanceof BackupError || error instanceof StoreFileError) throw error;
+    throw new BackupError(`${file} cannot be written: ${messageOf(error)}`);
+  }
+}
+
+/** The same for whatever takes the bytes; `write` is called with one chunk after the other. */
+export async function streamBackup(
+  { directory, isInUse }: BackupSource,
+  write: (chunk: Buffer) => Promise<void>,
+  { createdAt, onProgress = () => {} }: BackupOptions,
+): Promise<BackupSummary> {
+  const storeFile = path.join(directory, STORE_FILE);
+  // One that is in use was checked when it was opened, and changes under the eyes of a second check.
+  const damage = isInUse ? undefined : findDamage(storeFile);
+  if (damage !== undefined) throw StoreFileError.damaged(storeFile, damage);
+  const snapshot = new LmdbSnapshot(storeFile);
+  try {
+    const chunks = backupChunks(snapshot, createdAt, onProgress);
+    for (;;) {
+      const { done, value } = chunks.next();
+      if (done) return value;
+      await write(value);
+    }
+  } finally {
+    await snapshot.close();
   }
 }
 
 /** Reads a whole backup and throws {@link BackupError} when anything of it is not as it was written. */
 export async function verifyBackup(file: string): Promise<BackupSummary> {
-  return readBackup(file, () => {});
+  return readSource(openFile(file), file, () => {});
+}
+
+export interface RestoreOptions {
+  readonly now: Date;
+  /** Where the backup comes from instead of the file, of which only the name is used then. */
+  readonly input?: AsyncIterable<Buffer>;
 }
 
 /**
- * Makes the store in `directory` what the backup has. Nobody may have it open. What was there is kept beside it, under
- * the name that is returned. Nothing is changed when the backup is damaged.
+ * Makes the store in `directory` what the backup has. Nobody may have it open. What was there is kept beside it, in the
+ * file that is returned. Nothing is changed before all of the backup has been read and is right.
  */
 export async function restoreBackup(
-  file: string,
+  backup: string,
   directory: string,
-  now: Date,
+  { now, input = openFile(backup) }: RestoreOptions,
 ): Promise<BackupSummary & { readonly replaced?: string }> {
   const restoring = `${directory}.restoring`;
   await fs.rm(restoring, { recursive: true, force: true });
   await fs.mkdir(restoring, { recursive: true, mode: 0o700 });
   try {
-    const summary = await fillStore(file, path.join(restoring, STORE_FILE));
+    const summary = await fillStore(input, backup, path.join(restoring, STORE_FILE), now);
     const store = await openLmdbStore({ directory: restoring, logger: silentLogger });
     const { entries } = await store.list('');
     await store.close();
-    if (entries.length !== summary.entries) throw new BackupError(`${file} names a key twice`);
-    const replaced = `${directory}.replaced-${now.toISOString().replaceAll(':', '')}`;
-    const hasReplaced = await fs.rename(directory, replaced).then(
-      () => true,
-      () => false, // there was none
-    );
-    await fs.rename(restoring, directory);
+    if (entries.length !== summary.objects) throw new BackupError(`${backup} names an object twice`);
+    const file = path.join(directory, STORE_FILE);
+    const replaced = `${file}.replaced-${now.toISOString().replaceAll(':', '')}`;
+    const hasReplaced = await keep(file, replaced);
+    // In one step: whatever happens, the old store is there or the new one.
+    await fs.mkdir(directory, { recursive: true, mode: 0o700 });
+    await fs.rename(path.join(restoring, STORE_FILE), file);
+    await syncDirectory(directory);
     return hasReplaced ? { ...summary, replaced } : summary;
   } finally {
     await fs.rm(restoring, { recursive: true, force: true });
   }
 }
 
-async function fillStore(file: string, storeFile: string): Promise<BackupSummary> {
+/** Gives a file a second name; false when there is none. */
+async function keep(file: string, as: string): Promise<boolean> {
+  try {
+    await fs.link(file, as);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    await fs.copyFile(file, as, fs.constants.COPYFILE_EXCL); // a file system without links
+  }
+  return true;
+}
+
+async function fillStore(
+  input: AsyncIterable<Buffer>,
+  name: string,
+  storeFile: string,
+  now: Date,
+): Promise<BackupSummary> {
   const log = new LmdbLog(storeFile);
+  const beginning = (revision: number): number =>
+    Math.max(revision + REVISIONS_SKIPPED, now.getTime() * REVISIONS_A_MILLISECOND);
   try {
     let records: LogRecord[] = [];
-    const write = async (compactedRevision: number): Promise<void> => {
-      await log.write({ append: records, drop: [], compactedRevision });
+    const write = async (revision: number): Promise<void> => {
+      await log.write({ append: records, drop: [], compactedRevision: beginning(revision) });
       records = [];
     };
-    const summary = await readBackup(file, async (record, { revision }) => {
+    const summary = await readSource(input, name, async (record, { revision }) => {
       records.push(record);
-      if (records.length >= RECORDS_PER_WRITE) await write(revision + REVISIONS_SKIPPED);
+      if (records.length >= RECORDS_PER_WRITE) await write(revision);
     });
-    await write(summary.revision + REVISIONS_SKIPPED);
+    await write(summary.revision);
     return summary;
   } finally {
     await log.close();
   }
 }
 
-type VisitRecord = (record: LogRecord, header: Header) => void | Promise<void>;
+const openFile = (file: string): AsyncIterable<Buffer> => createReadStream(file, { highWaterMark: READ_BYTES });
 
-async function readBackup(file: string, visit: VisitRecord): Promise<BackupSummary> {
-  const damaged = (what: string): BackupError => new BackupError(`${file} is not a whole backup of Berth: ${what}`);
-  const hash = createHash('sha256');
-  let header: Header | undefined;
-  let entries = 0;
-  let lastRevision = 0;
-  let checksum: string | undefined;
+async function readSource(...args: Parameters<typeof readBackup>): Promise<BackupSummary> {
   try {
-    for await (const line of linesOf(file)) {
-      if (checksum !== undefined) throw damaged('it goes on after its end');
-      const value = JSON.parse(line.toString()) as { readonly sha256?: string };
-      if (header === undefined) {
-        header = checkHeader(value, file);
-      } else if (value.sha256 !== undefined) {
-        checksum = value.sha256;
-        continue;
-      } else {
-        const record = checkRecord(value);
-        const isNext = record !== undefined && record.revision > lastRevision && record.revision <= header.revision;
-        if (!isNext) throw damaged(`line ${entries + 2} is no entry`);
-        lastRevision = record.revision;
-        entries++;
-        await visit(record, header);
-      }
-      hash.update(line).update('\n');
-    }
+    return await readBackup(...args);
   } catch (error) {
-    if (error instanceof BackupError) throw error;
-    if (error instanceof SyntaxError) throw damaged(`line ${entries + 2} is garbled`);
-    throw new BackupError(`${file} cannot be read: ${messageOf(error)}`);
+    throw error instanceof BackupError ? error : new BackupError(`${args[1]} cannot be read: ${messageOf(error)}`);
   }
-  if (header === undefined || checksum === undefined) throw damaged('it is cut off');
-  if (checksum !== hash.digest('hex')) throw damaged('its checksum is wrong');
-  if (entries !== header.entries) throw damaged(`it has ${entries} entries instead of ${header.entries}`);
-  return { revision: header.revision, entries, createdAt: header.createdAt };
-}
-
-function checkHeader(value: object, file: string): Header {
-  const header = value as Partial<Header>;
-  const { format, version, revision, entries, createdAt } = header;
-  if (format !== 'berth-backup' || version === undefined || revision === undefined || entries === undefined) {
-    throw new BackupError(`${file} is not a backup of Berth`);
-  }
-  if (version > VERSION) {
-    throw new BackupError(`${file} was written by a newer version of Berth: restore it with that one or a later one`);
-  }
-  return { format, version, revision, entries, createdAt: createdAt ?? '' };
-}
-
-function checkRecord(line: object): LogRecord | undefined {
-  const { key, revision, value } = line as {
-    readonly key?: unknown;
-    readonly revision?: unknown;
-    readonly value?: unknown;
-  };
-  if (typeof key !== 'string' || typeof revision !== 'number' || typeof value !== 'object') return undefined;
-  return { revision, bytes: encodeRecord(revision, key, false, JSON.stringify(value)).bytes };
-}
-
-/** The lines of a file as bytes, without their ends. Not `readline`, which takes more than a newline for an end. */
-async function* linesOf(file: string): AsyncGenerator<Buffer, void, undefined> {
-  let parts: Buffer[] = [];
-  for await (const chunk of createReadStream(file, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
-    let from = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
-      parts.push(chunk.subarray(from, end));
-      yield Buffer.concat(parts);
-      parts = [];
-      from = end + 1;
-    }
-    if (from < chunk.length) parts.push(chunk.subarray(from));
-  }
-  if (parts.length > 0) yield Buffer.concat(parts);
 }
 
 function messageOf(error: unknown): string {

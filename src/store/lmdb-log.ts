@@ -1,31 +1,21 @@
 import fs from 'node:fs';
-import { open, type PutOptions, type RootDatabase } from 'lmdb';
+import {
+  type Database,
+  decode,
+  encodeMeta,
+  META_REVISION,
+  type Meta,
+  newestRevision,
+  openDatabase,
+  readMeta,
+} from './lmdb-file.ts';
 import { findDamage } from './lmdb-file-check.ts';
 import type { LoadedRecord, Log, LogBatch } from './log.ts';
-import { type DecodedRecord, decodeRecord, encodeRecord } from './record.ts';
+import { MIGRATIONS, migrate, newestFormat } from './migrations.ts';
 import { StoreFileError } from './store-file-error.ts';
 
-/** The format this version writes. A newer one is refused; there is no older one yet. */
-const FORMAT = 1;
-/** Where the log's own facts are: revisions begin at 1. */
-const META_REVISION = 0;
-/**
- * Two records of the usual size fit into a page of 4 KiB with a quarter of it wasted, four or five into one of 8 KiB
- * with a tenth; larger pages save nothing more and cost every small commit.
- */
-const PAGE_SIZE_BYTES = 8192;
 /** A commit writes its records and, at most, this much besides: its share of the tree and of the list of free pages. */
 const COMMIT_OVERHEAD_BYTES = 256 * 1024;
-
-/** LMDB's `put` takes these options; its types say so of `putSync` only. */
-type Database = RootDatabase<Buffer, number> & {
-  put(key: number, value: Buffer, options: PutOptions): Promise<boolean>;
-};
-
-interface Meta {
-  readonly format: number;
-  readonly compactedRevision: number;
-}
 
 /**
  * A log in LMDB: one record for each revision, at the right edge of one B-tree.
@@ -38,20 +28,28 @@ export class LmdbLog implements Log {
   readonly #file: string;
   #database: Database;
   #meta: Meta;
-  #isMetaStored = true;
+  #isMetaStored: boolean;
   /** The newest record that is known to be durable. */
   #newestRevision = 0;
   #hasFailed = false;
 
-  /** Throws {@link StoreFileError} when the file is damaged or of a newer format. */
-  constructor(file: string) {
+  /**
+   * Throws {@link StoreFileError} when the file is damaged or of a newer format. One of an older format is brought to
+   * the newest.
+   */
+  constructor(file: string, migrations = MIGRATIONS) {
     this.#file = file;
     const damage = findDamage(file);
     if (damage !== undefined) throw StoreFileError.damaged(file, damage);
     syncFile(file);
     this.#database = openDatabase(file);
     try {
-      this.#meta = this.#readMeta();
+      const meta = readMeta(file, this.#database, newestFormat(migrations));
+      this.#isMetaStored = meta !== undefined;
+      this.#meta =
+        meta === undefined
+          ? { format: newestFormat(migrations), compactedRevision: 0 }
+          : migrate(file, this.#database, meta, migrations);
       this.#newestRevision = newestRevision(this.#database);
     } catch (error) {
       void this.#database.close();
@@ -65,7 +63,7 @@ export class LmdbLog implements Log {
 
   *load(): Generator<LoadedRecord, void, undefined> {
     for (const { key: revision, value } of this.#database.getRange({ start: META_REVISION + 1 })) {
-      const { key, deleted, json } = this.#decode(revision, value);
+      const { key, deleted, json } = decode(this.#file, revision, value);
       yield { revision, key, deleted, sizeBytes: json.length };
     }
   }
@@ -73,7 +71,7 @@ export class LmdbLog implements Log {
   async write({ append, drop, compactedRevision }: LogBatch): Promise<void> {
     if (this.#hasFailed) await this.#recover(append.reduce((sum, { bytes }) => sum + bytes.length, 0));
     const database = this.#database;
-    const meta: Meta = { format: FORMAT, compactedRevision };
+    const meta = { ...this.#meta, compactedRevision };
     const results: Promise<boolean>[] = [];
     const all = database.batch(() => {
       if (!this.#isMetaStored || compactedRevision !== this.#meta.compactedRevision) {
@@ -96,7 +94,7 @@ export class LmdbLog implements Log {
   read(revision: number): Buffer {
     const bytes = this.#database.getBinary(revision);
     if (bytes === undefined) throw StoreFileError.damaged(this.#file, `it has no record of revision ${revision}`);
-    return this.#decode(revision, bytes).json;
+    return decode(this.#file, revision, bytes).json;
   }
 
   async close(): Promise<void> {
@@ -134,47 +132,6 @@ export class LmdbLog implements Log {
   #fullError(cause?: unknown): Error {
     return new Error(`there is no room left on the disk of ${this.#file}`, { cause });
   }
-
-  #readMeta(): Meta {
-    const bytes = this.#database.getBinary(META_REVISION);
-    if (bytes === undefined) {
-      if (newestRevision(this.#database) > 0) throw StoreFileError.damaged(this.#file, 'its first record is missing');
-      this.#isMetaStored = false;
-      return { format: FORMAT, compactedRevision: 0 };
-    }
-    const meta = JSON.parse(this.#decode(META_REVISION, bytes).json.toString()) as Meta;
-    if (meta.format > FORMAT) throw StoreFileError.tooNew(this.#file, meta.format, FORMAT);
-    return meta;
-  }
-
-  #decode(revision: number, bytes: Buffer): DecodedRecord {
-    const record = decodeRecord(revision, bytes);
-    if (record !== undefined) return record;
-    throw StoreFileError.damaged(this.#file, `the record of revision ${revision} is not what was written`);
-  }
-}
-
-function encodeMeta(meta: Meta): Buffer {
-  return encodeRecord(META_REVISION, 'meta', false, JSON.stringify(meta)).bytes;
-}
-
-function openDatabase(file: string): Database {
-  const options = {
-    path: file,
-    noSubdir: true,
-    permissionsMode: 0o600, // secrets are in it
-    encoding: 'binary',
-    maxDbs: 1,
-    pageSize: PAGE_SIZE_BYTES,
-    overlappingSync: false,
-    eventTurnBatching: false, // the store gathers what comes together
-  } as const;
-  return open<Buffer, number>(options) as Database;
-}
-
-function newestRevision(database: Database): number {
-  for (const revision of database.getKeys({ reverse: true, limit: 1 })) return revision;
-  return META_REVISION;
 }
 
 /** A process that was killed may have left what the kernel has and the disk has not: it is about to be shown. */

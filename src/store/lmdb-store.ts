@@ -56,7 +56,8 @@ function directoriesDownTo(directory: string, top: string): readonly string[] {
   return directory === top || above === directory ? [directory] : [...directoriesDownTo(above, top), directory];
 }
 
-async function syncDirectory(directory: string): Promise<void> {
+/** Makes the names in a directory as durable as what they name. */
+export async function syncDirectory(directory: string): Promise<void> {
   const handle = await fs.open(directory, 'r');
   try {
     await handle.sync();

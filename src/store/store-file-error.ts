@@ -15,4 +15,11 @@ export class StoreFileError extends Error {
         'Nothing was changed: use that version or a later one.',
     );
   }
+
+  static notMigrated(file: string, why: string): StoreFileError {
+    return new StoreFileError(
+      `${file} is of an older format and cannot be brought to that of this version: ${why}. Nothing was changed: ` +
+        'use the version that wrote it, or try again when that is mended.',
+    );
+  }
 }
