@@ -1,5 +1,7 @@
 import type { Pod } from '../api/generated/types.ts';
 import { tokenIssuer } from '../apiserver/authentication/service-account-tokens.ts';
+import { Access } from '../apiserver/authorization/access.ts';
+import { nodeUser } from '../apiserver/authorization/node-user.ts';
 import { writeKubeconfig } from '../apiserver/kubeconfig.ts';
 import { openPki } from '../apiserver/pki/pki.ts';
 import { startApiServer } from '../apiserver/server.ts';
@@ -40,6 +42,8 @@ export interface ClusterOptions {
   readonly dataDir?: string;
   readonly runtime: RuntimeChoice;
   readonly isolation: IsolationChoice;
+  /** Pods without a network of their own share 127.0.0.1, also where they need not (default false). */
+  readonly sharedAddress?: boolean;
   /** 0 to 64; 0 runs the control plane alone. */
   readonly nodes: number;
   /** How long a node may be silent before it counts as lost (default 40 s, as in Kubernetes). */
@@ -68,7 +72,7 @@ export interface Cluster {
 
 const HOST = '127.0.0.1';
 const DEFAULT_NODE_GRACE_MS = 40_000;
-/** Everything that runs in this process acts as the administrator; nodes and controllers of other processes do not. */
+/** The controllers of this process act as the administrator. Its node agents do not: they have the rights of nodes. */
 const SYSTEM = { name: 'system:berth', groups: ['system:masters'] };
 const ADMINISTRATOR = { name: 'berth-admin', groups: ['system:masters'] };
 
@@ -108,9 +112,11 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   const registry = createRegistry({ store, clock, random, logger, tokens: tokenIssuer(pki.serviceAccountKey) });
   await registry.bootstrap();
 
+  const access = new Access(registry, logger);
   let nodes: Nodes | undefined;
   const apiServer = await startApiServer({
     registry,
+    access,
     clock,
     random,
     logger,
@@ -158,6 +164,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     directory: directory.nodes,
     dataDir: directory.path,
     client,
+    clientOf: (node) => access.clientFor(nodeUser(node)),
     informers,
     dns,
     clock,
