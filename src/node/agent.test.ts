@@ -373,6 +373,23 @@ describe('at most one', () => {
     expect((await runtime.list()).map(({ name }) => name)).toEqual(['a']);
   });
 
+  test('M3 a pod that goes while the next agent starts is not kept by it, and neither is its name', async () => {
+    const { client, clock, createPod, agent, startAgent, pod } = await nodeHarness();
+    await createPod('a');
+    await clock.advance(1_000);
+    await agent().stop();
+    // It looks for old volumes right after it has taken stock.
+    const names = async (): Promise<readonly string[]> => {
+      await client.delete(Pods, inDefault('a'), { gracePeriodSeconds: 0 });
+      return [];
+    };
+    await startAgent({ disk: { ...noDisk, names } });
+    await createPod('a');
+    await clock.advance(35_000);
+    expect(agent().pods()).toHaveLength(1);
+    expect(isReady(await pod('a'))).toBe(true);
+  });
+
   test('M3 a pod whose deletion was half done is not confirmed before it has ended', async () => {
     const { createPod, podOrNothing, clock, agent, startAgent, runtime, client } = await nodeHarness();
     const { metadata } = await createPod('a');

@@ -154,7 +154,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   });
   // M3: what really runs is known before the first decision is made.
   manager.begin(await runtime.list(), pods.list());
-  await volumes.sweep((uid) => manager.record(uid) !== undefined);
+  // Nothing may come between the two: what is deleted before somebody listens would be kept for ever.
   const unsubscribe = [
     pods.subscribe((changes) => manager.podsChanged(changes)),
     followReferences(informers, (key) => manager.referenceChanged(key)),
@@ -164,6 +164,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       }
     }),
   ];
+  await volumes.sweep((uid) => manager.record(uid) !== undefined);
 
   const provisioner = new Provisioner({
     client,

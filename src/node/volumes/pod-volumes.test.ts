@@ -247,6 +247,11 @@ describe('P6 subPath', () => {
     expect((await fs.stat(at['/one']!)).isDirectory()).toBe(true);
   });
 
+  test('is as open as its volume: programs that are not root write there', async () => {
+    const at = await mounted(pod, mounting({ name: 'e', mountPath: '/one', subPath: 'x/y' }));
+    for (const made of [at['/one']!, path.dirname(at['/one']!)]) expect((await fs.stat(made)).mode & 0o777).toBe(0o777);
+  });
+
   test('of a config map is the file itself', async () => {
     objects.configMaps.conf = { data: { 'redis.conf': 'port 6379' } };
     const withFile = podWith({ volumes: [{ name: 'c', configMap: { name: 'conf' } }] });

@@ -14,8 +14,15 @@ export async function subPathOf(volumePath: string, subPath: string): Promise<st
   const full = path.join(root, wanted);
   const existing = await nearestExisting(full);
   if (!isInside(root, existing.real)) throw outside(subPath);
-  if (existing.missing.length > 0) await fs.mkdir(path.join(existing.real, ...existing.missing), { recursive: true });
-  return path.join(existing.real, ...existing.missing);
+  let made = existing.real;
+  const { mode } = await fs.stat(root);
+  for (const name of existing.missing) {
+    made = path.join(made, name);
+    const isNew = (await fs.mkdir(made, { recursive: true })) !== undefined;
+    // As open as the volume itself, as in Kubernetes: its program need not be root.
+    if (isNew) await fs.chmod(made, mode & 0o7777);
+  }
+  return made;
 }
 
 async function nearestExisting(full: string): Promise<{ readonly real: string; readonly missing: readonly string[] }> {

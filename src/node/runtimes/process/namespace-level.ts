@@ -10,7 +10,7 @@ import type { EnteredRun, Level } from './level.ts';
 import type { PodFiles, RunFiles } from './pod-files.ts';
 import { isRunning, type ProcessIdentity, signalProcess } from './process-identity.ts';
 import { run } from './run.ts';
-import { setprivArguments } from './security.ts';
+import { checkSysctls, setprivArguments } from './security.ts';
 import { notAtThisLevel } from './start-errors.ts';
 import { inTerminal, setSize } from './terminal.ts';
 import { tool } from './tools.ts';
@@ -53,6 +53,7 @@ export class NamespaceLevel implements Level {
   checkPod(pod: PodConfig): void {
     if (this.isolation === 'user' && Object.keys(pod.sysctls).length > 0)
       throw notAtThisLevel('user', 'setting sysctls');
+    checkSysctls(pod);
   }
 
   sandboxCommand(files: PodFiles, pod: PodConfig): readonly string[] {

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 
-import { type ContainerConfig, StartError } from '../runtime.ts';
+import { type ContainerConfig, type PodConfig, StartError } from '../runtime.ts';
 
 /** What a container may do when nothing is said, as Docker and containerd have it. */
 const DEFAULT_CAPABILITIES = [
@@ -18,6 +18,28 @@ export function checkProfiles(security: ContainerConfig['securityContext']): voi
   if (security.seccompProfile?.type === 'Localhost') throw refuse('a seccomp profile of the node');
   if (security.appArmorProfile?.type === 'Localhost') throw refuse('an AppArmor profile of the node');
   if (security.procMount === 'Unmasked') throw refuse('an unmasked /proc');
+}
+
+/** Settings of the kernel that a pod has its own of: those of its IPC namespace, and of its network namespace. */
+const OWN_SYSCTL = /^(kernel\.(shm|msg|sem)|fs\.mqueue\.)/;
+const NETWORK_SYSCTL = /^net\./;
+
+/** P9: throws StartError for a setting that would be the whole machine's. */
+export function checkSysctls({ sysctls, hostNetwork }: Pick<PodConfig, 'sysctls' | 'hostNetwork'>): void {
+  for (const [name, value] of Object.entries(sysctls)) {
+    const dotted = name.replaceAll('/', '.');
+    if (!OWN_SYSCTL.test(dotted) && (hostNetwork || !NETWORK_SYSCTL.test(dotted)))
+      throw new StartError(
+        'CreateContainerConfigError',
+        `forbidden sysctl: ${JSON.stringify(name)} is not a setting of a pod's own`,
+      );
+    // The sandbox reads them line by line.
+    if (/[\n\0]/.test(value))
+      throw new StartError(
+        'CreateContainerConfigError',
+        `forbidden sysctl: the value of ${JSON.stringify(name)} has several lines`,
+      );
+  }
 }
 
 /** The rights a container's program starts with, as arguments of setpriv; none when it keeps all it has. */
