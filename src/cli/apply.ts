@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 
-import { isNotFound } from '../api/errors.ts';
+import { ApiError, isNotFound } from '../api/errors.ts';
 import { builtInTypes } from '../api/kinds.ts';
 import type { KubernetesObject, ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
@@ -92,8 +92,10 @@ async function applyOne(client: Client, { source, type, key, body }: Planned, dr
     const outcome = before === undefined ? 'created' : sameContent(before, object) ? 'unchanged' : 'configured';
     return { type, key, object, outcome };
   } catch (error) {
-    if (error instanceof Error && error.name === 'ApiError')
-      throw new CliError(`${source.where}: ${error.message}`, { hint: 'nothing was applied' });
+    if (error instanceof ApiError)
+      throw new CliError(`${source.where}: ${error.message}`, {
+        hint: dryRun ? 'nothing was applied' : 'what comes before it was applied',
+      });
     throw error;
   }
 }

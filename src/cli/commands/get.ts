@@ -51,11 +51,13 @@ export function getCommand(output: Output): Command {
       if (options.watch && targets.length !== 1) throw new CliError('--watch takes one kind, or one object');
       const session = connect(options);
       try {
+        const [only] = targets;
+        // Before anything is shown: a change in between is shown twice rather than not at all.
+        const since = options.watch && only ? await presentVersion(session, only, options) : undefined;
         if (options.output === undefined || options.output === 'wide')
           await showTables(session, targets, options, output);
         else await showObjects(session, targets, options, options.output, output);
-        const [only] = targets;
-        if (options.watch && only) await watch(session, only, options, output);
+        if (since !== undefined && only) await watch(session, only, since, options, output);
       } finally {
         session.close();
       }
@@ -184,15 +186,25 @@ function withKind(object: KubernetesObject, type: ResourceType): KubernetesObjec
   return { apiVersion, kind, metadata, ...rest };
 }
 
-/** Shows every change after what has just been shown, until the server or the user ends it. */
-async function watch(session: Session, target: Target, options: GetOptions, output: Output): Promise<void> {
-  const namespace = namespaceOf(target.type, options);
-  const path = collectionPath(target.type, namespace);
-  const list = await session.connection.request('GET', path, {
+/** The version that a list of the resource has now. */
+async function presentVersion(session: Session, { type }: Target, options: GetOptions): Promise<string> {
+  const { body } = await session.connection.request('GET', collectionPath(type, namespaceOf(type, options)), {
     query: { ...query(options), limit: '1' },
     headers: { accept: 'application/json' },
   });
-  let { resourceVersion } = (JSON.parse(list.body.toString()) as { metadata: { resourceVersion: string } }).metadata;
+  return (JSON.parse(body.toString()) as { metadata: { resourceVersion: string } }).metadata.resourceVersion;
+}
+
+/** Shows every change after the version, until the server or the user ends it. */
+async function watch(
+  session: Session,
+  target: Target,
+  since: string,
+  options: GetOptions,
+  output: Output,
+): Promise<void> {
+  const path = collectionPath(target.type, namespaceOf(target.type, options));
+  let resourceVersion = since;
   const asTable = options.output === undefined || options.output === 'wide';
   const widths: number[] = [];
   for (;;) {

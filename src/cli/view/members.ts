@@ -17,9 +17,12 @@ export interface Member {
   readonly volumes: readonly { readonly claim: string; readonly volume?: string }[];
 }
 
+/** Nobody looks at more members that are not there yet, and `replicas` may be any number. */
+const MOST_ABSENT = 1000;
+
 /**
- * The members of a set, by ordinal: those that should be there, and those that still are. `pods` and `claims` are
- * those of the set's namespace.
+ * The members of a set, by ordinal: those that should be there (of those that are not, the first thousand), and those
+ * that still are. `pods` and `claims` are those of the set's namespace.
  */
 export function membersOf(
   set: StatefulSet,
@@ -27,11 +30,16 @@ export function membersOf(
   claims: readonly PersistentVolumeClaim[],
 ): readonly Member[] {
   const start = set.spec.ordinals?.start ?? 0;
+  const end = start + (set.spec.replicas ?? 1);
   const ordinals = new Map<number, Pod | undefined>();
-  for (let ordinal = start; ordinal < start + (set.spec.replicas ?? 1); ordinal++) ordinals.set(ordinal, undefined);
   for (const pod of pods) {
     const ordinal = ordinalOf(pod, set);
     if (ordinal !== undefined) ordinals.set(ordinal, pod);
+  }
+  for (let ordinal = start, absent = 0; ordinal < end && absent < MOST_ABSENT; ordinal++) {
+    if (ordinals.has(ordinal)) continue;
+    ordinals.set(ordinal, undefined);
+    absent++;
   }
   const volumeOf = new Map(claims.map((claim) => [claim.metadata.name, claim.spec.volumeName]));
   return [...ordinals]

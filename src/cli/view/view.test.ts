@@ -79,6 +79,12 @@ describe('the members of a set', () => {
     expect(membersOf(set(), [stranger], []).map(({ state }) => state)).toEqual(['absent', 'absent', 'absent']);
   });
 
+  test('are not counted to the end of any number of replicas', () => {
+    const members = membersOf(set({ spec: { replicas: 2 ** 31 - 1 } }), [pod(2000, 'ready')], []);
+    expect(members).toHaveLength(1001);
+    expect(members.at(-1)?.name).toBe('kv-2000');
+  });
+
   test('begin at ordinals.start', () => {
     expect(membersOf(set({ spec: { replicas: 2, ordinals: { start: 5 } } }), [], []).map(({ name }) => name)).toEqual([
       'kv-5',
