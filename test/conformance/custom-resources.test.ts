@@ -5,7 +5,7 @@ import { CustomObjectsApi, KubeConfig, makeInformer } from 'client-node-1';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { type Cluster, startCluster } from '../../src/cluster/cluster.ts';
-import { Kubectl, kubectlPath } from './kubectl.ts';
+import { Kubectl, recentKubectl } from './kubectl.ts';
 
 const definition = `
 apiVersion: apiextensions.k8s.io/v1
@@ -55,7 +55,7 @@ metadata: {name: ${name}${metadata}}
 spec: ${spec}
 `;
 
-describe.skipIf(kubectlPath === undefined)('custom resources with kubectl', () => {
+describe.skipIf(recentKubectl === undefined)('custom resources with kubectl', () => {
   let directory: string;
   let cluster: Cluster;
   let kubectl: Kubectl;

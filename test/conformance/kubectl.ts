@@ -40,8 +40,8 @@ function programAt(path: string): KubectlProgram | undefined {
   }
 }
 
-/** Where the machine's `kubectl` is, or undefined on a machine without it. */
-export const kubectlPath: string | undefined = kubectls[0]?.path;
+/** One that has the commands and flags of today, for tests of the server's newer sides. */
+export const recentKubectl: string | undefined = kubectls.find(({ minor }) => minor >= 28)?.path;
 
 /** The real `kubectl` on one server, with a home of its own so that it remembers nothing of other servers. */
 export class Kubectl {
@@ -53,7 +53,7 @@ export class Kubectl {
   constructor(
     kubeconfig: string,
     home: string,
-    path = kubectlPath ?? 'kubectl',
+    path = recentKubectl ?? 'kubectl',
     environment: Readonly<Record<string, string>> = {},
   ) {
     this.#kubeconfig = kubeconfig;

@@ -5,12 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { builtInTypes } from '../../src/api/kinds.ts';
 import { apiVersionOf } from '../../src/api/resource-type.ts';
 import { startTestServer, type TestServer } from '../support/api-server.ts';
-import { Kubectl, kubectlPath } from './kubectl.ts';
+import { Kubectl, recentKubectl } from './kubectl.ts';
 
 const exampleOf = (name: string): Promise<string> =>
   readFile(new URL(`../../examples/${name}`, import.meta.url), 'utf8');
 
-describe.skipIf(kubectlPath === undefined)('kubectl and the schema', () => {
+describe.skipIf(recentKubectl === undefined)('kubectl and the schema', () => {
   let server: TestServer;
   let kubectl: Kubectl;
   beforeAll(async () => {

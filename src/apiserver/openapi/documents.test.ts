@@ -124,6 +124,14 @@ describe('OpenAPI version 2', () => {
     expect(document.paths).toHaveProperty(['/api/v1/namespaces/{namespace}/pods/{name}']);
   });
 
+  test('asks nothing of values that may be anything: old clients check manifests against it', () => {
+    const schema = read('/openapi/v2').definitions?.[
+      'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps'
+    ] as unknown as { readonly properties: Readonly<Record<string, Json>> };
+    expect(schema.properties.default).not.toHaveProperty('type');
+    expect(schema.properties.enum?.items).toEqual({});
+  });
+
   test('is written in protobuf for those who ask for it', () => {
     const answer = documents.answer('/openapi/v2', 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf');
     expect(answer?.contentType).toContain('protobuf');

@@ -180,7 +180,8 @@ export class SchemaCollector {
         return { type: 'boolean' };
       case 'schema-or-bool':
       case 'any':
-        return this.#version === 3 ? {} : { type: 'object' };
+        // Not even an object: older clients check the values of a manifest against this.
+        return {};
       default:
         return { type: 'string' };
     }

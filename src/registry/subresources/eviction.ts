@@ -11,6 +11,7 @@ import { readObject } from '../input.ts';
 import { listPrefix, storeKey } from '../keys.ts';
 import type { DeleteRequest, RequestContext } from '../requests.ts';
 import type { AnyObject } from '../strategies/strategy.ts';
+import { isJsonObject } from '../values.ts';
 import { budgetState, isHealthy } from './disruption.ts';
 
 /** What `kubectl drain` posts. It is never stored. */
@@ -36,7 +37,7 @@ export async function evictPod(
   body: unknown,
   context: RequestContext,
 ): Promise<Status> {
-  const eviction = readObject(Evictions, body, context) as unknown as Eviction;
+  const eviction = readObject(Evictions, asCurrentVersion(body), context) as unknown as Eviction;
   const { name = '' } = eviction.metadata;
   if (name !== '' && name !== key.name) {
     throw apiError('BadRequest', `name in URL does not match name in Eviction object: ${key.name} != ${name}`);
@@ -45,8 +46,9 @@ export async function evictPod(
   if (entry === undefined) throw notFound(Pods, key.name);
   const pod = objectOf<Pod>(entry);
   const request = deleteRequest(eviction, pod);
+  const dryRun = context.dryRun || (eviction.deleteOptions?.dryRun ?? []).length > 0;
   const evict = async (): Promise<Status> => {
-    await deleteObject(core, Pods, key, request, context);
+    await deleteObject(core, Pods, key, request, { ...context, dryRun });
     return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
   };
   if (hasNothingToLose(pod)) return evict();
@@ -62,6 +64,11 @@ export async function evictPod(
     await assertAllowed(core, budget, pod);
     return evict();
   });
+}
+
+/** Clients older than 1.22 send the version before, which says the same. */
+function asCurrentVersion(body: unknown): unknown {
+  return isJsonObject(body) && body.apiVersion === 'policy/v1beta1' ? { ...body, apiVersion: 'policy/v1' } : body;
 }
 
 function deleteRequest({ deleteOptions }: Eviction, pod: Pod): DeleteRequest {

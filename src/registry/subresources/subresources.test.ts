@@ -267,9 +267,16 @@ describe('eviction', () => {
     });
   });
 
+  test('is taken in the version that old clients send', async () => {
+    const fixture = await testRegistry();
+    await fixture.client.create(Pods, podNamed('redis-0'));
+    expect(await evict(fixture, 'redis-0', { apiVersion: 'policy/v1beta1' })).toMatchObject({ status: 'Success' });
+  });
+
   test('a dry run evicts nothing', async () => {
     const fixture = await withBudget({ minAvailable: 2 });
     await fixture.registry.createSubresource(Pods, redis0, 'eviction', {}, { ...tester, dryRun: true });
+    await evict(fixture, 'redis-0', { deleteOptions: { dryRun: ['All'] } });
     expect((await fixture.client.get(Pods, redis0)).metadata.deletionTimestamp).toBeUndefined();
   });
 });
