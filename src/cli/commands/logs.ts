@@ -6,6 +6,7 @@ import { connect } from '../connect.ts';
 import { CliError } from '../errors.ts';
 import { dataDirOption, duration, integer, namespaceOption } from '../options.ts';
 import type { Output } from '../output.ts';
+import { textOf } from '../stream-lines.ts';
 
 interface LogsOptions {
   readonly dataDir?: string;
@@ -51,7 +52,7 @@ export function logsCommand(output: Output): Command {
             },
           },
         );
-        for await (const chunk of stream.setEncoding('utf8')) output.text(String(chunk));
+        for await (const text of textOf(stream)) output.text(text);
       } finally {
         session.close();
       }
