@@ -4,6 +4,7 @@ import { type HttpConnection, httpConnection, type ServerAccess } from '../clien
 import { KubeconfigError, loadKubeconfig } from '../client/kubeconfig.ts';
 import { dataDirectoryPath, readServerStatus } from '../cluster/data-directory.ts';
 import { CliError } from './errors.ts';
+import { notRunning } from './not-running.ts';
 
 /** A connection to the cluster that a command line means. */
 export interface Session {
@@ -17,11 +18,7 @@ export interface Session {
 export function connect(options: { readonly dataDir?: string }): Session {
   const directory = dataDirectoryPath(options.dataDir);
   const status = readServerStatus(directory);
-  if (status === undefined) {
-    throw new CliError(`no cluster runs on ${directory}`, {
-      hint: 'start one with: berth up   (or name another with --data-dir)',
-    });
-  }
+  if (status === undefined) throw notRunning(directory);
   const connection = httpConnection(access(`${directory}/kubeconfig`));
   return { connection, client: httpClient(connection), close: () => connection.close() };
 }

@@ -133,6 +133,7 @@ describe('bad input', () => {
     expect(finished.code).toBe(1);
     expect(finished.stderr).toMatch(/no cluster runs on .*\n +start one with: berth up/);
     expect((await nobody.run('status')).code).toBe(3);
+    expect(JSON.parse((await nobody.run('status', '-o', 'json')).stdout)).toMatchObject({ running: false, pods: [] });
     await nobody.close();
   });
 });

@@ -243,6 +243,12 @@ describe.runIf(root)('the kv example on real processes', () => {
     server.signal('SIGKILL');
     await server.ended;
     for (const n of [0, 1, 2]) expect(berth.processesOf(`kv-${n}`, 'server.mjs')).toEqual(before.get(n));
+    const status = await berth.run('status');
+    expect(status).toMatchObject({ code: 3, stdout: '' });
+    expect(status.stderr).toMatch(/no server runs on .*, but 3 pods of it run on: kv-0, kv-1, kv-2\n.*up takes them over/);
+    const { code, stdout } = await berth.run('status', '-o', 'json');
+    const pods = uids.map((uid, n) => ({ uid, namespace: 'default', name: `kv-${n}`, node: 'node-0' }));
+    expect([code, JSON.parse(stdout)]).toEqual([3, { running: false, dataDir: berth.dataDir, pods }]);
     server = await berth.up();
     client = berth.client();
     await untilSettled(client, 'kv', 3);

@@ -75,6 +75,7 @@ describe.each([
       const before = await uids();
       server.signal('SIGKILL');
       await server.ended;
+      expect((await berth.run('status')).stderr).toContain('3 pods of it run on: kv-0, kv-1, kv-2');
       server = await berth.up(...level);
       await untilSettled(berth.client(), 'kv', 3);
       expect(await uids()).toEqual(before);

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 
 import { dataDirectoryPath, readServerStatus } from '../../cluster/data-directory.ts';
 import { CliError } from '../errors.ts';
+import { notRunning } from '../not-running.ts';
 import { dataDirOption, namespaceOption } from '../options.ts';
 import { formatTable, type Output, toJson } from '../output.ts';
 
@@ -37,8 +38,7 @@ export function dnsCommand(output: Output): Command {
         throw new CliError(`no record type "${typeWord}"`, { hint: `one of ${TYPES.join(', ')}` });
       const directory = dataDirectoryPath(options.dataDir);
       const server = readServerStatus(directory)?.dns;
-      if (server === undefined)
-        throw new CliError(`no DNS server runs on ${directory}`, { hint: 'start a cluster with: berth up' });
+      if (server === undefined) throw notRunning(directory);
       const resolver = new Resolver({ timeout: 2000, tries: 2 });
       resolver.setServers([server]);
       const { answers, asked } = await firstAnswer(

@@ -2,17 +2,15 @@ import { Command, Option } from 'commander';
 
 import { Nodes } from '../../api/kinds.ts';
 import { dataDirectoryPath, readServerStatus } from '../../cluster/data-directory.ts';
+import { leftoverPods } from '../../cluster/leftover-pods.ts';
 import { connect } from '../connect.ts';
-import { CliError } from '../errors.ts';
+import { NOT_RUNNING, notRunning } from '../not-running.ts';
 import { dataDirOption } from '../options.ts';
 import { formatTable, type Output, toJson } from '../output.ts';
 
-/** As `systemctl status` and others answer for something that does not run. */
-const NOT_RUNNING = 3;
-
 export function statusCommand(output: Output): Command {
   return new Command('status')
-    .description('tell whether a cluster runs, with its addresses and nodes')
+    .description('tell whether a cluster runs, with its addresses and nodes, or which pods run without a server')
     .addOption(new Option('-o, --output <format>', 'how to show it').choices(['json']))
     .addOption(dataDirOption())
     .addHelpText('after', `\nThe exit code is ${NOT_RUNNING} when none runs.\n\nExample:\n  berth status -o json`)
@@ -20,12 +18,8 @@ export function statusCommand(output: Output): Command {
       const directory = dataDirectoryPath(options.dataDir);
       const status = readServerStatus(directory);
       if (status === undefined) {
-        if (options.output === 'json') output.text(toJson({ running: false, dataDir: directory }));
-        else
-          throw new CliError(`no cluster runs on ${directory}`, {
-            hint: 'start one with: berth up',
-            exitCode: NOT_RUNNING,
-          });
+        if (options.output !== 'json') throw notRunning(directory, NOT_RUNNING);
+        output.text(toJson({ running: false, dataDir: directory, pods: leftoverPods(directory) }));
         process.exitCode = NOT_RUNNING;
         return;
       }

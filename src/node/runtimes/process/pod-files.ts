@@ -1,8 +1,10 @@
 import path from 'node:path';
 
 import type { PodConfig } from '../runtime.ts';
+import { readIfThere } from './files.ts';
 import type { Isolation } from './isolation.ts';
 import type { PodPlace } from './pod-network.ts';
+import { type ProcessIdentity, parseStat } from './process-identity.ts';
 
 /** The files of a pod, all that is known of it. The scripts read and write them too. */
 export interface PodFiles {
@@ -92,4 +94,20 @@ export function runFiles(pod: PodFiles, container: string, attempt: number): Run
     root: file('root'),
     record: file('run.json'),
   };
+}
+
+/** Where a runtime that keeps its files in `directory` has a pod's. */
+export function podDirectory(directory: string, uid: string): string {
+  return path.join(directory, 'pods', uid);
+}
+
+export function readPodRecord(files: PodFiles): PodRecord | undefined {
+  const text = readIfThere(files.record);
+  return text === undefined ? undefined : (JSON.parse(text) as PodRecord);
+}
+
+/** The first process of the sandbox that was started last. */
+export function sandboxProcess(files: PodFiles): ProcessIdentity | undefined {
+  const line = readIfThere(files.sandbox);
+  return line?.endsWith('\n') ? parseStat(line) : undefined;
 }

@@ -1,16 +1,15 @@
 import fs from 'node:fs';
-import path from 'node:path';
 import type { Clock } from '../../../platform/clock.ts';
 import type { Logger } from '../../../platform/logger.ts';
 import type { ContainerStatus, PodConfig, PodStatus } from '../runtime.ts';
 import { attemptsOf, newestRun, type RunState, readRun, writeLostEnd } from './container-run.ts';
 import { runName } from './control-groups.ts';
-import { namesIn, readIfThere } from './files.ts';
+import { namesIn } from './files.ts';
 import type { Level } from './level.ts';
 import { LogRecorder } from './log-recorder.ts';
-import { type PodFiles, type PodRecord, runFiles } from './pod-files.ts';
+import { type PodFiles, type PodRecord, runFiles, sandboxProcess } from './pod-files.ts';
 import type { PodPlace } from './pod-network.ts';
-import { Sandbox, type SandboxCommand, type SandboxContext, type SandboxStart, sandboxProcess } from './sandbox.ts';
+import { Sandbox, type SandboxCommand, type SandboxContext, type SandboxStart } from './sandbox.ts';
 
 export interface PodContext {
   readonly level: Level;
@@ -252,14 +251,3 @@ function outOfMemory(run: StartedRun): StartedRun {
 }
 
 const CONTAINER_NAME = /^[a-z0-9-]+$/;
-
-/** The record of a pod whose files are in `directory`. */
-export function readPodRecord(files: PodFiles): PodRecord | undefined {
-  const text = readIfThere(files.record);
-  return text === undefined ? undefined : (JSON.parse(text) as PodRecord);
-}
-
-/** Where a runtime that keeps its files in `directory` has a pod's. */
-export function podDirectory(directory: string, uid: string): string {
-  return path.join(directory, 'pods', uid);
-}

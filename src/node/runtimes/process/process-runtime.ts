@@ -22,8 +22,8 @@ import { type DetectedIsolation, detectIsolation, type Isolation } from './isola
 import type { Level } from './level.ts';
 import { NamespaceLevel } from './namespace-level.ts';
 import { openNetwork } from './open-network.ts';
-import { Pod, podDirectory, readPodRecord } from './pod.ts';
-import { type PodFiles, type PodRecord, podFiles, runFiles } from './pod-files.ts';
+import { Pod } from './pod.ts';
+import { type PodFiles, type PodRecord, podDirectory, podFiles, readPodRecord, runFiles } from './pod-files.ts';
 import type { PodNetwork } from './pod-network.ts';
 import { attachTo, execIn, logsOf, runningContainer } from './pod-sessions.ts';
 import { rewriteHosts, writePod } from './pod-writer.ts';

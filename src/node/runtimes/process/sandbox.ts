@@ -5,8 +5,8 @@ import net from 'node:net';
 import { openIfHeld, writeLine } from './fifo.ts';
 import { readIfThere } from './files.ts';
 import { type LockFile, lockCommand } from './identity-locks.ts';
-import type { PodFiles } from './pod-files.ts';
-import { type ProcessIdentity, parseStat } from './process-identity.ts';
+import { type PodFiles, sandboxProcess } from './pod-files.ts';
+import type { ProcessIdentity } from './process-identity.ts';
 import { TOOL_PATH } from './run.ts';
 
 /** How a sandbox is started: with these locks held (M5), this command line becomes it. */
@@ -183,10 +183,4 @@ export class Sandbox {
     }
     this.#wake();
   }
-}
-
-/** The first process of the sandbox that was started last. */
-export function sandboxProcess(files: PodFiles): ProcessIdentity | undefined {
-  const line = readIfThere(files.sandbox);
-  return line?.endsWith('\n') ? parseStat(line) : undefined;
 }

@@ -1,0 +1,19 @@
+import path from 'node:path';
+
+import type { PodIdentity } from '../runtime.ts';
+import { namesIn } from './files.ts';
+import { podDirectory, podFiles, readPodRecord, sandboxProcess } from './pod-files.ts';
+import { isRunning } from './process-identity.ts';
+
+/**
+ * The pods that run of a node whose runtime keeps its files in `directory`. Only looks: whatever server they belong to
+ * notices nothing.
+ */
+export function livingPods(directory: string): readonly PodIdentity[] {
+  return namesIn(path.join(directory, 'pods')).flatMap((uid) => {
+    const files = podFiles(podDirectory(directory, uid));
+    const first = sandboxProcess(files);
+    const record = first !== undefined && isRunning(first) ? readPodRecord(files) : undefined;
+    return record === undefined ? [] : [{ uid, namespace: record.pod.namespace, name: record.pod.name }];
+  });
+}
