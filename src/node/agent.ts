@@ -15,6 +15,7 @@ import { apiReferences } from './config/api-references.ts';
 import { followReferences } from './config/follow-references.ts';
 import { hostDns, NodeResources, noHostDns } from './config/node-resources.ts';
 import type { NodeDns } from './config/pod-config.ts';
+import { StorageGuard } from './eviction/storage-guard.ts';
 import { NodeRegistration } from './node-registration.ts';
 import { type BackOffPolicy, defaultBackOff } from './pod/observed.ts';
 import { PodEvents } from './pod/pod-events.ts';
@@ -178,9 +179,23 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     inUse: (claim) => manager.usesClaim(claim),
   });
 
+  const guard =
+    runtime.diskUse &&
+    new StorageGuard({
+      clock,
+      logger,
+      pods: () => manager.pods(),
+      useOf: async (pod) => ({
+        containers: (await runtime.diskUse?.(pod.metadata.uid)) ?? new Map(),
+        volumes: await volumes.diskUse(pod),
+      }),
+      evict: (pod, why) => manager.evict(pod.metadata.uid, why),
+    });
+
   const stop = async (): Promise<void> => {
     for (const end of unsubscribe) end();
     registration.stop();
+    guard?.close();
     await Promise.all([manager.close(), provisioner.close()]);
     recorder.stop();
     if (!options.informers) informers.stop();

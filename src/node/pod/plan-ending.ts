@@ -54,7 +54,8 @@ function stop(observed: ObservedPod, alive: readonly ContainerView[], ending: En
   };
 }
 
-function graceSeconds({ api }: ObservedPod): number {
+function graceSeconds({ api, refused }: ObservedPod): number {
+  if (refused !== undefined) return MINIMUM_GRACE_SECONDS; // evicted
   const asked = api.pod?.metadata.deletionGracePeriodSeconds ?? api.pod?.spec.terminationGracePeriodSeconds;
   return Math.max(MINIMUM_GRACE_SECONDS, asked ?? DEFAULT_GRACE_SECONDS);
 }

@@ -164,6 +164,15 @@ export class PodManager {
     return this.#records.usesClaim(claim);
   }
 
+  /** Ends a pod for good: it has gone past what this node gives it. */
+  evict(uid: string, why: Explanation): void {
+    const record = this.#records.get(uid);
+    if (record?.pod === undefined || record.refused !== undefined) return;
+    record.refused = why;
+    this.#options.events.warning(record.pod, why.reason, why.message);
+    this.#queue.add(uid);
+  }
+
   /** Ends a pod because the node stops, leaving its object. Resolves when nothing of it runs. */
   async endForShutdown(uid: string): Promise<void> {
     const record = this.#records.get(uid);

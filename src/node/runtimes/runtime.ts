@@ -27,6 +27,14 @@ export interface PodConfig extends PodIdentity {
   /** `redis-0.redis.default.svc.cluster.local`, when the pod has a subdomain. */
   readonly fullyQualifiedName?: string;
   readonly hostNetwork: boolean;
+  /** It has the machine's queues, semaphores and shared memory. */
+  readonly hostIPC?: boolean;
+  /** It sees all processes of the machine. */
+  readonly hostPID?: boolean;
+  /** Its containers see each other's processes. */
+  readonly shareProcessNamespace?: boolean;
+  /** Its users are none of the machine's. */
+  readonly ownUsers?: boolean;
   /** Those that its containers declare. */
   readonly ports: readonly number[];
   /** The lines of the pod's resolver configuration. */
@@ -46,6 +54,8 @@ export interface Mount {
   /** Absolute, inside the container. */
   readonly mountPath: string;
   readonly readOnly: boolean;
+  /** What the container asks of the mount beyond that, in words. */
+  readonly beyond?: string;
 }
 
 /** A container with everything resolved: no reference to any other object is left in it. */
@@ -152,6 +162,8 @@ export interface Runtime {
    * free. Its logs and exit codes stay until `removePod`.
    */
   stopPod(podUid: string): Promise<void>;
+  /** How many bytes each container has written to the disk of the node, its log among them; volumes are not counted. */
+  diskUse?(podUid: string): Promise<ReadonlyMap<string, number>>;
   /** Forgets a stopped pod: logs, exit codes, writable layers. */
   removePod(podUid: string): Promise<void>;
   exec(

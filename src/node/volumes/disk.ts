@@ -3,6 +3,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 
 import type { HostPathVolumeSource } from '../../api/generated/types.ts';
+import { diskUse } from '../disk-use.ts';
 import { type VolumeFiles, writeAtomically } from './atomic-directory.ts';
 import { hostPathVolume } from './host-path.ts';
 import { mountMemory, unmountMemory } from './memory-directory.ts';
@@ -22,6 +23,8 @@ export interface Disk {
   giveToGroup(directory: string, gid: number, policy: string | undefined): Promise<void>;
   hostPath(source: HostPathVolumeSource): Promise<string>;
   subPath(volumePath: string, subPath: string): Promise<string>;
+  /** How many bytes each directory takes, with everything in it on the same file system. */
+  sizes(directories: readonly string[]): Promise<readonly number[]>;
   /** The names in a directory; none when there is no such directory. */
   names(directory: string): Promise<readonly string[]>;
   /** Removes a directory and everything in it. */
@@ -52,6 +55,7 @@ export const machineDisk: Disk = {
     return (await fs.stat(directory).catch(() => undefined))?.isDirectory() ?? false;
   },
   names: (directory) => fs.readdir(directory).catch(() => []),
+  sizes: diskUse,
   giveToGroup,
   hostPath: hostPathVolume,
   subPath: subPathOf,
@@ -68,6 +72,7 @@ export const noDisk: Disk = {
   async makeMemoryDirectory() {},
   async makeFile() {},
   isDirectory: async () => true,
+  sizes: async () => [],
   names: async () => [],
   async giveToGroup() {},
   hostPath: async (source) => source.path,

@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import type { Container, Node, Pod, Volume } from '../../api/generated/types.ts';
+import type { Container, Node, Pod, Volume, VolumeMount } from '../../api/generated/types.ts';
 import type { PodFacts } from '../config/downward-api.ts';
 import { expand } from '../config/expansion.ts';
 import type { References } from '../config/references.ts';
@@ -70,14 +70,25 @@ export class PodVolumes {
     if (!this.#prepared.has(pod.metadata.uid)) await this.#prepare(pod, facts, true);
     const paths = this.#prepared.get(pod.metadata.uid)?.paths;
     const mounts: Mount[] = [];
-    for (const { name, mountPath, subPath, subPathExpr, readOnly = false } of container.volumeMounts ?? []) {
+    for (const mount of container.volumeMounts ?? []) {
+      const { name, mountPath, subPath, subPathExpr, readOnly = false } = mount;
       const volume = paths?.get(name);
       if (!volume) throw new StartError('CreateContainerConfigError', `there is no volume named ${name}`);
       const inside = subPathExpr === undefined ? subPath : expand(subPathExpr, (variable) => env[variable]);
       const hostPath = inside ? await this.#options.disk.subPath(volume.path, inside) : volume.path;
-      mounts.push({ hostPath, mountPath, readOnly: readOnly || volume.readOnly });
+      const beyond = asksBeyond(mount);
+      mounts.push({ hostPath, mountPath, readOnly: readOnly || volume.readOnly, ...(beyond && { beyond }) });
     }
     return mounts;
+  }
+
+  /** How many bytes the pod has written to its empty directories on the disk. */
+  async diskUse(pod: Pod): Promise<ReadonlyMap<string, number>> {
+    const names = (pod.spec.volumes ?? []).flatMap(({ name, emptyDir }) =>
+      emptyDir && emptyDir.medium !== 'Memory' ? [name] : [],
+    );
+    const sizes = await this.#options.disk.sizes(names.map((name) => this.#own(pod.metadata.uid, name)));
+    return new Map(names.map((name, index) => [name, sizes[index] ?? 0]));
   }
 
   /** Writes anew what the API's objects fill, of a pod that runs. */
@@ -150,6 +161,12 @@ export class PodVolumes {
   #own(podUid: string, volume: string): string {
     return path.join(this.#options.directory, podUid, 'volumes', volume);
   }
+}
+
+/** What no runtime of this node does with a mount. */
+function asksBeyond({ mountPropagation = 'None', recursiveReadOnly }: VolumeMount): string | undefined {
+  if (mountPropagation !== 'None') return `mountPropagation ${mountPropagation}`;
+  return recursiveReadOnly === 'Enabled' ? 'recursiveReadOnly Enabled' : undefined;
 }
 
 function groupOf(pod: Pod): { readonly gid: number } | undefined {

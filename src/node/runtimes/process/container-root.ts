@@ -63,7 +63,7 @@ export function containerRoot(options: RootOptions): string {
   fstab.bind(path.join(root, 'run'), '/run', ifReadOnly);
   for (const target of options.hidden) {
     // Below what the container has its own of, there is nothing to hide.
-    const own = options.userNamespace ? /^\/(tmp|run|root)\// : /^\/(tmp|run)\//;
+    const own = options.userNamespace ? /^\/(dev|tmp|run|root)\// : /^\/(dev|tmp|run)\//;
     if (!own.test(target) && fs.existsSync(target)) fstab.bind(path.join(root, 'hidden'), target, ['ro']);
   }
   try {

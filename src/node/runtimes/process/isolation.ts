@@ -35,10 +35,11 @@ export async function detectIsolation(
 }
 
 /** The namespaces of a pod, as arguments of unshare. */
-export function namespacesOf(level: Exclude<Isolation, 'processes'>, ownNetwork: boolean): string[] {
+export function namespacesOf(level: Exclude<Isolation, 'processes'>, ownNetwork: boolean, ownIpc = true): string[] {
   return [
     ...(level === 'user' ? ['--user', '--map-root-user'] : []),
-    ...['--fork', '--pid', '--mount', '--uts', '--ipc', '--propagation', 'slave'],
+    ...['--fork', '--pid', '--mount', '--uts', '--propagation', 'slave'],
+    ...(ownIpc ? ['--ipc'] : []),
     ...(ownNetwork ? ['--net'] : []),
   ];
 }

@@ -51,6 +51,10 @@ export class NamespaceLevel implements Level {
   }
 
   checkPod(pod: PodConfig): void {
+    if (pod.hostPID) throw notAtThisLevel(this.isolation, 'seeing all processes of the machine (hostPID)');
+    if (this.isolation === 'namespaces' && pod.ownUsers)
+      throw notAtThisLevel('namespaces', 'a user namespace (hostUsers: false)');
+    if (this.isolation === 'user' && pod.hostIPC) throw notAtThisLevel('user', "the machine's own IPC (hostIPC)");
     if (this.isolation === 'user' && Object.keys(pod.sysctls).length > 0)
       throw notAtThisLevel('user', 'setting sysctls');
     checkSysctls(pod);
@@ -59,8 +63,10 @@ export class NamespaceLevel implements Level {
   sandboxCommand(files: PodFiles, pod: PodConfig): readonly string[] {
     const { scripts } = this.#options;
     const ownNetwork = this.isolation === 'namespaces' && !pod.hostNetwork;
+    const namespaces = namespacesOf(this.isolation, ownNetwork, pod.hostIPC !== true);
+    const sharing = `${pod.shareProcessNamespace ? 'processes' : ''} ${pod.hostIPC ? 'ipc' : ''}`;
     const shell = ['sh', path.join(scripts, 'sandbox.sh'), files.directory, scripts, ownNetwork ? 'bridge' : 'host'];
-    return ['unshare', ...namespacesOf(this.isolation, ownNetwork), '--', ...shell];
+    return ['unshare', ...namespaces, '--', ...shell, sharing];
   }
 
   prepareRun(pod: PodFiles, podUid: string, files: RunFiles, container: ContainerConfig): void {

@@ -106,6 +106,61 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
       expect(processesWith('sleep 4402')).toEqual([]);
     });
 
+    test('shareProcessNamespace: containers see each other’s processes, and each still ends as a whole', async () => {
+      const { runtime } = node;
+      const background = 'sleep 4411 & sleep 4412 & wait';
+      const uid = await node.run({ command: ['sh', '-c', background] }, { shareProcessNamespace: true });
+      const other = containerConfig({ name: 'other', command: ['sleep', '4413'] });
+      await runtime.startContainer(uid, other);
+      await eventually(() => processesWith('sleep 441').length).toBeGreaterThanOrEqual(3);
+      const seen = await node.exec(uid, ['sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "']);
+      expect(seen.out).toContain('sleep 4411');
+      expect(seen.out).toContain('sleep 4413');
+      await runtime.stopContainer(uid, 'main', { signal: 'SIGKILL', graceMs: 1_000 });
+      expect(processesWith('sleep 4411')).toEqual([]);
+      expect(processesWith('sleep 4412')).toEqual([]);
+      expect(processesWith('sleep 4413')).toHaveLength(1);
+      expect((await node.container(uid))?.state).toBe('exited');
+      // M2: the pod as a whole ends as ever.
+      await runtime.stopPod(uid);
+      expect(processesWith('sleep 4413')).toEqual([]);
+    });
+
+    test('hostIPC: the machine’s own queues, semaphores and shared memory', async () => {
+      const script = 'readlink /proc/self/ns/ipc; stat -c %d /dev/shm';
+      const command = ['sh', '-c', script];
+      const machine = execFileSync('sh', ['-c', script], { encoding: 'utf8' });
+      expect(await node.output({ command }, { hostIPC: true })).toBe(machine);
+      expect(await node.output({ command })).not.toContain(machine.split('\n')[0]);
+    });
+
+    test.each([
+      ['hostPID', { hostPID: true }, 'seeing all processes of the machine (hostPID)'],
+      ['hostUsers: false', { ownUsers: true }, 'a user namespace (hostUsers: false)'],
+    ])('P9 %s is refused', async (_, asked, what) => {
+      await expect(node.runtime.startPod(node.pod(asked))).rejects.toMatchObject({
+        message: `${what} is not possible at isolation level "namespaces" of this node`,
+      });
+    });
+
+    test('P9 what a mount asks beyond itself is refused', async () => {
+      const pod = node.pod({});
+      await node.runtime.startPod(pod);
+      const mounts = [
+        { hostPath: '/srv', mountPath: '/data', readOnly: false, beyond: 'mountPropagation Bidirectional' },
+      ];
+      await expect(
+        node.runtime.startContainer(pod.uid, containerConfig({ command: ['true'], mounts })),
+      ).rejects.toMatchObject({
+        message: 'mountPropagation Bidirectional of /data is not possible with the process runtime',
+      });
+    });
+
+    test('P8 what a container has written is counted', async () => {
+      const uid = await node.run({ command: ['sh', '-c', 'head -c 3000000 /dev/zero >/srv/x; sleep 4414'] });
+      await eventually(async () => (await node.runtime.diskUse?.(uid))?.get('main')).toBeGreaterThanOrEqual(3_000_000);
+    });
+
     test('what a container writes is in a layer of its own, gone with its next run', async () => {
       const script =
         'ls /tmp /run | wc -w; echo mine >/etc/berth-test; mkdir /srv/x; echo x >/tmp/x; cat /etc/berth-test';

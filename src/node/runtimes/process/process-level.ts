@@ -38,6 +38,7 @@ export class ProcessLevel implements Level {
 
   checkPod(pod: PodConfig): void {
     if (Object.keys(pod.sysctls).length > 0) throw notAtThisLevel('processes', 'setting sysctls');
+    if (pod.ownUsers) throw notAtThisLevel('processes', 'a user namespace (hostUsers: false)');
   }
 
   sandboxCommand(files: PodFiles, pod: PodConfig): readonly string[] {

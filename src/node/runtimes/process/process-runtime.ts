@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import type { ExecSession, LogOptions } from '../../../client/pod-streams.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import type { Logger } from '../../../platform/logger.ts';
+import { diskUse } from '../../disk-use.ts';
 import {
   type ContainerConfig,
   type Limitation,
@@ -207,7 +208,7 @@ class Processes implements ProcessRuntime {
     const files = runFiles(pod.files, container.name, container.attempt);
     const before = readRun(files, container.name, container.attempt);
     if (before.state === 'running' || before.state === 'exited') return;
-    checkProfiles(container.securityContext);
+    checkProfiles(container);
     if (before.state !== 'begun') {
       // Nothing looks at these files before the sandbox is told to, and what an attempt that failed left is of no use.
       fs.rmSync(files.directory, { recursive: true, force: true });
@@ -247,6 +248,13 @@ class Processes implements ProcessRuntime {
     const { network } = this.#known;
     await network.disconnect(podUid, pod.place.address);
     if (this.#placed.delete(podUid)) network.places.release(pod.place);
+  }
+
+  async diskUse(podUid: string): Promise<ReadonlyMap<string, number>> {
+    const pod = this.#pods.get(podUid);
+    const names = pod === undefined ? [] : namesIn(pod.files.containers);
+    const sizes = await diskUse(names.map((name) => path.join(pod?.files.containers ?? '', name)));
+    return new Map(names.map((name, index) => [name, sizes[index] ?? 0]));
   }
 
   async removePod(podUid: string): Promise<void> {

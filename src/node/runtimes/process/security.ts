@@ -12,11 +12,13 @@ const DEFAULT_CAPABILITIES = [
  * Throws StartError for what no level gives. The profiles `RuntimeDefault` are those of this runtime: no filter of
  * system calls, but the default capabilities and guarded parts of /proc.
  */
-export function checkProfiles(security: ContainerConfig['securityContext']): void {
+export function checkProfiles({ securityContext: security, mounts }: ContainerConfig): void {
   const refuse = (what: string): StartError =>
     new StartError('CreateContainerConfigError', `${what} is not possible with the process runtime`);
   if (security.seccompProfile?.type === 'Localhost') throw refuse('a seccomp profile of the node');
   if (security.appArmorProfile?.type === 'Localhost') throw refuse('an AppArmor profile of the node');
+  const mount = mounts.find(({ beyond }) => beyond !== undefined);
+  if (mount !== undefined) throw refuse(`${mount.beyond} of ${mount.mountPath}`);
   if (security.procMount === 'Unmasked') throw refuse('an unmasked /proc');
 }
 

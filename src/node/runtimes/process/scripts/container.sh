@@ -1,6 +1,6 @@
 # The first process of a container, and of its PID namespace: enters the container's root and runs its program.
 # Arguments: the container's name, the number of the run, and what the pod has of its own (see sandbox.sh; with `none`
-# nothing is mounted). Works in the directory of the run, with these files:
+# nothing is mounted); `shared` when it has no PID namespace of its own. Works in the directory of the run, with these files:
 #   fstab      what is mounted
 #   arguments  the working directory, the search path, the program as its user gave it, and the command line to execute
 #   control-groups  files to write `0` to, which puts the writer into the group
@@ -11,7 +11,7 @@
 #   failed     written here: what could not be done, instead of started
 # Descriptor 4 carries events to the agent; with `none` the pipe is opened for each.
 main() {
-  name=$1 attempt=$2 own=$3
+  name=$1 attempt=$2 own=$3 processes=$4
   exec 7<arguments
   next && directory=$argument
   next && path=$argument
@@ -44,7 +44,12 @@ main() {
 
 run() {
   identify
-  printf '%s\n%s\n' "$stat" "$first" >&6 || fail write
+  if [ "$processes" = shared ]; then
+    IFS= read -r inside </proc/self/stat
+    printf '%s\n%s\n%s\n' "$stat" "$first" "$inside" >&6 || fail write
+  else
+    printf '%s\n%s\n' "$stat" "$first" >&6 || fail write
+  fi
   printf 'started %s %s\n' "$name" "$attempt" >"$events"
   exec "$@" <&3 >&8 2>&1 3<&- 4>&- 5<&- 6>&- 7>&- 8>&- 9>&-
 }

@@ -1,6 +1,7 @@
 # The first process of a pod. Whatever it needs to know comes as an argument or as a line of a file: nothing is evaluated.
 # Arguments: the pod's directory, the directory of these scripts, and what the pod has of its own: `bridge` all
-# namespaces, `host` all but the network, `none` nothing.
+# namespaces, `host` all but the network, `none` nothing; and the words `processes` when its containers see each other's,
+# `ipc` when it has the machine's.
 # A file is always written before the event that tells of it.
 # Descriptors: 3 commands of the agent (a FIFO, open both ways: never at its end), 4 events for the agent, 5 the host's
 # network namespace; 10 and above hold the identity locks (M5).
@@ -23,13 +24,18 @@ main() {
     printf '%s\n%s\n' "$holder" "$stat" >"$lock"
   done <locks
 
-  own=$3
+  own=$3 sharing=$4
   [ "$own" = none ] || isolate
   exec 5>&-
 
   printf 'ready\n' >ready
   printf 'ready\n' >&4
-  while read -r command name attempt <&3; do
+  case $sharing in
+    # What the containers leave behind is left to this shell, which else waits for its own processes only.
+    processes*) trap 'jobs >/dev/null' CHLD ;;
+  esac
+  # The trap interrupts the wait for a command, never a command.
+  while read -r command name attempt <&3 || [ "${sharing#processes}" != "$sharing" ]; do
     case $command in
       start) start "$name" "$attempt" ;;
     esac
@@ -37,7 +43,10 @@ main() {
 }
 
 isolate() {
-  mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs shm &
+  case $sharing in
+    *ipc*) mount --bind /dev/shm shm & ;;
+    *) mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs shm & ;;
+  esac
   mounting=$!
   if [ "$own" = bridge ]; then
     # The process numbers are the pod's already (1 is this shell), the network namespace is the host's once more.
@@ -103,6 +112,13 @@ supervise() {
     read -r leader rest <started && end_group "$leader"
     echo >ended
     printf 'exited %s %s\n' "$1" "$2" >../../../events
+  elif [ "${sharing#processes}" != "$sharing" ]; then
+    unshare --mount --propagation private sh "$scripts/container.sh" "$1" "$2" "$own" shared 3<&-
+    await_end started
+    # The third line begins with the number the program has in the pod.
+    { read -r line && read -r line && read -r leader rest; } <started && end_group "$leader"
+    echo >ended
+    printf 'exited %s %s\n' "$1" "$2" >&4
   else
     unshare --mount --propagation private --pid --fork --kill-child sh "$scripts/container.sh" "$1" "$2" "$own" 3<&-
     await_end started
