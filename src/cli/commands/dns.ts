@@ -1,7 +1,10 @@
 import { Resolver } from 'node:dns/promises';
 import { Command } from 'commander';
 
+import { EndpointSlices, Pods, Services } from '../../api/kinds.ts';
 import { dataDirectoryPath, readServerStatus } from '../../cluster/data-directory.ts';
+import { connect } from '../connect.ts';
+import { dnsSuggestion } from '../dns-suggestion.ts';
 import { CliError } from '../errors.ts';
 import { notRunning } from '../not-running.ts';
 import { dataDirOption, namespaceOption } from '../options.ts';
@@ -41,11 +44,10 @@ export function dnsCommand(output: Output): Command {
       if (server === undefined) throw notRunning(directory);
       const resolver = new Resolver({ timeout: 2000, tries: 2 });
       resolver.setServers([server]);
-      const { answers, asked } = await firstAnswer(
-        resolver,
-        isAddress ? [name] : candidates(name, options.namespace),
-        type,
-      );
+      const found = await firstAnswer(resolver, isAddress ? [name] : candidates(name, options.namespace), type);
+      if (found === undefined && isAddress) throw new CliError(`no ready pod and no service has the address ${name}`);
+      if (found === undefined) throw new CliError(`${name}: no such name`, { hint: await suggestion(name, options) });
+      const { answers, asked } = found;
       if (options.output === 'json') output.text(toJson({ name: asked, type, answers }));
       else
         for (const line of formatTable(
@@ -64,11 +66,12 @@ function candidates(name: string, namespace: string): readonly string[] {
   return name.endsWith('.cluster.local') ? [name] : [...searched, name];
 }
 
+/** What the first of the names that exists is answered with; undefined when none does. */
 async function firstAnswer(
   resolver: Resolver,
   names: readonly string[],
   type: RecordType,
-): Promise<{ answers: readonly string[]; asked: string }> {
+): Promise<{ answers: readonly string[]; asked: string } | undefined> {
   let known: string | undefined;
   for (const name of names) {
     try {
@@ -83,9 +86,25 @@ async function firstAnswer(
     }
   }
   if (known !== undefined) throw new CliError(`${known} exists but has no ${type} record`);
-  throw new CliError(`${names[0]}: no such name`, {
-    hint: 'a name exists as long as its pod is ready; berth get pods shows which are',
-  });
+  return undefined;
+}
+
+async function suggestion(name: string, options: DnsOptions): Promise<string> {
+  const session = connect(options);
+  try {
+    const [pods, services, slices] = await Promise.all([
+      session.client.list(Pods, { namespace: options.namespace }),
+      session.client.list(Services),
+      session.client.list(EndpointSlices),
+    ]);
+    return dnsSuggestion(name, options.namespace, {
+      pods: pods.items,
+      services: services.items,
+      slices: slices.items,
+    });
+  } finally {
+    session.close();
+  }
 }
 
 async function query(resolver: Resolver, name: string, type: RecordType): Promise<readonly string[]> {

@@ -2,6 +2,7 @@ import type { PersistentVolumeClaim, Pod, StatefulSet } from '../../api/generate
 import { controllerOf } from '../../api/owner-references.ts';
 import { detailOf, type Member, type MemberState, membersOf, stateOf } from './members.ts';
 import { waitingMessage } from './readiness.ts';
+import { clip, wrap } from './wrap.ts';
 
 /** What the live view shows: everything of the cluster that belongs to its sets. */
 export interface ViewModel {
@@ -47,7 +48,8 @@ const COLOUR: Record<MemberState, number> = {
 
 /**
  * The lines of the live view: for each set a row of its ordinals, a line for each member, and why the controller
- * waits. When there are more members than rows, those that are ready are left out first.
+ * waits. What does not fit into a line goes on in the next. When there is more than fits into the rows, members that are
+ * ready are left out first.
  */
 export function render({ sets, pods, claims }: ViewModel, screen: Screen): readonly string[] {
   const others = otherPods(pods, screen);
@@ -73,62 +75,102 @@ function otherPods(pods: readonly Pod[], screen: Screen): readonly string[] {
     .map((pod) => {
       const state = stateOf(pod);
       const text = `pod ${pod.metadata.name}  ${GLYPH[state]} ${WORD[state]}  ${detailOf(pod) ?? ''}`.trimEnd();
-      return text.length > screen.columns ? `${text.slice(0, Math.max(0, screen.columns - 1))}…` : text;
+      return clip(text, screen.columns);
     });
 }
 
 const MOST_OTHERS = 8;
+/** For one reason; whoever wants all of a longer one asks `berth why`. */
+const MOST_LINES = 6;
 
 function renderSet(set: StatefulSet, members: readonly Member[], room: number, screen: Screen): readonly string[] {
   const paint = (code: number, text: string): string => (screen.colour ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const clip = (text: string): string =>
-    text.length > screen.columns ? `${text.slice(0, Math.max(0, screen.columns - 1))}…` : text;
   const ready = members.filter(({ state }) => state === 'ready').length;
-  const wanted = set.spec.replicas ?? 1;
-  const head = `statefulset ${set.metadata.namespace === 'default' ? '' : `${set.metadata.namespace}/`}${set.metadata.name}`;
-  const row = members
-    .slice(0, Math.max(8, screen.columns - head.length - 24))
-    .map(({ state }) => paint(COLOUR[state], GLYPH[state]))
-    .join(' ');
-  const shown = members.length <= room ? members : mostTelling(members, room);
-  const nameWidth = Math.max(0, ...shown.map(({ name }) => name.length));
-  const nodeWidth = Math.max(0, ...shown.map(({ node }) => (node ?? '').length));
-  const placeWidth = Math.max(0, ...shown.map(({ place }) => (place ?? '').length));
-  const lines = shown.map((member) => {
-    const volumes = member.volumes
-      .map(({ claim, volume }) => (volume === undefined ? `${claim} (not bound)` : claim))
-      .join(', ');
-    const rest = [
-      (member.node ?? '').padEnd(nodeWidth),
-      (member.place ?? '').padEnd(placeWidth),
-      volumes,
-      member.restarts > 0 ? `${member.restarts} ${member.restarts === 1 ? 'restart' : 'restarts'}` : '',
-      member.state === 'ready' ? '' : (member.detail ?? ''),
-    ]
-      .filter((text, position) => position < 2 || text !== '')
-      .join('  ');
-    const plain = clip(
-      `  ${member.name.padEnd(nameWidth)}  ${GLYPH[member.state]} ${WORD[member.state].padEnd(9)}  ${rest}`.trimEnd(),
-    );
-    const state = `${GLYPH[member.state]} ${WORD[member.state]}`;
-    return plain.replace(state, paint(COLOUR[member.state], state));
-  });
-  const hidden = members.length - shown.length;
+  const { namespace, name } = set.metadata;
+  const title = `statefulset ${namespace === 'default' ? '' : `${namespace}/`}${name}`;
+  const counts = `  ${ready} of ${set.spec.replicas ?? 1} ready  `;
   const waiting = waitingMessage(set);
+  const reason = waiting === undefined ? [] : wrap(`waiting: ${waiting}`, screen.columns, '  ', MOST_LINES);
+  const blocks = memberBlocks(members, waiting ?? '', screen.columns);
+  const shown = mostTelling(members, blocks, room - Math.max(0, reason.length - 1));
+  const hidden = members.length - shown.length;
   return [
-    `${paint(1, head)}  ${ready} of ${wanted} ready  ${row}`,
-    ...lines,
+    paint(1, title) + counts + ordinalsInARow(members, screen.columns - title.length - counts.length, paint),
+    ...shown.flatMap((member) => {
+      const [first = '', ...more] = blocks.get(member) ?? [];
+      const state = stateText(member);
+      return [first.replace(state, paint(COLOUR[member.state], state)), ...more];
+    }),
     ...(hidden > 0 ? [`  and ${hidden} more`] : []),
-    ...(waiting === undefined ? [] : [clip(paint(33, `  waiting: ${waiting}`))]),
+    ...reason.map((line) => paint(33, line)),
   ];
 }
 
-/** What is not ready comes first; the order of the ordinals stays. */
-function mostTelling(members: readonly Member[], room: number): readonly Member[] {
-  const unready = members.filter(({ state }) => state !== 'ready').slice(0, room);
-  const chosen = new Set([
-    ...unready,
-    ...members.filter(({ state }) => state === 'ready').slice(0, room - unready.length),
-  ]);
+/** A mark for each ordinal, as many as there is room for. */
+function ordinalsInARow(
+  members: readonly Member[],
+  room: number,
+  paint: (code: number, text: string) => string,
+): string {
+  const marks = members.map(({ state }) => paint(COLOUR[state], GLYPH[state]));
+  if (marks.length * 2 - 1 <= room) return marks.join(' ');
+  return marks.length <= room ? marks.join('') : `${marks.slice(0, Math.max(0, room - 1)).join('')}…`;
+}
+
+function stateText({ state }: Member): string {
+  return `${GLYPH[state]} ${WORD[state]}`;
+}
+
+/**
+ * The lines of each member. What is the matter with it has lines of its own where it does not fit beside the rest, unless
+ * the reason why the set waits says it too.
+ */
+function memberBlocks(
+  members: readonly Member[],
+  waiting: string,
+  columns: number,
+): ReadonlyMap<Member, readonly string[]> {
+  const widest = (of: (member: Member) => string): number => Math.max(0, ...members.map((member) => of(member).length));
+  const nameWidth = widest(({ name }) => name);
+  const nodeWidth = widest(({ node = '' }) => node);
+  const placeWidth = widest(({ place = '' }) => place);
+  const lines = (member: Member): readonly string[] => {
+    const { name, node = '', place = '', restarts } = member;
+    const detail = member.state === 'ready' ? '' : (member.detail ?? '');
+    const facts = [
+      `  ${name.padEnd(nameWidth)}`,
+      stateText(member).padEnd(11),
+      node.padEnd(nodeWidth),
+      place.padEnd(placeWidth),
+      member.volumes.map(({ claim, volume }) => (volume === undefined ? `${claim} (not bound)` : claim)).join(', '),
+      restarts > 0 ? `${restarts} ${restarts === 1 ? 'restart' : 'restarts'}` : '',
+    ]
+      .filter((text, position) => position < 4 || text !== '')
+      .join('  ');
+    const all = `${facts}  ${detail}`.trimEnd();
+    if (all.length <= columns) return [all];
+    const fact = clip(facts.trimEnd(), columns);
+    return detail === '' || waiting.includes(detail) ? [fact] : [fact, ...wrap(detail, columns, '      ', MOST_LINES)];
+  };
+  return new Map(members.map((member) => [member, lines(member)]));
+}
+
+/** What is not ready comes first, as far as there is room for its lines; the order of the ordinals stays. */
+function mostTelling(
+  members: readonly Member[],
+  blocks: ReadonlyMap<Member, readonly string[]>,
+  room: number,
+): readonly Member[] {
+  const isReady = ({ state }: Member): boolean => state === 'ready';
+  const sizeOf = (member: Member): number => blocks.get(member)?.length ?? 0;
+  // To say that there is more takes a line, too.
+  if (members.reduce((sum, member) => sum + sizeOf(member), 0) <= room + 1) return members;
+  const chosen = new Set<Member>();
+  let left = room;
+  for (const member of [...members.filter((one) => !isReady(one)), ...members.filter(isReady)]) {
+    if (sizeOf(member) > left) break;
+    left -= sizeOf(member);
+    chosen.add(member);
+  }
   return members.filter((member) => chosen.has(member));
 }

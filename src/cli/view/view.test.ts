@@ -127,6 +127,53 @@ describe('the live view', () => {
       expect(line.length).toBeLessThanOrEqual(60);
   });
 
+  const reason =
+    'kv-0 is not Ready: containers with unready status: [c]: Readiness probe failed: Get "http://10.244.0.2:8080/_ready": no answer within 1s';
+
+  test.each([40, 80, 200])('tells all of the reason why it waits at %i columns', (columns) => {
+    const waiting = { type: WAITING_CONDITION, status: 'True', message: reason };
+    const sets = [set({ status: { replicas: 3, conditions: [waiting] } })];
+    const lines = render({ sets, pods: [0, 1, 2].map((n) => pod(n, 'ready')), claims: [] }, { ...screen, columns });
+    const at = lines.findIndex((line) => line.includes('waiting:'));
+    const said = lines.slice(at).map((line) => line.trim());
+    // A word that is longer than a line is broken.
+    expect(said.join('').replaceAll(' ', '')).toBe(`waiting: ${reason}`.replaceAll(' ', ''));
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
+  });
+
+  test('tells what is the matter with a member below it where there is no room beside it, and says nothing twice', () => {
+    const pods = [pod(0, 'starting', { reason: 'CrashLoopBackOff', message: `${'back-off '.repeat(9)}restarting` })];
+    const own = render(
+      { sets: [set({ spec: { replicas: 1 } })], pods, claims: [claim(0)] },
+      { ...screen, columns: 80 },
+    );
+    expect(own).toEqual([
+      'statefulset kv  0 of 1 ready  ◐',
+      '  kv-0  ◐ starting   node-0  10.244.0.2  data-kv-0',
+      '      CrashLoopBackOff: back-off back-off back-off back-off back-off back-off',
+      '      back-off back-off back-off restarting',
+    ]);
+    const message = `kv-0: CrashLoopBackOff: ${pods[0]?.status?.message}`;
+    const status = { replicas: 1, conditions: [{ type: WAITING_CONDITION, status: 'True', message }] };
+    const sets = [set({ spec: { replicas: 1 }, status })];
+    expect(render({ sets, pods, claims: [claim(0)] }, { ...screen, columns: 80 })).toEqual([
+      ...own.slice(0, 2),
+      '  waiting: kv-0: CrashLoopBackOff: back-off back-off back-off back-off back-off',
+      '  back-off back-off back-off back-off restarting',
+    ]);
+  });
+
+  test.each([
+    [10, '● ● ● ● ● ● ● ● ● ●'],
+    [40, '●'.repeat(40)],
+    [100, `${'●'.repeat(45)}…`],
+  ])('draws the row of %i ordinals as wide as there is room', (replicas, row) => {
+    const pods = Array.from({ length: replicas }, (_, n) => pod(n, 'ready'));
+    const [head = ''] = render({ sets: [set({ spec: { replicas } })], pods, claims: [] }, { ...screen, columns: 80 });
+    expect(head.slice(head.indexOf('●'))).toBe(row);
+    expect(head.length).toBeLessThanOrEqual(80);
+  });
+
   test('says what to do when there is nothing to show', () => {
     expect(render({ sets: [], pods: [], claims: [] }, screen)).toEqual([
       'no StatefulSets yet: berth apply -f FILE, or kubectl apply -f FILE',

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { PersistentVolumeClaim, Pod, StatefulSet } from '../../api/generated/types.ts';
 import { PersistentVolumeClaims, Pods, StatefulSets } from '../../api/kinds.ts';
 import { formatKey, type KubernetesObject, keyOf } from '../../api/meta.ts';
@@ -22,6 +23,8 @@ interface ViewOptions {
 const NOTHING: readonly string[] = [];
 /** At most this often is the terminal drawn anew. */
 const FRAME_MS = 50;
+/** What is said below the picture leaves it so many rows, or is left out. */
+const LEAST_ROWS = 5;
 
 /** A live picture on a terminal, one line for each event elsewhere. */
 export async function startView(
@@ -118,21 +121,25 @@ interface Picture {
 
 /** Draws in place, below what has been said before. */
 function terminalPicture(output: Output, model: () => Parameters<typeof render>[0]): Picture {
-  let drawn = 0;
+  /** How long the lines are that are drawn: a terminal that has become narrower has broken them. */
+  let drawn: readonly number[] = [];
   let footer: readonly string[] = [];
   let timer: NodeJS.Timeout | undefined;
   const draw = (): void => {
     timer = undefined;
     const rows = process.stdout.rows ?? 24;
     const columns = output.columns;
-    const lines = [
-      ...render(model(), { columns, rows: rows - footer.length - 1, colour: process.env.NO_COLOR === undefined }),
-      ...(footer.length > 0 ? ['', ...footer] : []),
-    ].slice(0, rows - 1);
+    const rowsOf = (lengths: readonly number[]): number =>
+      lengths.reduce((sum, length) => sum + Math.max(1, Math.ceil(length / columns)), 0);
+    const footerRows = footer.length === 0 ? 0 : 1 + rowsOf(footer.map(({ length }) => length));
+    const below = footerRows > 0 && footerRows + LEAST_ROWS < rows ? ['', ...footer] : [];
+    const room = Math.max(1, rows - 1 - (below.length > 0 ? footerRows : 0));
+    const colour = process.env.NO_COLOR === undefined;
+    const lines = [...render(model(), { columns, rows: room, colour }).slice(0, room), ...below];
     // Back to where the picture begins, then every line anew, then whatever is left below it is cleared.
-    const back = drawn > 0 ? `\u001b[${drawn}A\r` : '';
+    const back = rowsOf(drawn) > 0 ? `\u001b[${Math.min(rowsOf(drawn), rows - 1)}A\r` : '';
     output.text(`${back}${lines.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`);
-    drawn = lines.length;
+    drawn = lines.map((line) => stripVTControlCharacters(line).length);
   };
   const changed = (): void => {
     timer ??= setTimeout(draw, FRAME_MS);
