@@ -27,18 +27,31 @@ export interface ControllerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly reconcile: Reconcile;
+  /** What `reconcile` reads: nothing is decided before all of it is there. */
+  readonly caches?: readonly Cache[];
+  /** Subscribes to everything that may concern a key, and returns what ends each subscription. */
+  readonly follow?: (queue: ControllerQueue) => readonly (() => void)[];
   /** How many keys are reconciled at once (default 16). */
   readonly concurrency?: number;
   readonly initialBackoffMs?: number;
   readonly maxBackoffMs?: number;
 }
 
-/** A running controller. */
-export interface Controller {
-  readonly name: string;
+/** An informer, as far as one waits for it. */
+interface Cache {
+  readonly synced: Promise<unknown>;
+}
+
+/** Where keys wait for {@link Reconcile}. */
+export interface ControllerQueue {
   /** Something about this key may have changed. */
   enqueue(key: string): void;
   enqueueAfter(key: string, delayMs: number): void;
+}
+
+/** A running controller. */
+export interface Controller extends ControllerQueue {
+  readonly name: string;
   /** Resolves when nothing of it is under way any more. */
   stop(): Promise<void>;
 }
@@ -47,20 +60,40 @@ export interface Controller {
  * Starts a controller: a queue of keys and {@link Reconcile}.
  *
  * @example
- * const controller = runController({ name: 'endpoints', clock, logger, reconcile: (key) => syncService(key) });
- * services.subscribe((changes) => {
- *   for (const { object } of changes) controller.enqueue(formatKey(keyOf(object)));
+ * const controller = runController({
+ *   name: 'endpoints',
+ *   clock,
+ *   logger,
+ *   caches: [services, pods],
+ *   reconcile: (key) => syncService(key),
+ *   follow: (queue) => [
+ *     services.subscribe((changes) => {
+ *       for (const { object } of changes) queue.enqueue(formatKey(keyOf(object)));
+ *     }),
+ *   ],
  * });
  */
 export function runController(options: ControllerOptions): Controller {
   const { name, clock, reconcile, concurrency, initialBackoffMs, maxBackoffMs } = options;
   const logger = options.logger.child({ controller: name });
+  let state: 'waiting' | 'running' | 'stopped' = 'waiting';
+  let stopWaiting = (): void => {};
+  const begun = Promise.race([
+    Promise.all((options.caches ?? []).map(({ synced }) => synced)),
+    new Promise<void>((resolve) => {
+      stopWaiting = resolve;
+    }),
+  ]).then(() => {
+    if (state === 'waiting') state = 'running';
+  });
   const queue = new WorkQueue({
     clock,
     ...(concurrency !== undefined && { concurrency }),
     ...(initialBackoffMs !== undefined && { initialBackoffMs }),
     ...(maxBackoffMs !== undefined && { maxBackoffMs }),
     handle: async (key) => {
+      if (state === 'waiting') await begun;
+      if (state === 'stopped') return;
       const result = await reconcile(key);
       if (result?.requeueAfterMs !== undefined) queue.after(key, result.requeueAfterMs);
     },
@@ -70,10 +103,19 @@ export function runController(options: ControllerOptions): Controller {
       logger[level]('reconciling failed, trying again', { key, failures, retryInMs, error: String(error) });
     },
   });
-  return {
-    name,
+  const controllerQueue: ControllerQueue = {
     enqueue: (key) => queue.add(key),
     enqueueAfter: (key, delayMs) => queue.after(key, delayMs),
-    stop: () => queue.close(),
+  };
+  const subscriptions = options.follow?.(controllerQueue) ?? [];
+  return {
+    name,
+    ...controllerQueue,
+    stop() {
+      for (const unsubscribe of subscriptions) unsubscribe();
+      state = 'stopped';
+      stopWaiting();
+      return queue.close();
+    },
   };
 }

@@ -12,12 +12,11 @@ export function startClusterRoleController({
   logger,
 }: Omit<ControllerParts, 'events'>): Controller {
   const roles = informers.get(ClusterRoles);
-  const controller = runController({
+  return runController({
     name: 'cluster-roles',
     clock,
     logger,
     async reconcile(name): Promise<ReconcileResult | undefined> {
-      await roles.synced;
       const role = roles.get({ name });
       const rules = role && aggregatedRules(role, roles.list());
       if (role === undefined || rules === undefined || sameRules(role.rules, rules)) return undefined;
@@ -29,17 +28,13 @@ export function startClusterRoleController({
       }
       return undefined;
     },
+    caches: [roles],
+    follow: (queue) => [
+      roles.subscribe(() => {
+        for (const { metadata, aggregationRule } of roles.list()) {
+          if (aggregationRule !== undefined) queue.enqueue(metadata.name);
+        }
+      }),
+    ],
   });
-  const unsubscribe = roles.subscribe(() => {
-    for (const { metadata, aggregationRule } of roles.list()) {
-      if (aggregationRule !== undefined) controller.enqueue(metadata.name);
-    }
-  });
-  return {
-    ...controller,
-    stop: () => {
-      unsubscribe();
-      return controller.stop();
-    },
-  };
 }

@@ -45,26 +45,22 @@ class CustomResourceController {
 
   start(): Controller {
     const { clock, logger } = this.#options;
-    const controller = runController({
+    return runController({
       name: 'custom-resources',
       clock,
       logger,
       reconcile: (name) => this.#reconcile(name),
+      caches: [this.#definitions],
+      follow: (queue) => [
+        this.#definitions.subscribe((changes) => {
+          for (const { type, object } of changes) {
+            queue.enqueue(object.metadata.name);
+            // Names may have become free.
+            if (type !== 'added') for (const other of this.#waiting()) queue.enqueue(other);
+          }
+        }),
+      ],
     });
-    const unsubscribe = this.#definitions.subscribe((changes) => {
-      for (const { type, object } of changes) {
-        controller.enqueue(object.metadata.name);
-        // Names may have become free.
-        if (type !== 'added') for (const other of this.#waiting()) controller.enqueue(other);
-      }
-    });
-    return {
-      ...controller,
-      stop: () => {
-        unsubscribe();
-        return controller.stop();
-      },
-    };
   }
 
   *#waiting(): Iterable<string> {

@@ -5,7 +5,7 @@ import { formatKey, keyOf, type New } from '../../api/meta.ts';
 import { controllerOf, controllerReference } from '../../api/owner-references.ts';
 import type { Index, Informer } from '../../client/informer.ts';
 import { WriteTracker } from '../../client/write-tracker.ts';
-import { type Controller, type ReconcileResult, runController } from '../controller.ts';
+import { type Controller, type ControllerQueue, type ReconcileResult, runController } from '../controller.ts';
 import type { ControllerParts } from '../parts.ts';
 import { type DeploymentPlan, planDeployment } from './plan.ts';
 import { findRevisions, REVISION, sizeAnnotations } from './revisions.ts';
@@ -38,28 +38,31 @@ class DeploymentController {
 
   start(): Controller {
     const { informers, clock, logger } = this.#parts;
-    const pods = informers.get(Pods);
-    const synced = Promise.all([this.#deployments.synced, this.#sets.synced, pods.synced]);
-    const controller = runController({
+    return runController({
       name: 'deployment',
       clock,
       logger,
       reconcile: async (key) => {
-        await synced;
         await this.#tracker.caughtUp(key);
         return this.#reconcile(key);
       },
+      caches: [this.#deployments, this.#sets, informers.get(Pods)],
+      follow: (queue) => this.#follow(queue),
     });
+  }
+
+  /** Tells of every key that a change may concern. */
+  #follow(queue: ControllerQueue): readonly (() => void)[] {
     const wakeOwner = (set: ReplicaSet): void => {
       const reference = controllerOf(set);
       const namespace = set.metadata.namespace ?? '';
-      if (reference?.kind === Deployments.kind) controller.enqueue(`${namespace}/${reference.name}`);
+      if (reference?.kind === Deployments.kind) queue.enqueue(`${namespace}/${reference.name}`);
       if (reference !== undefined) return;
-      for (const deployment of this.#byNamespace.get(namespace)) controller.enqueue(formatKey(keyOf(deployment)));
+      for (const deployment of this.#byNamespace.get(namespace)) queue.enqueue(formatKey(keyOf(deployment)));
     };
-    const unsubscribe = [
+    return [
       this.#deployments.subscribe((changes) => {
-        for (const { object } of changes) controller.enqueue(formatKey(keyOf(object)));
+        for (const { object } of changes) queue.enqueue(formatKey(keyOf(object)));
       }),
       this.#sets.subscribe((changes) => {
         for (const change of changes) {
@@ -69,7 +72,7 @@ class DeploymentController {
           wakeOwner(change.object);
         }
       }),
-      pods.subscribe((changes) => {
+      this.#parts.informers.get(Pods).subscribe((changes) => {
         if (this.#deployments.size === 0) return;
         // Only `Recreate` waits for pods themselves, for the last of them to go.
         for (const { type, object } of changes) {
@@ -80,13 +83,6 @@ class DeploymentController {
         }
       }),
     ];
-    return {
-      ...controller,
-      stop: () => {
-        for (const stop of unsubscribe) stop();
-        return controller.stop();
-      },
-    };
   }
 
   async #reconcile(key: string): Promise<ReconcileResult | undefined> {

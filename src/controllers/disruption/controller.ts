@@ -20,14 +20,11 @@ export function startDisruptionController(parts: Omit<ControllerParts, 'events'>
   const budgetsByNamespace = budgets.index(namespaceOf);
   const podsByNamespace = pods.index(namespaceOf);
   const scales = new Scales(informers);
-  const synced = Promise.all([budgets.synced, pods.synced, scales.synced]);
-
-  const controller = runController({
+  return runController({
     name: 'disruption',
     clock,
     logger,
     reconcile: async (key): Promise<ReconcileResult | undefined> => {
-      await synced;
       const budget = budgets.getByKey(key);
       if (budget === undefined || budget.metadata.deletionTimestamp !== undefined) return undefined;
       const own = podsOf(budget, podsByNamespace);
@@ -43,42 +40,37 @@ export function startDisruptionController(parts: Omit<ControllerParts, 'events'>
       }
       return againInMs === undefined ? undefined : { requeueAfterMs: againInMs };
     },
-  });
-
-  const podChanged = (pod: Pod): void => {
-    for (const budget of budgetsByNamespace.get(namespaceOf(pod))) {
-      if (matchSelector(budget.spec.selector)(pod.metadata.labels)) {
-        controller.enqueueAfter(formatKey(keyOf(budget)), PAUSE_MS);
-      }
-    }
-  };
-  const scaleChanged = (namespace: string | undefined): void => {
-    for (const budget of budgetsByNamespace.get(namespace ?? '')) {
-      if (needsScale(budget)) controller.enqueueAfter(formatKey(keyOf(budget)), PAUSE_MS);
-    }
-  };
-  const unsubscribe = [
-    budgets.subscribe((changes) => {
-      for (const { object } of changes) controller.enqueue(formatKey(keyOf(object)));
-    }),
-    pods.subscribe((changes) => {
-      if (budgets.size === 0) return;
-      for (const change of changes) {
-        if (change.type === 'updated' && change.previous.metadata.labels !== change.object.metadata.labels) {
-          podChanged(change.previous);
+    caches: [budgets, pods, scales],
+    follow: (queue) => {
+      const podChanged = (pod: Pod): void => {
+        for (const budget of budgetsByNamespace.get(namespaceOf(pod))) {
+          if (matchSelector(budget.spec.selector)(pod.metadata.labels)) {
+            queue.enqueueAfter(formatKey(keyOf(budget)), PAUSE_MS);
+          }
         }
-        podChanged(change.object);
-      }
-    }),
-    ...scales.subscribe(scaleChanged),
-  ];
-  return {
-    ...controller,
-    stop: () => {
-      for (const stop of unsubscribe) stop();
-      return controller.stop();
+      };
+      const scaleChanged = (namespace: string | undefined): void => {
+        for (const budget of budgetsByNamespace.get(namespace ?? '')) {
+          if (needsScale(budget)) queue.enqueueAfter(formatKey(keyOf(budget)), PAUSE_MS);
+        }
+      };
+      return [
+        budgets.subscribe((changes) => {
+          for (const { object } of changes) queue.enqueue(formatKey(keyOf(object)));
+        }),
+        pods.subscribe((changes) => {
+          if (budgets.size === 0) return;
+          for (const change of changes) {
+            if (change.type === 'updated' && change.previous.metadata.labels !== change.object.metadata.labels) {
+              podChanged(change.previous);
+            }
+            podChanged(change.object);
+          }
+        }),
+        ...scales.subscribe(scaleChanged),
+      ];
     },
-  };
+  });
 }
 
 /** How many pods the controllers of pods want. */

@@ -6,7 +6,7 @@ import { PORTS_ANNOTATION } from '../../api/pod-ports.ts';
 import type { Change, Index, Informer } from '../../client/informer.ts';
 import { WriteTracker } from '../../client/write-tracker.ts';
 import { timestamp } from '../../platform/clock.ts';
-import { type Controller, runController } from '../controller.ts';
+import { type Controller, type ControllerQueue, runController } from '../controller.ts';
 import type { ControllerParts } from '../parts.ts';
 import { endpointsFor, isSameEndpoints } from './plan-endpoints.ts';
 import { MANAGED_BY_LABEL, MANAGER, planSlices, SERVICE_NAME_LABEL } from './plan-slices.ts';
@@ -55,29 +55,32 @@ class EndpointsController {
 
   start(): Controller {
     const { informers, clock, logger } = this.#parts;
-    const pods = informers.get(Pods);
-    const nodes = informers.get(Nodes);
-    const needed = [this.#services, this.#slices, this.#endpoints, pods, nodes];
-    const synced = Promise.all(needed.map((each) => each.synced));
-    const controller = runController({
+    return runController({
       name: 'endpoints',
       clock,
       logger,
       concurrency: 64,
       reconcile: async (key) => {
-        await synced;
         await this.#tracker.caughtUp(key);
         if (key.startsWith(SLICES)) await this.#syncSlices(key, key.slice(SLICES.length));
         else await this.#syncEndpoints(key, key.slice(LEGACY.length));
       },
+      caches: [this.#services, this.#slices, this.#endpoints, informers.get(Pods), informers.get(Nodes)],
+      follow: (queue) => this.#follow(queue),
     });
+  }
+
+  /** Tells of every key that a change may concern. */
+  #follow(queue: ControllerQueue): readonly (() => void)[] {
+    const { informers, clock } = this.#parts;
+    const pods = informers.get(Pods);
     const needsWork = (service: string): void => {
       const pauseMs = (this.#pauses.get(service) ?? 0) - clock.now();
-      if (pauseMs > 0) controller.enqueueAfter(`${SLICES}${service}`, pauseMs);
-      else controller.enqueue(`${SLICES}${service}`);
-      controller.enqueueAfter(`${LEGACY}${service}`, LEGACY_DELAY_MS);
+      if (pauseMs > 0) queue.enqueueAfter(`${SLICES}${service}`, pauseMs);
+      else queue.enqueue(`${SLICES}${service}`);
+      queue.enqueueAfter(`${LEGACY}${service}`, LEGACY_DELAY_MS);
     };
-    const unsubscribe = [
+    return [
       this.#services.subscribe((changes) => {
         for (const { type, object } of changes) {
           const key = formatKey(keyOf(object));
@@ -102,13 +105,6 @@ class EndpointsController {
         }
       }),
     ];
-    return {
-      ...controller,
-      stop: () => {
-        for (const stop of unsubscribe) stop();
-        return controller.stop();
-      },
-    };
   }
 
   async #syncSlices(key: string, serviceKey: string): Promise<void> {

@@ -42,25 +42,21 @@ class NamespaceController {
 
   start(): Controller {
     const { clock, logger } = this.#options;
-    const controller = runController({
+    return runController({
       name: 'namespaces',
       clock,
       logger,
       reconcile: (name) => this.#reconcile(name),
+      caches: [this.#namespaces],
+      follow: (queue) => [
+        this.#namespaces.subscribe((changes) => {
+          for (const { type, object } of changes) {
+            if (type === 'deleted') this.#waits.delete(object.metadata.name);
+            else if (object.metadata.deletionTimestamp !== undefined) queue.enqueue(object.metadata.name);
+          }
+        }),
+      ],
     });
-    const unsubscribe = this.#namespaces.subscribe((changes) => {
-      for (const { type, object } of changes) {
-        if (type === 'deleted') this.#waits.delete(object.metadata.name);
-        else if (object.metadata.deletionTimestamp !== undefined) controller.enqueue(object.metadata.name);
-      }
-    });
-    return {
-      ...controller,
-      stop: () => {
-        unsubscribe();
-        return controller.stop();
-      },
-    };
   }
 
   async #reconcile(name: string): Promise<ReconcileResult | undefined> {

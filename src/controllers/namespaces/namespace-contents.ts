@@ -23,7 +23,6 @@ export function startNamespaceContents(options: NamespaceContentsOptions): Contr
   const namespaces = informers.get(Namespaces);
   const accounts = informers.get(ServiceAccounts, { fieldSelector: `metadata.name=${SERVICE_ACCOUNT}` });
   const maps = informers.get(ConfigMaps, { fieldSelector: `metadata.name=${ROOT_CERTIFICATE_MAP}` });
-  const synced = Promise.all([namespaces.synced, accounts.synced, maps.synced]);
 
   const ensureAccount = async (namespace: string): Promise<void> => {
     if (accounts.get({ namespace, name: SERVICE_ACCOUNT }) !== undefined) return;
@@ -42,13 +41,11 @@ export function startNamespaceContents(options: NamespaceContentsOptions): Contr
   /** It is there by now, or the namespace is ending. */
   const isFine = (error: unknown): boolean =>
     isAlreadyExists(error) || isNotFound(error) || isReason(error, 'Forbidden');
-
-  const controller = runController({
+  return runController({
     name: 'namespace-contents',
     clock,
     logger,
     reconcile: async (namespace) => {
-      await synced;
       const object = namespaces.get({ name: namespace });
       if (object === undefined || object.metadata.deletionTimestamp !== undefined) return;
       const outcomes = await Promise.allSettled([ensureAccount(namespace), ensureMap(namespace)]);
@@ -56,24 +53,17 @@ export function startNamespaceContents(options: NamespaceContentsOptions): Contr
         if (outcome.status === 'rejected' && !isFine(outcome.reason)) throw outcome.reason;
       }
     },
+    caches: [namespaces, accounts, maps],
+    follow: (queue) => [
+      namespaces.subscribe((changes) => {
+        for (const { type, object } of changes) if (type === 'added') queue.enqueue(object.metadata.name);
+      }),
+      accounts.subscribe((changes) => {
+        for (const { type, object } of changes) if (type === 'deleted') queue.enqueue(object.metadata.namespace ?? '');
+      }),
+      maps.subscribe((changes) => {
+        for (const { object } of changes) queue.enqueue(object.metadata.namespace ?? '');
+      }),
+    ],
   });
-  const unsubscribe = [
-    namespaces.subscribe((changes) => {
-      for (const { type, object } of changes) if (type === 'added') controller.enqueue(object.metadata.name);
-    }),
-    accounts.subscribe((changes) => {
-      for (const { type, object } of changes)
-        if (type === 'deleted') controller.enqueue(object.metadata.namespace ?? '');
-    }),
-    maps.subscribe((changes) => {
-      for (const { object } of changes) controller.enqueue(object.metadata.namespace ?? '');
-    }),
-  ];
-  return {
-    ...controller,
-    stop: () => {
-      for (const stop of unsubscribe) stop();
-      return controller.stop();
-    },
-  };
 }

@@ -5,7 +5,7 @@ import { formatKey, keyOf } from '../../api/meta.ts';
 import { nodeReadiness } from '../../api/taints.ts';
 import type { Index, Informer } from '../../client/informer.ts';
 import { timestamp } from '../../platform/clock.ts';
-import { type Controller, type ReconcileResult, runController } from '../controller.ts';
+import { type Controller, type ControllerQueue, type ReconcileResult, runController } from '../controller.ts';
 import type { ControllerParts } from '../parts.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { taintsFor } from './node-taints.ts';
@@ -56,22 +56,26 @@ class NodeController {
 
   start(): Controller {
     const { clock, logger } = this.#parts;
-    const synced = Promise.all([this.#nodes.synced, this.#leases.synced, this.#pods.synced]);
-    const controller = runController({
+    return runController({
       name: 'nodes',
       clock,
       logger,
       reconcile: async (key) => {
-        await synced;
         return key.startsWith(NODE)
           ? this.#reconcileNode(key.slice(NODE.length))
           : this.#reconcilePod(key.slice(POD.length));
       },
+      caches: [this.#nodes, this.#leases, this.#pods],
+      follow: (queue) => this.#follow(queue),
     });
+  }
+
+  /** Tells of every key that a change may concern. */
+  #follow(queue: ControllerQueue): readonly (() => void)[] {
     const podsNeedWork = (nodeName: string): void => {
-      for (const pod of this.#podsByNode.get(nodeName)) controller.enqueue(`${POD}${formatKey(keyOf(pod))}`);
+      for (const pod of this.#podsByNode.get(nodeName)) queue.enqueue(`${POD}${formatKey(keyOf(pod))}`);
     };
-    const unsubscribe = [
+    return [
       this.#nodes.subscribe((changes) => {
         for (const change of changes) {
           const { name } = change.object.metadata;
@@ -81,17 +85,17 @@ class NodeController {
             continue;
           }
           this.#missing.delete(name);
-          controller.enqueue(`${NODE}${name}`);
+          queue.enqueue(`${NODE}${name}`);
           const before = change.type === 'updated' ? change.previous : undefined;
           if (before === undefined || troubles(before) !== troubles(change.object)) podsNeedWork(name);
           // Whether pods may be sent away depends on whether any node could take them.
           if (before === undefined || nodeReadiness(before) !== nodeReadiness(change.object)) {
-            for (const other of this.#nodes.list()) controller.enqueue(`${NODE}${other.metadata.name}`);
+            for (const other of this.#nodes.list()) queue.enqueue(`${NODE}${other.metadata.name}`);
           }
         }
       }),
       this.#leases.subscribe((changes) => {
-        for (const { object } of changes) controller.enqueue(`${NODE}${object.metadata.name}`);
+        for (const { object } of changes) queue.enqueue(`${NODE}${object.metadata.name}`);
       }),
       this.#pods.subscribe((changes) => {
         for (const { type, object } of changes) {
@@ -100,17 +104,10 @@ class NodeController {
           if (type === 'deleted' || !nodeName) continue;
           const node = this.#nodes.get({ name: nodeName });
           // On a healthy node there is nothing to do: that is nearly always.
-          if (node === undefined || isTroubled(node)) controller.enqueue(`${POD}${formatKey(keyOf(object))}`);
+          if (node === undefined || isTroubled(node)) queue.enqueue(`${POD}${formatKey(keyOf(object))}`);
         }
       }),
     ];
-    return {
-      ...controller,
-      stop: () => {
-        for (const stop of unsubscribe) stop();
-        return controller.stop();
-      },
-    };
   }
 
   async #reconcileNode(name: string): Promise<ReconcileResult | undefined> {

@@ -28,8 +28,9 @@ const createSet = (replicas: number, spec: Partial<ReplicaSetSpec> = {}): Promis
 const getSet = () => cluster.get(ReplicaSets, 'web');
 const pods = () => cluster.list(Pods);
 const scale = async (replicas: number): Promise<void> => {
-  const set = await getSet();
-  await cluster.client.update(ReplicaSets, { ...set, spec: { ...set.spec, replicas } });
+  // A patch: the controller may be writing the status at this very moment.
+  const key = { namespace: 'default', name: 'web' };
+  await cluster.client.patch(ReplicaSets, key, { type: 'merge', body: { spec: { replicas } } });
   await cluster.settle();
 };
 const ready = (name: string, isReady = true) =>

@@ -6,7 +6,7 @@ import { controllerOf, controllerReference } from '../../api/owner-references.ts
 import type { Index, Informer } from '../../client/informer.ts';
 import { WriteTracker } from '../../client/write-tracker.ts';
 import { timestamp } from '../../platform/clock.ts';
-import { type Controller, type ReconcileResult, runController } from '../controller.ts';
+import { type Controller, type ControllerQueue, type ReconcileResult, runController } from '../controller.ts';
 import type { ControllerParts } from '../parts.ts';
 import { isSameReplicaSetStatus, planReplicaSet, type ReplicaSetPlan, withFailure } from './plan.ts';
 
@@ -40,29 +40,33 @@ class ReplicaSetController {
 
   start(): Controller {
     const { clock, logger } = this.#parts;
-    const synced = Promise.all([this.#sets.synced, this.#pods.synced]);
-    const controller = runController({
+    return runController({
       name: 'replicaset',
       clock,
       logger,
       reconcile: async (key) => {
-        await synced;
         await this.#tracker.caughtUp(key);
         return this.#reconcile(key);
       },
+      caches: [this.#sets, this.#pods],
+      follow: (queue) => this.#follow(queue),
     });
+  }
+
+  /** Tells of every key that a change may concern. */
+  #follow(queue: ControllerQueue): readonly (() => void)[] {
     const wakeOwner = (pod: Pod): void => {
       const reference = controllerOf(pod);
-      if (reference?.kind === ReplicaSets.kind) controller.enqueue(`${pod.metadata.namespace ?? ''}/${reference.name}`);
+      if (reference?.kind === ReplicaSets.kind) queue.enqueue(`${pod.metadata.namespace ?? ''}/${reference.name}`);
       if (reference !== undefined || this.#sets.size === 0) return;
       // A pod without a controller may be wanted by any set of its namespace.
       for (const set of this.#setsByNamespace.get(pod.metadata.namespace ?? '')) {
-        controller.enqueue(formatKey(keyOf(set)));
+        queue.enqueue(formatKey(keyOf(set)));
       }
     };
-    const unsubscribe = [
+    return [
       this.#sets.subscribe((changes) => {
-        for (const { object } of changes) controller.enqueue(formatKey(keyOf(object)));
+        for (const { object } of changes) queue.enqueue(formatKey(keyOf(object)));
       }),
       this.#pods.subscribe((changes) => {
         for (const change of changes) {
@@ -73,13 +77,6 @@ class ReplicaSetController {
         }
       }),
     ];
-    return {
-      ...controller,
-      stop: () => {
-        for (const stop of unsubscribe) stop();
-        return controller.stop();
-      },
-    };
   }
 
   async #reconcile(key: string): Promise<ReconcileResult | undefined> {

@@ -35,21 +35,15 @@ export function startStatefulSetController(options: StatefulSetControllerOptions
   const { informers, clock, logger, concurrency = 64 } = options;
   const caches = openCaches(informers);
   const reconciler = new Reconciler(options, caches);
-  const controller = runController({
+  return runController({
     name: 'statefulset',
     clock,
     logger,
     concurrency,
     reconcile: (key) => reconciler.reconcile(key),
+    caches: [caches.sets, caches.pods, caches.claims, caches.revisions],
+    follow: (queue) => wake(caches, (key) => queue.enqueue(key)),
   });
-  const unsubscribe = wake(caches, (key) => controller.enqueue(key));
-  return {
-    ...controller,
-    stop: () => {
-      for (const stop of unsubscribe) stop();
-      return controller.stop();
-    },
-  };
 }
 
 interface Caches {
@@ -174,9 +168,7 @@ class Reconciler {
   }
 
   async reconcile(key: string): Promise<ReconcileResult> {
-    const { sets, pods, claims, revisions } = this.#caches;
-    // Nothing is decided from half a picture.
-    await Promise.all([sets.synced, pods.synced, claims.synced, revisions.synced]);
+    const { sets } = this.#caches;
     if (!(await this.#tracker.caughtUp(key))) {
       this.#logger.warn('the cache does not show what was written; going on with what it shows', { key });
     }

@@ -5,7 +5,7 @@ import { formatKey, keyOf } from '../../api/meta.ts';
 import { claimKeysOf } from '../../api/pod-claims.ts';
 import { nodeReadiness } from '../../api/taints.ts';
 import type { Index, Informer } from '../../client/informer.ts';
-import { type Controller, runController } from '../controller.ts';
+import { type Controller, type ControllerQueue, runController } from '../controller.ts';
 import type { ControllerParts } from '../parts.ts';
 import { isDefaultClass } from './default-storage-class.ts';
 import { LiveUse } from './live-use.ts';
@@ -54,36 +54,41 @@ class VolumeController {
 
   start(): Controller {
     const { informers, clock, logger } = this.#parts;
-    const [pods, nodes, classes] = [informers.get(Pods), informers.get(Nodes), informers.get(StorageClasses)];
-    const synced = Promise.all([this.#claims, this.#volumes, pods, nodes, classes].map((each) => each.synced));
-    const controller = runController({
+    return runController({
       name: 'volumes',
       clock,
       logger,
       concurrency: 64,
       reconcile: async (key) => {
-        await synced;
         if (key.startsWith(CLAIM)) await this.#reconcileClaim(key.slice(CLAIM.length));
         else await this.#reconcileVolume(key.slice(VOLUME.length));
       },
+      caches: [this.#claims, this.#volumes, informers.get(Pods), informers.get(Nodes), informers.get(StorageClasses)],
+      follow: (queue) => this.#follow(queue),
     });
-    const claimNeedsWork = (claim: string): void => controller.enqueue(`${CLAIM}${claim}`);
+  }
+
+  /** Tells of every key that a change may concern. */
+  #follow(queue: ControllerQueue): readonly (() => void)[] {
+    const { informers } = this.#parts;
+    const [pods, nodes, classes] = [informers.get(Pods), informers.get(Nodes), informers.get(StorageClasses)];
+    const claimNeedsWork = (claim: string): void => queue.enqueue(`${CLAIM}${claim}`);
     const openClaimsNeedWork = (storageClass: string): void => {
       for (const claim of this.#openClaimsByClass.get(storageClass)) claimNeedsWork(formatKey(keyOf(claim)));
     };
-    const unsubscribe = [
+    return [
       this.#claims.subscribe((changes) => {
         for (const { object } of changes) {
           const key = formatKey(keyOf(object));
           claimNeedsWork(key);
           const volumes = new Set(this.#volumesByClaim.get(key).map(({ metadata }) => metadata.name));
           if (object.spec.volumeName) volumes.add(object.spec.volumeName);
-          for (const name of volumes) controller.enqueue(`${VOLUME}${name}`);
+          for (const name of volumes) queue.enqueue(`${VOLUME}${name}`);
         }
       }),
       this.#volumes.subscribe((changes) => {
         for (const { object } of changes) {
-          controller.enqueue(`${VOLUME}${object.metadata.name}`);
+          queue.enqueue(`${VOLUME}${object.metadata.name}`);
           const claim = claimKeyOf(object);
           if (claim !== undefined) claimNeedsWork(claim);
           else openClaimsNeedWork(classOf(object) ?? '');
@@ -108,13 +113,6 @@ class VolumeController {
         for (const { metadata } of classes.list()) openClaimsNeedWork(metadata.name);
       }),
     ];
-    return {
-      ...controller,
-      stop: () => {
-        for (const stop of unsubscribe) stop();
-        return controller.stop();
-      },
-    };
   }
 
   async #reconcileClaim(key: string): Promise<void> {

@@ -10,12 +10,11 @@ import type { ControllerParts } from '../parts.ts';
 export function startEphemeralClaims({ client, informers, events, clock, logger }: ControllerParts): Controller {
   const pods = informers.get(Pods);
   const claims = informers.get(PersistentVolumeClaims);
-  const controller = runController({
+  return runController({
     name: 'ephemeral-claims',
     clock,
     logger,
     reconcile: async (key) => {
-      await claims.synced;
       const pod = pods.getByKey(key);
       if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) return;
       for (const claim of claimsFor(pod)) {
@@ -35,21 +34,17 @@ export function startEphemeralClaims({ client, informers, events, clock, logger 
         }
       }
     },
+    caches: [pods, claims],
+    follow: (queue) => [
+      pods.subscribe((changes) => {
+        for (const { type, object } of changes) {
+          if (type === 'added' && object.spec.volumes?.some(({ ephemeral }) => ephemeral !== undefined)) {
+            queue.enqueue(formatKey(keyOf(object)));
+          }
+        }
+      }),
+    ],
   });
-  const unsubscribe = pods.subscribe((changes) => {
-    for (const { type, object } of changes) {
-      if (type === 'added' && object.spec.volumes?.some(({ ephemeral }) => ephemeral !== undefined)) {
-        controller.enqueue(formatKey(keyOf(object)));
-      }
-    }
-  });
-  return {
-    ...controller,
-    stop: () => {
-      unsubscribe();
-      return controller.stop();
-    },
-  };
 }
 
 function claimsFor(pod: Pod): readonly New<PersistentVolumeClaim>[] {
