@@ -14,14 +14,14 @@ export default defineConfig({
           setupFiles: ['test/support/fast-check-seed.ts'],
         },
       },
-      { test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], testTimeout: 120_000 } },
+      { test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], testTimeout: 600_000 } },
       {
         // Real processes, sockets, mounts: one file at a time, so that they do not measure each other.
         test: {
           name: 'e2e',
           include: ['test/{e2e,conformance,crash}/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
         },
       },

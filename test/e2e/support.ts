@@ -25,7 +25,7 @@ export interface Finished {
 }
 
 /** How long anything real may take on a slow machine. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 /** A cluster of a test's own: a data directory, and the built program on it. */
 export class TestBerth {
