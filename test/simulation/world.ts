@@ -277,7 +277,7 @@ export class World {
     if (runtime === undefined) throw new Error(`there is no node ${life.name}`);
     startNodeAgent({
       name: life.name,
-      client: this.#clientOf(life),
+      client: withoutEvents(this.#clientOf(life)),
       runtime: life.runtime(runtime),
       clock: life.clock(this.clock),
       random: seededRandom(this.#random.next() * 2 ** 32),
@@ -393,6 +393,17 @@ const OWNED = new Set([
   'ControllerRevision',
   'Node',
 ]);
+
+/** No rule is about events, here as in the other parts: they are not sent. */
+function withoutEvents(client: Client): Client {
+  return intercept(
+    client,
+    // What was sent comes back.
+    async (request, send) =>
+      request.type.kind === 'Event' ? (request.body as Awaited<ReturnType<typeof send>>) : send(),
+    (_type, handler, open) => open(handler),
+  );
+}
 
 export function image(behaviour: Behaviour, version: number): string {
   return `${behaviour}:${version}`;
