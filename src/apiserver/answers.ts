@@ -27,34 +27,33 @@ export function sendText(response: ServerResponse, code: number, text: string): 
 /** Parts smaller than this are put together before they are written; larger answers are written piece by piece. */
 const PIECE_BYTES = 256 * 1024;
 
-/** Answers with the parts one after the other, waiting for a slow reader between pieces. */
+/** How long a client may take nothing of a large answer before the connection is cut. */
+const STALLED_MS = 60_000;
+
+/** Answers with the parts one after the other, and asks for the next only when the client has taken those before. */
 export async function sendParts(
   response: ServerResponse,
-  parts: readonly Buffer[],
+  parts: Iterable<Buffer>,
   contentType = JSON_TYPE,
 ): Promise<void> {
-  const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
-  if (sizeBytes <= PIECE_BYTES) return sendBytes(response, 200, Buffer.concat(parts, sizeBytes), contentType);
-  response.writeHead(200, {
-    'Cache-Control': 'no-cache, private',
-    'Content-Type': contentType,
-    'Content-Length': sizeBytes,
-  });
   let pending: Buffer[] = [];
   let pendingBytes = 0;
-  const flush = async (): Promise<void> => {
-    const piece = Buffer.concat(pending, pendingBytes);
-    pending = [];
-    pendingBytes = 0;
-    if (!response.write(piece)) await drained(response);
-  };
   for (const part of parts) {
     pending.push(part);
     pendingBytes += part.length;
-    if (pendingBytes >= PIECE_BYTES) await flush();
+    if (pendingBytes < PIECE_BYTES) continue;
+    if (!response.headersSent) {
+      response.writeHead(200, { 'Cache-Control': 'no-cache, private', 'Content-Type': contentType });
+      response.setTimeout(STALLED_MS, () => response.destroy());
+    }
+    if (!response.write(Buffer.concat(pending, pendingBytes))) await drained(response);
     if (response.destroyed) return;
+    pending = [];
+    pendingBytes = 0;
   }
-  response.end(Buffer.concat(pending, pendingBytes));
+  const last = Buffer.concat(pending, pendingBytes);
+  if (response.headersSent) response.end(last);
+  else sendBytes(response, 200, last, contentType);
 }
 
 function drained(response: ServerResponse): Promise<void> {

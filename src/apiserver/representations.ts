@@ -6,8 +6,8 @@ import type { StoredList, StoredObject } from '../registry/requests.ts';
 export interface Encoder {
   readonly contentType: string;
   object(type: ResourceType, item: StoredObject): Buffer;
-  /** The parts of a list, to be written one after the other. */
-  list(type: ResourceType, list: StoredList): readonly Buffer[];
+  /** The parts of a list, each made when it is about to be written: a large one is never in memory as a whole. */
+  list(type: ResourceType, list: StoredList): Iterable<Buffer>;
   /** The object of a bookmark of a watch. */
   bookmark(type: ResourceType, resourceVersion: string, initialEnd: boolean): Buffer;
 }
@@ -31,14 +31,17 @@ export function listHead(
   return Buffer.from(`${head.slice(0, -1)},"${member}":[`);
 }
 
-export function joinList(head: Buffer, items: readonly Buffer[]): readonly Buffer[] {
-  const parts = [head];
+export function* joinList<T>(
+  head: Buffer,
+  items: readonly T[],
+  encode: (item: T) => Buffer,
+): Generator<Buffer, void, undefined> {
+  yield head;
   for (const [index, item] of items.entries()) {
-    if (index > 0) parts.push(comma);
-    parts.push(item);
+    if (index > 0) yield comma;
+    yield encode(item);
   }
-  parts.push(listEnd);
-  return parts;
+  yield listEnd;
 }
 
 /** The metadata of a bookmark: the version reached and, at the end of the initial events, what says so. */
@@ -55,9 +58,8 @@ export const plainEncoder: Encoder = {
   contentType: 'application/json',
   object: (_type, item) => item.json(),
   list: (type, list) =>
-    joinList(
-      listHead(type.listKind ?? `${type.kind}List`, apiVersionOf(type), list),
-      list.items.map((item) => item.json()),
+    joinList(listHead(type.listKind ?? `${type.kind}List`, apiVersionOf(type), list), list.items, (item) =>
+      item.json(),
     ),
   bookmark: (type, resourceVersion, initialEnd) =>
     Buffer.from(
@@ -79,9 +81,8 @@ export const metadataEncoder: Encoder = {
   contentType: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
   object: (_type, item) => Buffer.from(JSON.stringify(partialMetadata(item.object))),
   list: (_type, list) =>
-    joinList(
-      listHead('PartialObjectMetadataList', 'meta.k8s.io/v1', list),
-      list.items.map((item) => Buffer.from(JSON.stringify(partialMetadata(item.object)))),
+    joinList(listHead('PartialObjectMetadataList', 'meta.k8s.io/v1', list), list.items, (item) =>
+      Buffer.from(JSON.stringify(partialMetadata(item.object))),
     ),
   bookmark: (_type, resourceVersion, initialEnd) =>
     Buffer.from(

@@ -41,15 +41,15 @@ export function tableEncoder(
     object(type, item) {
       const layout = layoutOf(type);
       const { resourceVersion } = item.object.metadata;
-      return Buffer.concat(joinList(head(layout, { resourceVersion }), [row(layout, item, now())]));
+      const nowMs = now();
+      return Buffer.concat([
+        ...joinList(head(layout, { resourceVersion }), [item], (only) => row(layout, only, nowMs)),
+      ]);
     },
     list(type, list) {
       const layout = layoutOf(type);
       const nowMs = now();
-      return joinList(
-        head(layout, list),
-        list.items.map((item) => row(layout, item, nowMs)),
-      );
+      return joinList(head(layout, list), list.items, (item) => row(layout, item, nowMs));
     },
     bookmark: (_type, resourceVersion, initialEnd) =>
       Buffer.from(

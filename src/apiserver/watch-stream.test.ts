@@ -153,6 +153,16 @@ describe('a watch stream', () => {
     expect(versionsOf(response)).toHaveLength(5_000);
   });
 
+  test('counts what comes after a large state, also when nobody reads the state', () => {
+    const { response, change } = open({ limits: { sizeBytes: 2_000 } });
+    response.reading = false;
+    change(...Array.from({ length: 5_000 }, (_, index) => index + 1));
+    expect(response.ended).toBe(false);
+    for (let version = 1; version < 40; version++) change(version);
+    expect(response.ended).toBe(true);
+    expect(response.events().at(-1)).toMatchObject({ type: 'ERROR', object: { code: 410, reason: 'Expired' } });
+  });
+
   test('says now and then how far it has come, when asked to', async () => {
     const { clock, response, change } = open({ bookmarks: true });
     change(1);

@@ -128,20 +128,20 @@ export class WatchStream {
 
   #take(batch: readonly StoredWatchEvent[]): void {
     if (this.#over || batch.length === 0) return;
-    if (!this.#started) {
-      // The state to begin with may be large, and it is in memory anyway.
-      this.#started = true;
-      this.#allowedEvents += batch.length;
-      this.#allowedBytes = Number.POSITIVE_INFINITY;
-    }
-    if (!this.#blocked && this.#queue.length === 0 && batch.length <= 64) {
+    const sizeBytes = batch.reduce((sum, event) => sum + sizeOf(event), 0);
+    const isFirst = !this.#started;
+    this.#started = true;
+    if (!this.#blocked && this.#queue.length === 0 && sizeBytes <= PIECE_BYTES) {
       this.#write(this.#encode(batch));
       return;
     }
-    for (const event of batch) {
-      this.#queue.push(event);
-      if (event.type !== 'BOOKMARK') this.#queuedBytes += event.item.json().length;
+    if (isFirst) {
+      // The state to begin with may be large, and the store has it anyway.
+      this.#allowedEvents += batch.length;
+      this.#allowedBytes += sizeBytes;
     }
+    for (const event of batch) this.#queue.push(event);
+    this.#queuedBytes += sizeBytes;
     if (!this.#blocked) this.#drain();
     if (this.#queue.length > this.#allowedEvents || this.#queuedBytes > this.#allowedBytes) {
       this.#close(apiError('Expired', 'the watch fell too far behind: list again and go on from there'));
@@ -160,16 +160,15 @@ export class WatchStream {
       let sizeBytes = 0;
       while (next < this.#queue.length && sizeBytes < PIECE_BYTES) {
         const event = this.#queue[next++];
-        if (event !== undefined && event.type !== 'BOOKMARK') sizeBytes += event.item.json().length;
+        if (event !== undefined) sizeBytes += sizeOf(event);
       }
       this.#queuedBytes -= sizeBytes;
+      // What has gone of the first state is not allowed to come again.
+      this.#allowedEvents = Math.max(this.#limits.events, this.#allowedEvents - (next - first));
+      this.#allowedBytes = Math.max(this.#limits.sizeBytes, this.#allowedBytes - sizeBytes);
       this.#write(this.#encode(this.#queue.slice(first, next)));
     }
     this.#queue = next >= this.#queue.length ? [] : this.#queue.slice(next);
-    if (this.#queue.length === 0 && this.#started) {
-      this.#allowedEvents = this.#limits.events;
-      this.#allowedBytes = this.#limits.sizeBytes;
-    }
   }
 
   #write(frame: Buffer): void {
@@ -221,4 +220,8 @@ export class WatchStream {
     this.#subscription?.stop();
     for (const timer of this.#timers) timer.cancel();
   }
+}
+
+function sizeOf(event: StoredWatchEvent): number {
+  return event.type === 'BOOKMARK' ? 0 : event.item.json().length;
 }

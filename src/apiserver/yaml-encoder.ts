@@ -4,8 +4,8 @@ import type { Encoder } from './representations.ts';
 
 /** What another encoder writes, as YAML. For people with curl: nothing here is made to be fast. */
 export function yamlEncoder(json: Encoder): Encoder {
-  const asYaml = (parts: readonly Buffer[]): Buffer =>
-    Buffer.from(stringify(JSON.parse(Buffer.concat(parts).toString('utf8'))));
+  const asYaml = (parts: Iterable<Buffer>): Buffer =>
+    Buffer.from(stringify(JSON.parse(Buffer.concat([...parts]).toString('utf8'))));
   return {
     contentType: 'application/yaml',
     object: (type, item) => asYaml([json.object(type, item)]),
