@@ -8,6 +8,7 @@ import * as Workloads from './columns/workload-columns.ts';
 import * as Kinds from './kinds.ts';
 import type { KubernetesObject } from './meta.ts';
 import type { ResourceType } from './resource-type.ts';
+import { Scales } from './scales.ts';
 
 export type { TableLayout } from './columns/layout.ts';
 
@@ -35,6 +36,7 @@ add(Kinds.PodTemplates, Workloads.podTemplateLayout);
 add(Kinds.StatefulSets, Workloads.statefulSetLayout);
 add(Kinds.ControllerRevisions, Workloads.controllerRevisionLayout);
 add(Kinds.ReplicaSets, Workloads.replicaSetLayout);
+add(Scales, Workloads.scaleLayout);
 add(Kinds.Deployments, Workloads.deploymentLayout);
 add(Kinds.EndpointSlices, endpointSliceLayout);
 add(Kinds.StorageClasses, storageClassLayout);

@@ -108,14 +108,18 @@ export function conflict(type: ResourceType, name: string, why: string): ApiErro
 }
 
 /** The object is not valid: one cause for each thing that is wrong (at least one). */
-export function invalid(type: ResourceType, name: string, errors: readonly FieldError[]): ApiError {
+export function invalid(
+  { group, kind }: Pick<ResourceType, 'group' | 'kind'>,
+  name: string,
+  errors: readonly FieldError[],
+): ApiError {
   const list = errors.map((error) => `${error.field}: ${error.message}`);
   const text = list.length === 1 ? list[0] : `[${list.join(', ')}]`;
-  const kind = type.group === '' ? type.kind : `${type.kind}.${type.group}`;
+  const { status } = apiError('Invalid', `${kind}${group && `.${group}`} "${name}" is invalid: ${text}`);
   const causes = errors.map(({ reason, message, field }) => ({ reason, message, field }));
-  const error = apiError('Invalid', `${kind} "${name}" is invalid: ${text}`, { type, name, causes });
   // For invalid objects Kubernetes names the kind, not the resource.
-  return new ApiError({ ...error.status, details: { ...error.status.details, kind: type.kind } });
+  const details = { ...(name !== '' && { name }), ...(group !== '' && { group }), kind, causes };
+  return new ApiError({ ...status, details });
 }
 
 export function isReason(error: unknown, reason: StatusReason): boolean {

@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 
 import { findDuplicateFields } from '../api/duplicate-fields.ts';
+import { apiError } from '../api/errors.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import { duplicateFieldProblem, strictError } from '../api/schema-check.ts';
 import type { PatchRequest, RequestContext } from '../registry/requests.ts';
+import { parseMediaType } from './media-types.ts';
 import { bodyFormat, parseBody, parseObject, readBody, unsupportedMediaType } from './request-body.ts';
+import { flag } from './request-options.ts';
 
 /** Reads what the verbs take: objects, options and patches, of at most `limitBytes`. */
 export class BodyReader {
@@ -28,16 +31,33 @@ export class BodyReader {
     return body.length === 0 ? {} : parseObject(body, bodyFormat(request.headers['content-type']));
   }
 
-  async patch(request: IncomingMessage, query: URLSearchParams): Promise<PatchRequest> {
-    const type = patchType(request.headers['content-type'] ?? '');
+  /** A patch of an object of `type`. */
+  async patch(
+    request: IncomingMessage,
+    query: URLSearchParams,
+    type: ResourceType,
+    context: RequestContext,
+  ): Promise<PatchRequest> {
+    const kind = patchType(request.headers['content-type'] ?? '');
     const body = await readBody(request, this.#limitBytes);
-    const force = query.get('force');
-    return {
-      type,
-      body: await parseBody(body, type === 'apply' && !isJson(body) ? 'yaml' : 'json'),
-      ...(force !== null && { force: force === 'true' || force === '1' }),
-    };
+    const isYaml = kind === 'apply' && !isJson(body);
+    const patch = await parseBody(body, isYaml ? 'yaml' : 'json');
+    if (kind === 'apply') assertKindSaid(patch);
+    if (!isYaml && kind !== 'json' && context.fieldValidation !== 'Ignore') reportDuplicates(body, type, context);
+    return { type: kind, body: patch, ...(kind === 'apply' && { force: flag(query, 'force') }) };
   }
+}
+
+/** Whether a patch of this content type is a server-side apply. */
+export function isApply(contentType = ''): boolean {
+  return PATCH_TYPES.get(parseMediaType(contentType).essence) === 'apply';
+}
+
+/** Unlike other bodies, what is applied says of what kind it is: its applier may know another version. */
+function assertKindSaid(patch: unknown): void {
+  if (typeof patch !== 'object' || patch === null) return;
+  const { apiVersion, kind }: { readonly apiVersion?: unknown; readonly kind?: unknown } = patch;
+  if (!apiVersion || !kind) throw apiError('BadRequest', 'apiVersion and kind must be set in an apply patch');
 }
 
 /** V4: of a field that is given twice the last one counts, and the client is told. */
@@ -56,7 +76,7 @@ const PATCH_TYPES: ReadonlyMap<string, PatchRequest['type']> = new Map([
 ]);
 
 function patchType(contentType: string): PatchRequest['type'] {
-  const type = PATCH_TYPES.get(contentType.split(';')[0]?.trim().toLowerCase() ?? '');
+  const type = PATCH_TYPES.get(parseMediaType(contentType).essence);
   if (type === undefined) throw unsupportedMediaType(contentType, [...PATCH_TYPES.keys()]);
   return type;
 }

@@ -6,6 +6,7 @@ import type { ResourceType } from '../api/resource-type.ts';
 import { negotiate } from './media-types.ts';
 import { type Encoder, metadataEncoder, plainEncoder } from './representations.ts';
 import { isWatch } from './request-options.ts';
+import type { RequestTarget } from './request-target.ts';
 import { type IncludeObject, tableEncoder } from './tables.ts';
 
 /** The ways to write an answer: one encoder for each, so that watchers of the same thing share bytes. */
@@ -22,7 +23,7 @@ export class Encoders {
   }
 
   /** The one that the client likes best. Throws `NotAcceptable` when it likes none. */
-  choose({ headers }: IncomingMessage, query: URLSearchParams): Encoder | Promise<Encoder> {
+  choose({ headers }: IncomingMessage, target: RequestTarget): Encoder | Promise<Encoder> {
     const accepted = negotiate(headers.accept);
     if (accepted === undefined) {
       throw apiError(
@@ -30,9 +31,9 @@ export class Encoders {
         'only the following media types are accepted: application/json, application/yaml, application/json;as=Table;g=meta.k8s.io;v=v1, application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
       );
     }
-    const encoder = this.#json(accepted.representation, query);
+    const encoder = this.#json(accepted.representation, target.query);
     // A watch is lines of JSON in any case.
-    if (accepted.format === 'json' || isWatch(query)) return encoder;
+    if (accepted.format === 'json' || isWatch(target)) return encoder;
     return import('./yaml-encoder.ts').then(({ yamlEncoder }) => yamlEncoder(encoder));
   }
 

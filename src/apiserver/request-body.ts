@@ -58,16 +58,29 @@ export function unsupportedMediaType(given: string, supported: readonly string[]
   );
 }
 
-/** The value a body stands for. Refuses what cannot be read (400). */
+/** The value a body stands for. Refuses what cannot be read (400), and protobuf that is none or not known (415). */
 export async function parseBody(body: Buffer, format: BodyFormat): Promise<unknown> {
+  if (format === 'protobuf') return parseProtobuf(body);
   try {
     if (format === 'json') return JSON.parse(body.toString('utf8'));
-    if (format === 'protobuf') return (await import('./protobuf/decode.ts')).decodeProtobuf(body);
     const { parse } = await import('yaml');
     return parse(body.toString('utf8'), { maxAliasCount: 100 });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw apiError('BadRequest', `the object provided is unrecognized (must be of type ${format}): ${why}`);
+  }
+}
+
+async function parseProtobuf(body: Buffer): Promise<object> {
+  const { decodeProtobuf } = await import('./protobuf/decode.ts');
+  try {
+    return decodeProtobuf(body);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw apiError(
+      'UnsupportedMediaType',
+      `the body of the request is no object that is read as ${PROTOBUF} (${why}): send application/json`,
+    );
   }
 }
 

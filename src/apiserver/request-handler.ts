@@ -62,7 +62,7 @@ export class RequestHandler {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { logger, metrics, maximumInFlight } = this.#options;
     const target = parseTarget(request.url ?? '/');
-    const limited = target?.resource === undefined || !isLongRunning(target.resource, target.query);
+    const limited = target?.resource === undefined || !isLongRunning(target, target.resource);
     if (limited) {
       if (this.#inFlight >= maximumInFlight) {
         const busy = apiError('TooManyRequests', 'too many requests, please try again later', { retryAfterSeconds: 1 });
@@ -238,8 +238,8 @@ function isPodStream({ group, plural, subresource }: ResourceTarget): boolean {
   return subresource !== undefined && plural === 'pods' && group === '' && POD_STREAMS.includes(subresource);
 }
 
-function isLongRunning(resource: ResourceTarget, query: URLSearchParams): boolean {
-  return isWatch(query) || isPodStream(resource);
+function isLongRunning(target: RequestTarget, resource: ResourceTarget): boolean {
+  return isWatch(target) || isPodStream(resource);
 }
 
 const VERBS: ReadonlyMap<string, string> = new Map([
@@ -276,7 +276,7 @@ function selectedName(fieldSelector: string | null): string | undefined {
 function verbOf(method: string, target: RequestTarget, name: string | undefined): string {
   if (method === 'DELETE') return name === undefined ? 'deletecollection' : 'delete';
   if (method === 'GET' || method === 'HEAD') {
-    if (isWatch(target.query)) return 'watch';
+    if (isWatch(target)) return 'watch';
     return name === undefined ? 'list' : 'get';
   }
   return VERBS.get(method) ?? method.toLowerCase();

@@ -1,21 +1,60 @@
-import { type ApiError, apiError } from '../api/errors.ts';
+import { apiError, type FieldError, invalid } from '../api/errors.ts';
 import type { Random } from '../platform/random.ts';
-import type { DeleteRequest, ListRequest, RequestContext, WatchRequest } from '../registry/requests.ts';
-import type { ResourceTarget } from './request-target.ts';
+import type { ListRequest, WatchRequest } from '../registry/requests.ts';
+import type { RequestTarget, ResourceTarget } from './request-target.ts';
 
-const isTrue = (value: string | null): boolean => value === 'true' || value === '1';
+/** What the options of a request are called, as messages name them. */
+export type OptionsKind = 'ListOptions' | 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions';
 
-export function isWatch(query: URLSearchParams): boolean {
-  return isTrue(query.get('watch'));
+/** Throws when something is wrong with the options of a request. */
+export function assertNoErrors(kind: OptionsKind, errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind }, '', errors);
+}
+
+export const forbiddenOption = (field: string, why: string): FieldError => ({
+  reason: 'FieldValueForbidden',
+  field,
+  message: `Forbidden: ${why}`,
+});
+
+export function unsupportedOption(field: string, value: unknown, supported: readonly string[]): FieldError {
+  const choices = supported.map((choice) => JSON.stringify(choice)).join(', ');
+  const message = `Unsupported value: ${JSON.stringify(value)}: supported values: ${choices}`;
+  return { reason: 'FieldValueNotSupported', field, message };
+}
+
+/** As in Kubernetes, what is there is meant, unless it says `false` or `0`. */
+export function flag(query: URLSearchParams, name: string): boolean {
+  const value = query.get(name);
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
+}
+
+/** A watch is of a collection; of one object it selects that by its name. */
+export function isWatch({ query, resource }: Pick<RequestTarget, 'query' | 'resource'>): boolean {
+  return resource?.name === undefined && flag(query, 'watch');
 }
 
 /** What of a collection is meant, from the query of a list or of the deletion of a collection. */
 export function listRequest(query: URLSearchParams, namespace: string | undefined): ListRequest {
   const limit = integer(query, 'limit');
-  const match = query.get('resourceVersionMatch');
-  if (match !== null && match !== '' && match !== 'Exact' && match !== 'NotOlderThan') {
-    throw invalidOption('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']);
+  const match = query.get('resourceVersionMatch') ?? '';
+  const resourceVersion = query.get('resourceVersion') ?? '';
+  const errors: FieldError[] = [];
+  if (match !== '') {
+    const forbid = (why: string) => errors.push(forbiddenOption('resourceVersionMatch', why));
+    if (resourceVersion === '') forbid('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    if (query.get('continue')) forbid('resourceVersionMatch is forbidden when continue is provided');
+    if (!isMatch(match)) {
+      errors.push(unsupportedOption('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']));
+    }
+    if (match === 'Exact' && resourceVersion === '0') {
+      forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+    }
   }
+  if (query.has('sendInitialEvents')) {
+    errors.push(forbiddenOption('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
+  }
+  assertNoErrors('ListOptions', errors);
   return {
     ...(namespace !== undefined && { namespace }),
     ...text(query, 'labelSelector'),
@@ -23,9 +62,12 @@ export function listRequest(query: URLSearchParams, namespace: string | undefine
     ...text(query, 'continue'),
     ...text(query, 'resourceVersion'),
     ...(limit !== undefined && limit > 0 && { limit }),
-    ...(match && { resourceVersionMatch: match }),
+    ...(isMatch(match) && { resourceVersionMatch: match }),
   };
 }
+
+type Match = NonNullable<ListRequest['resourceVersionMatch']>;
+const isMatch = (value: string): value is Match => value === 'Exact' || value === 'NotOlderThan';
 
 export interface WatchOptions {
   readonly request: WatchRequest;
@@ -38,21 +80,16 @@ const SHORTEST_WATCH_MS = 30 * 60_000;
 
 export function watchOptions(query: URLSearchParams, resource: ResourceTarget, random: Random): WatchOptions {
   const timeoutSeconds = integer(query, 'timeoutSeconds');
-  const sendInitialEvents = query.get('sendInitialEvents');
-  if (sendInitialEvents !== null && query.get('resourceVersionMatch') !== 'NotOlderThan') {
-    throw invalidOption('resourceVersionMatch', query.get('resourceVersionMatch') ?? '', ['NotOlderThan']);
-  }
-  const byName = resource.name === undefined ? null : `metadata.name=${resource.name}`;
-  const fieldSelector = [query.get('fieldSelector'), byName].filter((part) => part !== null && part !== '').join(',');
+  assertWatchable(query);
   return {
     request: {
       ...(resource.namespace !== undefined && { namespace: resource.namespace }),
       ...text(query, 'labelSelector'),
-      ...(fieldSelector !== '' && { fieldSelector }),
+      ...text(query, 'fieldSelector'),
       ...text(query, 'resourceVersion'),
-      ...(sendInitialEvents !== null && { sendInitialEvents: isTrue(sendInitialEvents) }),
+      ...(query.has('sendInitialEvents') && { sendInitialEvents: flag(query, 'sendInitialEvents') }),
     },
-    bookmarks: isTrue(query.get('allowWatchBookmarks')),
+    bookmarks: flag(query, 'allowWatchBookmarks'),
     timeoutMs:
       timeoutSeconds !== undefined && timeoutSeconds > 0
         ? timeoutSeconds * 1000
@@ -60,64 +97,21 @@ export function watchOptions(query: URLSearchParams, resource: ResourceTarget, r
   };
 }
 
-/** How to delete: the query has the last word over the options in the body. */
-export function deleteRequest(
-  query: URLSearchParams,
-  body: { readonly [field: string]: unknown } | object,
-): DeleteRequest & { readonly dryRun: boolean } {
-  const given = new Map<string, unknown>(Object.entries(body));
-  const grace = integer(query, 'gracePeriodSeconds') ?? given.get('gracePeriodSeconds');
-  if (grace !== undefined && grace !== null && !(Number.isInteger(grace) && Number(grace) >= 0)) {
-    throw apiError('BadRequest', 'gracePeriodSeconds must be a non-negative integer');
+/** Throws unless `sendInitialEvents` and `resourceVersionMatch` are there together, and the latter is the one allowed. */
+function assertWatchable(query: URLSearchParams): void {
+  const match = query.get('resourceVersionMatch') ?? '';
+  const errors: FieldError[] = [];
+  const forbid = (why: string) => errors.push(forbiddenOption('resourceVersionMatch', why));
+  const initial = query.has('sendInitialEvents');
+  if (initial && match !== 'NotOlderThan') {
+    forbid('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
   }
-  const orphan = query.get('orphanDependents') ?? given.get('orphanDependents');
-  const asked = query.get('propagationPolicy') ?? given.get('propagationPolicy') ?? policyOf(orphan);
-  if (asked !== undefined && asked !== 'Orphan' && asked !== 'Background' && asked !== 'Foreground') {
-    throw invalidOption('propagationPolicy', String(asked), ['Foreground', 'Background', 'Orphan']);
+  if (match !== '') {
+    if (!initial) forbid('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+    if (match !== 'NotOlderThan') errors.push(unsupportedOption('resourceVersionMatch', match, ['NotOlderThan']));
+    if (query.get('continue')) forbid('resourceVersionMatch is forbidden when continue is provided');
   }
-  const bodyDryRun = given.get('dryRun');
-  return {
-    ...(typeof grace === 'number' && { gracePeriodSeconds: grace }),
-    ...(asked !== undefined && { propagationPolicy: asked }),
-    ...preconditionsOf(given.get('preconditions')),
-    dryRun: dryRun([...query.getAll('dryRun'), ...(Array.isArray(bodyDryRun) ? bodyDryRun.map(String) : [])]),
-  };
-}
-
-function policyOf(orphanDependents: unknown): 'Orphan' | 'Background' | undefined {
-  if (orphanDependents === undefined || orphanDependents === null) return undefined;
-  return String(orphanDependents) === 'true' ? 'Orphan' : 'Background';
-}
-
-function preconditionsOf(value: unknown): Pick<DeleteRequest, 'preconditions'> {
-  if (typeof value !== 'object' || value === null) return {};
-  const uid = 'uid' in value && typeof value.uid === 'string' ? value.uid : undefined;
-  const resourceVersion =
-    'resourceVersion' in value && typeof value.resourceVersion === 'string' ? value.resourceVersion : undefined;
-  return {
-    preconditions: { ...(uid !== undefined && { uid }), ...(resourceVersion !== undefined && { resourceVersion }) },
-  };
-}
-
-/** Whether the request is only to be tried. */
-export function dryRun(values: readonly string[]): boolean {
-  const given = values.filter((value) => value !== '');
-  for (const value of given) if (value !== 'All') throw invalidOption('dryRun', value, ['All']);
-  return given.length > 0;
-}
-
-export function fieldValidation(value: string | null): NonNullable<RequestContext['fieldValidation']> {
-  switch (value) {
-    case null:
-    case '':
-      return 'Warn';
-    case 'Strict':
-    case 'Warn':
-    case 'Ignore':
-      return value;
-    default:
-      throw invalidOption('fieldValidation', value, ['', 'Ignore', 'Strict', 'Warn']);
-  }
+  assertNoErrors('ListOptions', errors);
 }
 
 function text<K extends 'labelSelector' | 'fieldSelector' | 'continue' | 'resourceVersion'>(
@@ -130,7 +124,8 @@ function text<K extends 'labelSelector' | 'fieldSelector' | 'continue' | 'resour
   return found;
 }
 
-function integer(query: URLSearchParams, name: string): number | undefined {
+/** A whole number of the query; undefined when it is not there. Throws `BadRequest`. */
+export function integer(query: URLSearchParams, name: string): number | undefined {
   const value = query.get(name);
   if (value === null || value === '') return undefined;
   const number = Number(value);
@@ -138,12 +133,4 @@ function integer(query: URLSearchParams, name: string): number | undefined {
     throw apiError('BadRequest', `${name}: Invalid value: ${JSON.stringify(value)}: must be an integer`);
   }
   return number;
-}
-
-function invalidOption(field: string, value: string, supported: readonly string[]): ApiError {
-  const choices = supported.map((choice) => JSON.stringify(choice)).join(', ');
-  const message = `Unsupported value: ${JSON.stringify(value)}: supported values: ${choices}`;
-  return apiError('Invalid', `${field}: ${message}`, {
-    causes: [{ reason: 'FieldValueNotSupported', message, field }],
-  });
 }

@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { TableLayout } from '../api/columns.ts';
 import { type ApiError, apiError } from '../api/errors.ts';
-import type { Status } from '../api/generated/types.ts';
+import type { Scale, Status } from '../api/generated/types.ts';
 import type { KubernetesObject, ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
+import { Scales } from '../api/scales.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
@@ -12,13 +13,14 @@ import type { Guard, Registry, RequestContext, StoredObject, UserInfo } from '..
 import { sendBytes, sendJson, sendParts } from './answers.ts';
 import type { Access } from './authorization/access.ts';
 import { forbidden } from './authorization/forbidden.ts';
-import { BodyReader } from './body-reader.ts';
+import { BodyReader, isApply } from './body-reader.ts';
 import { verbsOf } from './discovery.ts';
 import { Encoders } from './encoders.ts';
 import { type Encoder, plainEncoder } from './representations.ts';
-import { deleteRequest, dryRun, fieldValidation, isWatch, listRequest, watchOptions } from './request-options.ts';
+import { isWatch, listRequest, type OptionsKind, watchOptions } from './request-options.ts';
 import type { RequestTarget, ResourceTarget } from './request-target.ts';
 import { type WatchLimits, WatchStream } from './watch-stream.ts';
+import { deleteRequest, writeOptions } from './write-options.ts';
 
 /** One request with what is known of it. */
 export interface Exchange {
@@ -73,13 +75,13 @@ export class ResourceHandler {
     // Across all namespaces one may look, and no more.
     if (namespace === undefined && type.namespaced && request.method !== 'GET') throw methodNotAllowed();
     // An answer that the client cannot take is refused before anything is done.
-    const encoder = await this.#encoders.choose(request, exchange.target.query);
+    const encoder = await this.#encoders.choose(request, exchange.target);
     if (name === undefined) return this.#serveCollection(exchange, type, encoder);
     const key = keyOf(type, resource, name);
     if (subresource === undefined) return this.#serveObject(exchange, type, key, encoder);
     if (!this.#options.registry.subresources(type).includes(subresource)) throw unknownSubresource(type, subresource);
     if (OBJECT_PARTS.has(subresource)) return this.#serveObject(exchange, type, key, encoder);
-    return this.#serveSubresource(exchange, type, key, subresource, request.method ?? 'GET');
+    return this.#serveSubresource(exchange, type, key, subresource, encoder);
   }
 
   async #serveCollection(exchange: Exchange, type: ResourceType, encoder: Encoder): Promise<void> {
@@ -88,7 +90,7 @@ export class ResourceHandler {
     const { namespace } = resource;
     switch (request.method) {
       case 'GET': {
-        if (isWatch(target.query)) return this.#watch(exchange, type, encoder);
+        if (isWatch(target)) return this.#watch(exchange, type, encoder);
         const list = await registry.list(type, listRequest(target.query, namespace), this.#context(exchange));
         return sendParts(response, encoder.list(type, list), encoder.contentType);
       }
@@ -96,7 +98,7 @@ export class ResourceHandler {
         const context = this.#context(exchange);
         const object = await this.#bodies.object(exchange.request, type, context);
         const created = await registry.create(type, namespace, object, context);
-        return sendObject(response, encoder, type, 201, created);
+        return sendObject(response, encoder, type, created);
       }
       case 'DELETE': {
         if (!verbsOf(type).includes('deletecollection')) throw methodNotAllowed();
@@ -119,24 +121,17 @@ export class ResourceHandler {
     const { registry } = this.#options;
     const { request, response, target, resource } = exchange;
     switch (request.method) {
-      case 'GET': {
-        if (isWatch(target.query)) return this.#watch(exchange, type, encoder);
-        return sendObject(response, encoder, type, 200, await registry.get(type, key, this.#context(exchange)));
-      }
+      case 'GET':
+        return sendObject(response, encoder, type, await registry.get(type, key, this.#context(exchange)));
       case 'PUT': {
         const context = this.#context(exchange);
         const object = await this.#bodies.object(exchange.request, type, context);
-        return sendObject(response, encoder, type, 200, await registry.update(type, key, object, context));
+        return sendObject(response, encoder, type, await registry.update(type, key, object, context));
       }
       case 'PATCH': {
-        const patch = await this.#bodies.patch(exchange.request, exchange.target.query);
-        return sendObject(
-          response,
-          encoder,
-          type,
-          200,
-          await registry.patch(type, key, patch, this.#context(exchange)),
-        );
+        const context = this.#context(exchange);
+        const patch = await this.#bodies.patch(exchange.request, target.query, type, context);
+        return sendObject(response, encoder, type, await registry.patch(type, key, patch, context));
       }
       case 'DELETE': {
         if (resource.subresource !== undefined) throw methodNotAllowed();
@@ -149,7 +144,7 @@ export class ResourceHandler {
           options.dryRun ? { ...context, dryRun: true } : context,
         );
         return isStored(deleted)
-          ? sendObject(response, encoder, type, 200, deleted)
+          ? sendObject(response, encoder, type, deleted)
           : sendJson(response, deleted.code ?? 200, deleted);
       }
       default:
@@ -162,27 +157,25 @@ export class ResourceHandler {
     type: ResourceType,
     key: ObjectKey,
     subresource: string,
-    method: string,
+    encoder: Encoder,
   ): Promise<void> {
     const { registry } = this.#options;
-    const { response } = exchange;
-    switch (method) {
+    const { response, request, target } = exchange;
+    const context = this.#context(exchange);
+    switch (request.method) {
       case 'GET':
-        return sendJson(response, 200, await registry.getSubresource(type, key, subresource, this.#context(exchange)));
+        return sendPart(response, encoder, await registry.getSubresource(type, key, subresource, context));
       case 'POST': {
-        const context = this.#context(exchange);
-        const body = await this.#bodies.object(exchange.request, type, context);
+        const body = await this.#bodies.object(request, type, context);
         return sendJson(response, 201, await registry.createSubresource(type, key, subresource, body, context));
       }
       case 'PUT': {
-        const context = this.#context(exchange);
-        const body = await this.#bodies.object(exchange.request, type, context);
-        return sendJson(response, 200, await registry.updateSubresource(type, key, subresource, body, context));
+        const body = await this.#bodies.object(request, type, context);
+        return sendPart(response, encoder, await registry.updateSubresource(type, key, subresource, body, context));
       }
       case 'PATCH': {
-        const patch = await this.#bodies.patch(exchange.request, exchange.target.query);
-        const context = this.#context(exchange);
-        return sendJson(response, 200, await registry.patchSubresource(type, key, subresource, patch, context));
+        const patch = await this.#bodies.patch(request, target.query, type, context);
+        return sendPart(response, encoder, await registry.patchSubresource(type, key, subresource, patch, context));
       }
       default:
         throw methodNotAllowed();
@@ -236,21 +229,32 @@ export class ResourceHandler {
   };
 
   #context({ target, resource, user, response, request }: Exchange): RequestContext {
-    const { query } = target;
     const { subresource } = resource;
-    if (request.method === 'GET') return subresource === undefined ? { user } : { user, subresource };
-    const fieldManager = query.get('fieldManager') ?? managerOf(request.headers['user-agent']);
+    const route = subresource === undefined ? { user } : { user, subresource };
+    const kind = WRITES[request.method ?? ''];
+    if (kind === undefined) return route;
+    const applies = kind === 'PatchOptions' && isApply(request.headers['content-type']);
+    // An applier says who it is: it will want to be known again.
+    const fieldManager = applies ? undefined : managerOf(request.headers['user-agent']);
     return {
-      user,
-      guard: request.method === 'POST' ? this.#options.access.guard : this.#guardOfChanges,
-      dryRun: dryRun(query.getAll('dryRun')),
+      ...route,
+      guard: kind === 'CreateOptions' ? this.#options.access.guard : this.#guardOfChanges,
       ...(fieldManager !== undefined && { fieldManager }),
-      fieldValidation: fieldValidation(query.get('fieldValidation')),
-      ...(subresource !== undefined && { subresource }),
+      ...(kind === 'DeleteOptions' ? {} : writeOptions(kind, target.query, applies)),
+      created: () => {
+        response.statusCode = 201;
+      },
       warn: (message) => warn(response, message),
     };
   }
 }
+
+const WRITES: Readonly<Record<string, OptionsKind>> = {
+  POST: 'CreateOptions',
+  PUT: 'UpdateOptions',
+  PATCH: 'PatchOptions',
+  DELETE: 'DeleteOptions',
+};
 
 function keyOf(type: ResourceType, resource: ResourceTarget, name: string): ObjectKey {
   if (!type.namespaced) return { name };
@@ -276,14 +280,14 @@ function warn(response: ServerResponse, message: string): void {
   response.setHeader('Warning', [...list, `299 - "${text}"`]);
 }
 
-function sendObject(
-  response: ServerResponse,
-  encoder: Encoder,
-  type: ResourceType,
-  code: number,
-  item: StoredObject,
-): void {
-  sendBytes(response, code, encoder.object(type, item), encoder.contentType);
+/** Answers with an object: 201 when the request has made it. */
+function sendObject(response: ServerResponse, encoder: Encoder, type: ResourceType, item: StoredObject): void {
+  sendBytes(response, response.statusCode, encoder.object(type, item), encoder.contentType);
+}
+
+/** Answers with a part of an object that is called a kind of its own. */
+function sendPart(response: ServerResponse, encoder: Encoder, scale: Scale): void {
+  sendObject(response, encoder, Scales, { object: scale, json: () => Buffer.from(JSON.stringify(scale)) });
 }
 
 function isStored(answer: StoredObject<KubernetesObject> | Status): answer is StoredObject<KubernetesObject> {

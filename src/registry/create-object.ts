@@ -43,7 +43,9 @@ export async function createObject(
     await context.guard?.({ verb: 'write', type, object: prepared }, context.user);
     const generates = input.metadata.name === undefined || input.metadata.name === '';
     const owned = managers === 'said' ? prepared : withManagers(core, type, prepared, undefined, context);
-    return await storeNew(core, type, sealObject(owned), generates, context);
+    const stored = await storeNew(core, type, sealObject(owned), generates, context);
+    context.created?.();
+    return stored;
   } finally {
     admitted.release();
   }
@@ -84,8 +86,14 @@ function storeOnce(
     // The namespace must still be what it was when this is written: nothing appears in one that has begun to end, and
     // who sees the end of it sees everything that is in it.
     const namespace = await admitNamespace(core, type, object);
-    return context.dryRun ? new UnstoredObject(object) : commitPut(core, key, object, 0, namespace);
+    return context.dryRun ? new UnstoredObject(withoutVersion(object)) : commitPut(core, key, object, 0, namespace);
   });
+}
+
+/** What is only tried has no version. */
+function withoutVersion(object: AnyObject): AnyObject {
+  const { resourceVersion: _, ...metadata } = object.metadata;
+  return { ...object, metadata: metadata as AnyObject['metadata'] };
 }
 
 function nameTaken(type: ResourceType, current: AnyObject): ApiError {

@@ -1,4 +1,4 @@
-import { ApiError, apiError, type FieldError } from '../api/errors.ts';
+import { ApiError, apiError } from '../api/errors.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import { CompactedError, type Entry, type Listed, type ListOptions } from '../store/store.ts';
 import { type ContinueToken, decodeContinue, encodeContinue } from './continue-token.ts';
@@ -16,7 +16,7 @@ export async function listObjects(core: RegistryCore, type: ResourceType, reques
   const limit = request.limit === undefined || request.limit <= 0 ? undefined : Math.floor(request.limit);
   const prefix = listPrefix(type, request.namespace);
   const token = tokenOf(request);
-  const revision = token === undefined ? requestedRevision(core, type, request) : token.revision;
+  const revision = token === undefined ? requestedRevision(core, request) : token.revision;
   try {
     const single = singleKey(type, request, selection);
     const found =
@@ -130,33 +130,15 @@ function tokenOf(request: ListRequest): ContinueToken | undefined {
   return decodeContinue(request.continue);
 }
 
-/** The revision a list must show exactly; undefined: the newest. Throws when the request makes no sense. */
-function requestedRevision(core: RegistryCore, type: ResourceType, request: ListRequest): number | undefined {
-  const { resourceVersion = '', resourceVersionMatch } = request;
-  if (resourceVersionMatch !== undefined) {
-    if (resourceVersion === '') {
-      throw invalidOptions(type, 'resourceVersionMatch is forbidden unless resourceVersion is provided');
-    }
-    if (resourceVersionMatch === 'Exact' && resourceVersion === '0') {
-      throw invalidOptions(type, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
-    }
-  }
+/** The revision a list must show exactly; undefined: the newest. Throws for one that is none, or has not been reached. */
+function requestedRevision(core: RegistryCore, request: ListRequest): number | undefined {
+  const { resourceVersion = '', resourceVersionMatch, limit } = request;
   if (resourceVersion === '') return undefined;
   const revision = parseVersion(resourceVersion);
   assertReached(core, revision);
-  return resourceVersionMatch === 'Exact' ? revision : undefined;
-}
-
-function invalidOptions(type: ResourceType, why: string): ApiError {
-  const cause: FieldError = {
-    reason: 'FieldValueForbidden',
-    field: 'resourceVersionMatch',
-    message: `Forbidden: ${why}`,
-  };
-  return apiError('Invalid', `ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: ${why}`, {
-    type,
-    causes: [cause],
-  });
+  // Of old, a chunk of a version is exact if nothing else is said.
+  const exact = resourceVersionMatch === 'Exact' || (resourceVersionMatch === undefined && limit !== undefined);
+  return exact && revision > 0 ? revision : undefined;
 }
 
 /** A resourceVersion as a number. Throws `BadRequest`. */
@@ -172,7 +154,7 @@ export function parseVersion(resourceVersion: string): number {
 }
 
 /** Throws `Timeout` for a version that has not been reached: the client has it from another server, or a later one. */
-function assertReached(core: RegistryCore, revision: number): void {
+export function assertReached(core: RegistryCore, revision: number): void {
   const { revision: newest } = core.store;
   if (revision <= newest) return;
   throw apiError('Timeout', `Too large resource version: ${revision}, current: ${newest}`, {

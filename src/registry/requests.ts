@@ -1,4 +1,4 @@
-import type { Pod, ServiceAccount, Status } from '../api/generated/types.ts';
+import type { Pod, Scale, ServiceAccount, Status } from '../api/generated/types.ts';
 import type { KubernetesObject, ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 
@@ -39,6 +39,8 @@ export interface RequestContext {
   readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
   /** `status`, `scale` ...: the part of the object that is meant. */
   readonly subresource?: string;
+  /** Called when the request has made an object that was not there. */
+  readonly created?: () => void;
   /** Receives what the client should be told besides the answer (HTTP `Warning` headers). */
   readonly warn?: (message: string) => void;
 }
@@ -68,9 +70,9 @@ export interface ListRequest {
 }
 
 export interface WatchRequest extends Pick<ListRequest, 'namespace' | 'labelSelector' | 'fieldSelector'> {
-  /** Events after this version; when absent or `0`, first an ADDED for everything there is. */
+  /** Events after this version; when absent or `0`, first an ADDED for everything there is, if nothing else is said. */
   readonly resourceVersion?: string;
-  /** With a version too: first an ADDED for everything there is, then a bookmark that says so. */
+  /** First an ADDED for everything there is, then a bookmark that says so; or neither, with any version. */
   readonly sendInitialEvents?: boolean;
 }
 
@@ -160,21 +162,21 @@ export interface Registry {
     context: RequestContext,
   ): Promise<object>;
   /** GET, PUT or PATCH of what is below an object and is not the object: `scale`. */
-  getSubresource(type: ResourceType, key: ObjectKey, subresource: string, context: RequestContext): Promise<object>;
+  getSubresource(type: ResourceType, key: ObjectKey, subresource: string, context: RequestContext): Promise<Scale>;
   updateSubresource(
     type: ResourceType,
     key: ObjectKey,
     subresource: string,
     body: unknown,
     context: RequestContext,
-  ): Promise<object>;
+  ): Promise<Scale>;
   patchSubresource(
     type: ResourceType,
     key: ObjectKey,
     subresource: string,
     patch: PatchRequest,
     context: RequestContext,
-  ): Promise<object>;
+  ): Promise<Scale>;
   watch<T extends KubernetesObject>(
     type: ResourceType<T>,
     request: WatchRequest,

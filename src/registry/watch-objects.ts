@@ -3,13 +3,13 @@ import type { ResourceType } from '../api/resource-type.ts';
 import { CompactedError, type StoreEvent, type StoreWatch } from '../store/store.ts';
 import { objectOf, type RegistryCore, StoredEntry } from './core.ts';
 import { listPrefix } from './keys.ts';
-import { expired, parseVersion } from './list-objects.ts';
+import { assertReached, expired, parseVersion } from './list-objects.ts';
 import type { StoredWatchEvent, StoredWatchHandler, WatchRequest } from './requests.ts';
 import { type Selection, selectionOf } from './selection.ts';
 
 /**
  * Watches a resource. What is wrong with the request is thrown (`BadRequest`); that the version is too old (`Expired`)
- * ends the watch.
+ * ends the watch. With a version that has not been reached, initial events are a `Timeout`.
  */
 export function watchObjects(
   core: RegistryCore,
@@ -21,9 +21,11 @@ export function watchObjects(
   const prefix = listPrefix(type, request.namespace);
   const { resourceVersion = '' } = request;
   const fromRevision = resourceVersion === '' ? 0 : parseVersion(resourceVersion);
+  const initial = request.sendInitialEvents;
+  if (initial === true) assertReached(core, fromRevision);
   const watch = new ObjectWatch(core, prefix, selection, handler);
-  if (fromRevision === 0 || request.sendInitialEvents === true) watch.begin(request.sendInitialEvents === true);
-  else watch.follow(fromRevision);
+  if (initial ?? fromRevision === 0) watch.begin(initial === true);
+  else watch.follow(fromRevision === 0 ? core.store.revision : fromRevision);
   return watch;
 }
 

@@ -220,11 +220,61 @@ describe('V5 what cannot be read is refused', () => {
   });
 
   test.each([
-    ['dryRun=Some', 422],
     ['fieldValidation=Maybe', 422],
     ['fieldValidation=strict', 422],
   ])('an option: %s', async (query, code) => {
     expect(await failure(send('POST', `${configMaps}?${query}`, configMap('option')))).toMatchObject({ code });
+  });
+
+  test.each([
+    ['resourceVersionMatch=Exact', 'resourceVersionMatch is forbidden unless resourceVersion is provided'],
+    ['resourceVersionMatch=Exact&resourceVersion=0', 'resourceVersionMatch "exact" is forbidden'],
+    ['resourceVersionMatch=Exact&resourceVersion=1&continue=x', 'resourceVersionMatch is forbidden when continue'],
+    ['resourceVersionMatch=Some&resourceVersion=1', 'Unsupported value: "Some"'],
+    ['sendInitialEvents=true', 'sendInitialEvents is forbidden for list'],
+    ['watch=1&sendInitialEvents=true', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'],
+    ['watch=1&sendInitialEvents=true&resourceVersionMatch=Exact', 'supported values: "NotOlderThan"'],
+    ['watch=1&resourceVersionMatch=NotOlderThan', 'forbidden for watch unless sendInitialEvents is provided'],
+  ])('options of reading that contradict each other: %s', async (query, message) => {
+    const status = await failure(request('GET', `${configMaps}?${query}`));
+    expect(status).toMatchObject({
+      code: 422,
+      reason: 'Invalid',
+      details: { group: 'meta.k8s.io', kind: 'ListOptions' },
+    });
+    expect(status.message).toContain('ListOptions.meta.k8s.io "" is invalid: ');
+    expect(status.message).toContain(message);
+  });
+
+  test.each([
+    ['POST', 'dryRun=None', 'CreateOptions', 'dryRun: Unsupported value: ["None"]: supported values: "All"'],
+    [
+      'POST',
+      `fieldManager=${'x'.repeat(129)}`,
+      'CreateOptions',
+      'fieldManager: Too long: may not be more than 128 bytes',
+    ],
+    ['PUT', 'fieldManager=a%00b', 'UpdateOptions', 'fieldManager: Invalid value: "a\\u0000b": should only contain'],
+    ['PATCH', 'force=true', 'PatchOptions', 'force: Forbidden: may not be specified for non-apply patch'],
+    ['DELETE', 'propagationPolicy=Sometimes', 'DeleteOptions', 'propagationPolicy: Unsupported value: "Sometimes"'],
+    ['DELETE', 'propagationPolicy=Orphan&orphanDependents=true', 'DeleteOptions', 'cannot be both set'],
+  ])('options of writing: %s ?%s', async (method, query, kind, message) => {
+    const path = method === 'POST' ? configMaps : `${configMaps}/bytes`;
+    const body = method === 'DELETE' ? {} : { body: JSON.stringify(configMap('bytes')) };
+    const contentType = method === 'PATCH' ? { contentType: 'application/merge-patch+json' } : {};
+    const status = await failure(request(method, `${path}?${query}`, { ...body, ...contentType }));
+    expect(status).toMatchObject({ code: 422, details: { group: 'meta.k8s.io', kind } });
+    expect(status.message).toContain(`${kind}.meta.k8s.io "" is invalid: `);
+    expect(status.message).toContain(message);
+  });
+
+  test.each([
+    ['no protobuf', '{"kind":"ConfigMap"}'],
+    ['a kind that is not known', 'k8s\0\n\u000d\n\u0002v1\u0012\u0007Unicorn\u0012\u0000'],
+    ['half of it', 'k8s\0\n\u00ff'],
+  ])('a body that says it is protobuf and is %s', async (_what, body) => {
+    const answer = request('POST', configMaps, { body, contentType: 'application/vnd.kubernetes.protobuf' });
+    expect(await failure(answer)).toMatchObject({ code: 415, reason: 'UnsupportedMediaType' });
   });
 
   test.each([
@@ -269,12 +319,105 @@ describe('V4 fields that are not known or given twice', () => {
     expect(answer.headers.warning).toBeUndefined();
   });
 
+  test('are looked for in patches too', async () => {
+    const contentType = 'application/merge-patch+json';
+    const twice = '{"data":{"a":"1","a":"2"}}';
+    const query = { dryRun: 'All', fieldValidation: 'Strict' };
+    const answer = request('PATCH', `${configMaps}/bytes`, { body: twice, contentType, query });
+    expect((await failure(answer)).message).toContain('duplicate field "data.a"');
+  });
+
   test('are refused', async () => {
     const strict = (text: string) =>
       failure(request('POST', configMaps, { body: text, query: { dryRun: 'All', fieldValidation: 'Strict' } }));
     expect((await strict(body)).message).toContain('strict decoding error: ');
     expect(await strict(body.replace(',"a":"2"', ''))).toMatchObject({ code: 400 });
     expect(await strict(body.replace('"dta":{},', ''))).toMatchObject({ code: 400 });
+  });
+});
+
+describe('what is made', () => {
+  const contentType = 'application/apply-patch+yaml';
+  const apply = (name: string, query: string, data: object): Promise<HttpAnswer> =>
+    send('PATCH', `${configMaps}/${name}?${query}`, data, { contentType });
+
+  test('is answered with 201, also by an apply; what is changed with 200', async () => {
+    const map = configMap('applied', { data: { a: '1' } });
+    expect((await apply('applied', 'fieldManager=one&dryRun=All', map)).status).toBe(201);
+    expect((await apply('applied', 'fieldManager=one', map)).status).toBe(201);
+    expect((await apply('applied', 'fieldManager=one', map)).status).toBe(200);
+    const lease = { metadata: { name: 'l', namespace: 'default' }, spec: {} };
+    const leases = '/apis/coordination.k8s.io/v1/namespaces/default/leases/l';
+    const made = await send('PUT', leases, lease);
+    expect(made.status).toBe(201);
+    expect((await send('PUT', leases, json(made))).status).toBe(200);
+  });
+
+  test('by an apply needs a manager, and says of what kind it is', async () => {
+    expect(await failure(apply('unsaid', '', configMap('unsaid')))).toMatchObject({ code: 422 });
+    expect(await failure(apply('unsaid', 'fieldManager=one', { metadata: { name: 'unsaid' } }))).toMatchObject({
+      code: 400,
+    });
+    const old = { ...configMap('unsaid'), apiVersion: 'v1beta1' };
+    expect(await failure(apply('unsaid', 'fieldManager=one', old))).toMatchObject({ code: 400 });
+    expect(await failure(request('GET', `${configMaps}/unsaid`))).toMatchObject({ code: 404 });
+  });
+
+  test('in a dry run has no version', async () => {
+    const { metadata } = json(await send('POST', `${configMaps}?dryRun=All`, configMap('tried')));
+    expect(metadata).not.toHaveProperty('resourceVersion');
+    expect(metadata.uid).toBeDefined();
+  });
+});
+
+describe('S5 a scale', () => {
+  const sets = '/apis/apps/v1/namespaces/default/statefulsets';
+  const scale = (replicas: number): object => ({
+    apiVersion: 'autoscaling/v1',
+    kind: 'Scale',
+    metadata: { name: 'db' },
+    spec: { replicas },
+  });
+  const managers = async () =>
+    json(await request('GET', `${sets}/db`)).metadata.managedFields.map(
+      ({ manager, operation, subresource }: Record<string, string>) => [manager, operation, subresource],
+    );
+  beforeAll(async () => {
+    const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'a', image: 'b' }] } };
+    await send('POST', `${sets}?fieldManager=author`, {
+      metadata: { name: 'db' },
+      spec: { serviceName: 'db', replicas: 1, selector: { matchLabels: { a: 'b' } }, template },
+    });
+  });
+
+  test('is applied, with owners and conflicts', async () => {
+    const contentType = 'application/apply-patch+yaml';
+    const apply = (replicas: number, query: string) =>
+      send('PATCH', `${sets}/db/scale?${query}`, scale(replicas), { contentType });
+    const status = await failure(apply(3, 'fieldManager=scaler'));
+    expect(status).toMatchObject({ code: 409, details: { causes: [{ field: '.spec.replicas' }] } });
+    expect(json(await apply(3, 'fieldManager=scaler&force=true')).spec).toEqual({ replicas: 3 });
+    expect(json(await request('GET', `${sets}/db`)).spec.replicas).toBe(3);
+    expect(await managers()).toContainEqual(['scaler', 'Apply', 'scale']);
+    expect(await failure(apply(-1, 'fieldManager=scaler&force=true'))).toMatchObject({ code: 422 });
+  });
+
+  test('is owned through its route by who updates it', async () => {
+    await send('PUT', `${sets}/db/scale?fieldManager=hand`, scale(4));
+    expect(await managers()).toContainEqual(['hand', 'Update', 'scale']);
+  });
+
+  test('has columns and other forms', async () => {
+    const table = json(await request('GET', `${sets}/db/scale`, { headers: { accept: TABLE } }));
+    expect(table.columnDefinitions.map(({ name }: { name: string }) => name)).toEqual([
+      'Name',
+      'Desired',
+      'Available',
+      'Age',
+    ]);
+    expect(table.rows[0].cells.slice(0, 3)).toEqual(['db', 4, 0]);
+    const yaml = await request('GET', `${sets}/db/scale`, { headers: { accept: 'application/yaml' } });
+    expect(yaml.body.toString()).toContain('kind: Scale\n');
   });
 });
 
@@ -298,9 +441,17 @@ describe('deleting', () => {
     expect(await failure(request('GET', `${configMaps}/dc-1`))).toMatchObject({ code: 404 });
   });
 
-  test.each(['propagationPolicy=Sometimes', 'gracePeriodSeconds=-1'])('refuses %s', async (query) => {
-    const { code } = await failure(request('DELETE', `${configMaps}/bytes?${query}`));
-    expect([400, 422]).toContain(code);
+  test.each([
+    ['of another kind', { kind: 'Pod', apiVersion: 'v1' }],
+    ['of the wrong type', { gracePeriodSeconds: 'soon' }],
+    ['with preconditions that are none', { preconditions: 7 }],
+  ])('refuses options %s', async (_what, options) => {
+    expect(await failure(send('DELETE', `${configMaps}/bytes`, options))).toMatchObject({ code: 400 });
+    expect((await request('GET', `${configMaps}/bytes`)).status).toBe(200);
+  });
+
+  test('takes a grace period of less than nothing, as Kubernetes does', async () => {
+    expect((await request('DELETE', `${configMaps}/bytes?gracePeriodSeconds=-1&dryRun=All`)).status).toBe(200);
   });
 });
 
@@ -387,6 +538,34 @@ describe('a watch', () => {
       object: { kind: 'ConfigMap', metadata: { annotations: { 'k8s.io/initial-events-end': 'true' } } },
     });
     events.close();
+  });
+
+  test('begins with nothing when asked not to', async () => {
+    const events = await watch({
+      sendInitialEvents: false,
+      resourceVersionMatch: 'NotOlderThan',
+      fieldSelector: 'metadata.name=late',
+    });
+    await send('POST', configMaps, configMap('late', { data: { a: 'first' } }));
+    expect(await events.next()).toMatchObject({ type: 'ADDED', object: { data: { a: 'first' } } });
+    events.close();
+    const silent = await watch({
+      sendInitialEvents: 'False',
+      resourceVersionMatch: 'NotOlderThan',
+      fieldSelector: 'metadata.name=late',
+    });
+    await request('DELETE', `${configMaps}/late`);
+    expect(await silent.next()).toMatchObject({ type: 'DELETED' });
+    silent.close();
+  });
+
+  test('of one object is a read of it', async () => {
+    expect(json(await request('GET', `${configMaps}/bytes?watch=1`))).toMatchObject({ kind: 'ConfigMap' });
+  });
+
+  test('with everything of a version that is to come is refused', async () => {
+    const query = 'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=999999999';
+    expect(await failure(request('GET', `${configMaps}?${query}`))).toMatchObject({ code: 504, reason: 'Timeout' });
   });
 
   test('ends when it was to end', async () => {

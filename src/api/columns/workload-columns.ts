@@ -5,6 +5,7 @@ import type {
   PodDisruptionBudget,
   PodTemplate,
   ReplicaSet,
+  Scale,
   StatefulSet,
 } from '../generated/types.ts';
 import { formatSelector } from '../labels.ts';
@@ -32,6 +33,21 @@ export const statefulSetLayout = (): TableLayout<StatefulSet> => ({
     `${set.status?.readyReplicas ?? 0}/${set.spec.replicas ?? 0}`,
     age(set, nowMs),
     ...containerCells(set.spec.template.spec),
+  ],
+});
+
+export const scaleLayout = (): TableLayout<Scale> => ({
+  columns: [
+    nameColumn(),
+    shown('Desired', ['ScaleSpec', 'replicas'], 'integer'),
+    shown('Available', ['ScaleStatus', 'replicas'], 'integer'),
+    ageColumn(),
+  ],
+  cells: (scale, nowMs) => [
+    scale.metadata.name,
+    scale.spec?.replicas ?? 0,
+    scale.status?.replicas ?? 0,
+    age(scale, nowMs),
   ],
 });
 

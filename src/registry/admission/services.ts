@@ -107,8 +107,12 @@ function asInvalid({ metadata }: Service, field: string, value: unknown, error: 
 function withKept(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
   const keepsAddress = hasAddress(spec) && hasAddress(old) && (spec.clusterIP ?? '') === '';
   const keepsPorts = hasNodePorts(spec) && hasNodePorts(old) && spec.ports !== undefined;
+  // Who changes the one address means the list of them too.
+  const changed = spec.clusterIP !== undefined && spec.clusterIP !== '' && spec.clusterIP !== old.clusterIP;
+  const sameList = spec.clusterIPs?.join() === old.clusterIPs?.join();
   return {
     ...spec,
+    ...(changed && sameList && spec.clusterIP !== undefined && { clusterIPs: [spec.clusterIP] }),
     ...(keepsAddress && spec.clusterIPs === undefined && old.clusterIPs && { clusterIPs: old.clusterIPs }),
     ...(keepsAddress && old.clusterIP !== undefined && { clusterIP: old.clusterIP }),
     ...(keepsPorts && { ports: spec.ports?.map((port) => withOldPort(port, old.ports ?? [])) }),

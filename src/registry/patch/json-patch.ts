@@ -19,8 +19,8 @@ interface Step {
 /**
  * JSON patch (RFC 6902): all operations in order, or none. `target` is not changed.
  *
- * A patch that is not one is a BadRequest (400); one that does not fit the document, or whose `test` fails, is Invalid
- * (422); too many operations are RequestEntityTooLarge (413).
+ * What is no list of objects is a BadRequest (400); operations that cannot be done, or a `test` that fails, are Invalid
+ * (422); too many of them are RequestEntityTooLarge (413).
  */
 export function jsonPatch(target: unknown, patch: unknown): unknown {
   if (!Array.isArray(patch)) {
@@ -39,8 +39,10 @@ export function jsonPatch(target: unknown, patch: unknown): unknown {
 }
 
 function parseStep(operation: unknown, index: number): Step {
-  const bad = (why: string): Error => apiError('BadRequest', `error decoding patch: operation ${index}: ${why}`);
-  if (!isJsonObject(operation)) throw bad('is not an object');
+  if (!isJsonObject(operation)) {
+    throw apiError('BadRequest', `error decoding patch: operation ${index} is not an object`);
+  }
+  const bad = (why: string): Error => unfit(`operation ${index}: ${why}`);
   const { op, path, from } = operation;
   switch (op) {
     case 'add':

@@ -63,10 +63,10 @@ describe('JSON patch', () => {
 
   test.each([
     ['not a list', {}, 400],
-    ['an unknown operation', [{ op: 'frobnicate', path: '/a' }], 400],
-    ['no path', [{ op: 'remove' }], 400],
-    ['add without a value', [{ op: 'add', path: '/a' }], 400],
-    ['a path without a slash', [{ op: 'remove', path: 'a' }], 400],
+    ['an unknown operation', [{ op: 'frobnicate', path: '/a' }], 422],
+    ['no path', [{ op: 'remove' }], 422],
+    ['add without a value', [{ op: 'add', path: '/a' }], 422],
+    ['a path without a slash', [{ op: 'remove', path: 'a' }], 422],
     ['removing what is not there', [{ op: 'remove', path: '/zzz' }], 422],
     ['replacing what is not there', [{ op: 'replace', path: '/zzz', value: 1 }], 422],
     ['an index out of range', [{ op: 'add', path: '/list/7', value: 1 }], 422],

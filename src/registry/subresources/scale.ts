@@ -1,33 +1,24 @@
-import { apiError, type FieldError, invalid, notFound } from '../../api/errors.ts';
+import { type FieldError, invalid, notFound } from '../../api/errors.ts';
 import type { LabelSelector, Scale } from '../../api/generated/types.ts';
 import { formatSelector } from '../../api/labels.ts';
 import type { ObjectKey } from '../../api/meta.ts';
-import type { ResourceType } from '../../api/resource-type.ts';
+import { apiVersionOf, type ResourceType } from '../../api/resource-type.ts';
+import { Scales } from '../../api/scales.ts';
 import { objectType } from '../../api/schema-types.ts';
+import type { Entry } from '../../store/store.ts';
 import { withCurrent } from '../commits.ts';
 import { objectOf, type RegistryCore } from '../core.ts';
 import { customScale } from '../custom-resources/custom-scale.ts';
 import { readObject, sealObject } from '../input.ts';
 import { storeKey } from '../keys.ts';
+import { knownType, withManagers, writerOf } from '../managed-fields.ts';
 import { assertCurrent, assertSameObject } from '../metadata.ts';
+import { applyConfiguration } from '../patch/apply.ts';
 import { applyPatch } from '../patch/patch.ts';
 import type { PatchRequest, RequestContext } from '../requests.ts';
 import type { AnyObject } from '../strategies/strategy.ts';
 import { storeChange } from '../update-object.ts';
 import { isJsonObject } from '../values.ts';
-
-/** How the part of an object that autoscalers and `kubectl scale` work on is called on the wire. It is never stored. */
-const Scales: ResourceType<Scale> = {
-  group: 'autoscaling',
-  version: 'v1',
-  kind: 'Scale',
-  plural: 'scales',
-  singular: 'scale',
-  shortNames: [],
-  categories: [],
-  namespaced: true,
-  schema: 'Scale',
-};
 
 /** S5: replicas as wanted and as they are, with the selector of the pods as text. */
 function scaleOf(type: ResourceType, object: AnyObject): Scale {
@@ -81,9 +72,7 @@ export function patchScale(
   patch: PatchRequest,
   context: RequestContext,
 ): Promise<Scale> {
-  if (patch.type === 'apply') {
-    throw apiError('UnsupportedMediaType', 'server-side apply is not supported for a scale', { type });
-  }
+  if (patch.type === 'apply') return applyScale(core, type, key, patch, context);
   const kind = patch.type;
   return changeScale(core, type, key, (scale) => applyPatch(kind, scale, patch.body, objectType('Scale')), context);
 }
@@ -102,22 +91,63 @@ function changeScale(
     const scale = readObject(Scales, change(scaleOf(type, old)), context);
     assertSameObject(type, key, scale);
     assertCurrent(type, scale, old);
-    const replicas = wantedReplicas(scale);
-    const object = withReplicas(type, old, replicas);
-    const { subresource: _, ...mainRoute } = context;
-    const stored = await storeChange(core, type, path, current, object, mainRoute);
-    return scaleOf(type, stored.object);
+    const object = withManagers(core, type, withReplicas(type, old, wantedReplicas(scale)), old, context);
+    return storeScaled(core, type, path, current, object, context);
   });
 }
 
+/** Server-side apply: the number is a field of the object, owned through this route. */
+function applyScale(
+  core: RegistryCore,
+  type: ResourceType,
+  key: ObjectKey,
+  { body, force = false }: PatchRequest,
+  context: RequestContext,
+): Promise<Scale> {
+  const schema = knownType(type);
+  if (schema === undefined) throw notFound(type, key.name);
+  const given = readObject(Scales, body, context);
+  assertSameObject(type, key, { ...given, metadata: { ...given.metadata, name: given.metadata.name ?? key.name } });
+  if (given.spec?.replicas === undefined) throw invalidReplicas(given, 'FieldValueRequired', 'Required value');
+  const { resourceVersion, uid, managedFields } = given.metadata;
+  const identity = { apiVersion: apiVersionOf(type), kind: type.kind, metadata: { managedFields } };
+  const config = withReplicas(type, identity as unknown as AnyObject, wantedReplicas(given));
+  const path = storeKey(type, key);
+  return withCurrent(core, path, async (current) => {
+    if (current === undefined) throw notFound(type, key.name);
+    const live = objectOf(current);
+    assertCurrent(
+      type,
+      { ...live, metadata: { ...live.metadata, resourceVersion, uid } as AnyObject['metadata'] },
+      live,
+    );
+    const writer = writerOf(core, type, context);
+    const applied = readObject(type, applyConfiguration({ type: schema, live, config, writer, force }), context, live);
+    return storeScaled(core, type, path, current, applied, context);
+  });
+}
+
+/** Stores an object of which the number has changed; who owns it has been worked out. */
+async function storeScaled(
+  core: RegistryCore,
+  type: ResourceType,
+  path: string,
+  current: Entry,
+  object: AnyObject,
+  { subresource: _, ...mainRoute }: RequestContext,
+): Promise<Scale> {
+  const stored = await storeChange(core, type, path, current, object, mainRoute, 'said');
+  return scaleOf(type, stored.object);
+}
+
 /** Throws `Invalid` for less than none. A scale without a number means none, as in Kubernetes. */
-function wantedReplicas({ metadata, spec }: AnyObject): number {
-  const replicas = spec?.replicas ?? 0;
+function wantedReplicas(scale: AnyObject): number {
+  const replicas = scale.spec?.replicas ?? 0;
   if (typeof replicas === 'number' && Number.isInteger(replicas) && replicas >= 0) return replicas;
-  const error: FieldError = {
-    reason: 'FieldValueInvalid',
-    field: 'spec.replicas',
-    message: `Invalid value: ${JSON.stringify(replicas)}: must be greater than or equal to 0`,
-  };
-  throw invalid(Scales, metadata.name, [error]);
+  const message = `Invalid value: ${JSON.stringify(replicas)}: must be greater than or equal to 0`;
+  throw invalidReplicas(scale, 'FieldValueInvalid', message);
+}
+
+function invalidReplicas({ metadata }: AnyObject, reason: FieldError['reason'], message: string): Error {
+  return invalid(Scales, metadata.name ?? '', [{ reason, field: 'spec.replicas', message }]);
 }
