@@ -1,3 +1,4 @@
+import { isConflict } from '../../src/api/errors.ts';
 import type { Pod, StatefulSet, StatefulSetSpec } from '../../src/api/generated/types.ts';
 import { PersistentVolumeClaims, Pods, StatefulSets } from '../../src/api/kinds.ts';
 import { keyOf, type New } from '../../src/api/meta.ts';
@@ -106,7 +107,15 @@ export async function startSetCluster({ wrap = (client) => client }: SetClusterO
     ends: () => true,
     createSet: (name, options) => client.create(StatefulSets, newSet(name, options)),
     getSet: (name) => client.get(StatefulSets, { namespace: NAMESPACE, name }),
-    changeSet: async (name, change) => client.update(StatefulSets, change(await cluster.getSet(name))),
+    async changeSet(name, change) {
+      try {
+        return await client.update(StatefulSets, change(await cluster.getSet(name)));
+      } catch (error) {
+        // The controller wrote its status in between.
+        if (isConflict(error)) return cluster.changeSet(name, change);
+        throw error;
+      }
+    },
     getPod: (name) => client.get(Pods, { namespace: NAMESPACE, name }),
     async report(name, { phase, ready, message }) {
       const pod = await cluster.getPod(name);
