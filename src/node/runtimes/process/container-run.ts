@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import type { ContainerConfig, ContainerStatus } from '../runtime.ts';
-import { namesIn, readIfThere } from './files.ts';
+import { namesIn, readIfThere, readJson } from './files.ts';
 import { type PodFiles, type RunFiles, runFiles } from './pod-files.ts';
 import { type ProcessIdentity, parseStat } from './process-identity.ts';
 
@@ -71,9 +71,7 @@ function timeOf(file: string): number | undefined {
 
 /** The last bytes of the file the container may leave its last words in. */
 function terminationMessage(files: RunFiles): string {
-  const record = readIfThere(files.record);
-  if (record === undefined) return '';
-  const { terminationMessagePath } = JSON.parse(record) as ContainerConfig;
+  const { terminationMessagePath = '' } = readJson<ContainerConfig>(files.record) ?? {};
   return path.isAbsolute(terminationMessagePath) ? lastBytes(terminationMessagePath) : '';
 }
 

@@ -10,6 +10,7 @@ import { systemClock } from '../../../platform/clock.ts';
 import { silentLogger } from '../../../platform/logger.ts';
 import { type ContainerConfig, type ContainerStatus, LockHeldError, type PodConfig, StartError } from '../runtime.ts';
 import type { Isolation } from './isolation.ts';
+import { podDirectory, podFiles, runFiles } from './pod-files.ts';
 import { type ProcessRuntime, type ProcessRuntimeOptions, processRuntime } from './process-runtime.ts';
 
 /** A node with real processes in a directory of its own. */
@@ -246,6 +247,22 @@ export function describeProcessRuntime(isolation: Isolation): void {
       expect(await node.runtime.status(uid)).toBeUndefined();
       await node.runtime.stopPod(uid);
       await node.runtime.removePod(uid);
+    });
+
+    test('files that a power failure left empty cost one pod its past, and nobody else anything', async () => {
+      const lost = node.pod();
+      await node.runtime.startPod(lost);
+      await node.runtime.stopPod(lost.uid);
+      const ended = await node.run({ command: ['true'] });
+      await node.exited(ended);
+      await node.runtime.stopPod(ended);
+      const files = (uid: string) => podFiles(podDirectory(node.directory, uid));
+      fs.truncateSync(files(lost.uid).record);
+      fs.truncateSync(runFiles(files(ended), 'main', 0).record);
+      await node.restart();
+      expect(await node.runtime.status(lost.uid)).toBeUndefined();
+      expect(await node.container(ended)).toMatchObject({ state: 'exited', exitCode: 0 });
+      expect(await node.runtime.startPod(lost)).toMatchObject({ alive: true });
     });
 
     test('M3 another agent finds what runs and what has ended, and starts nothing again', async () => {

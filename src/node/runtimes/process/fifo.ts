@@ -76,6 +76,13 @@ export function openIfHeld(fifo: string): number | undefined {
   return undefined;
 }
 
+/** Whether a process has it open for writing. */
+export function isHeld(fifo: string): boolean {
+  const descriptor = openIfHeld(fifo);
+  if (descriptor !== undefined) fs.closeSync(descriptor);
+  return descriptor !== undefined;
+}
+
 /** Writes a line at once; false when nobody has the pipe open for reading. */
 export function writeLine(fifo: string, line: string): boolean {
   try {

@@ -30,3 +30,13 @@ function isMissing(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code;
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
+
+/** Undefined when there is no such file, or not a whole one: a power failure can leave it empty. */
+export function readJson<T>(file: string): T | undefined {
+  try {
+    return JSON.parse(readIfThere(file) ?? '') as T;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import type { PodConfig } from '../runtime.ts';
-import { readIfThere } from './files.ts';
+import { readIfThere, readJson } from './files.ts';
 import type { Isolation } from './isolation.ts';
 import type { PodPlace } from './pod-network.ts';
 import { type ProcessIdentity, parseStat } from './process-identity.ts';
@@ -102,8 +102,7 @@ export function podDirectory(directory: string, uid: string): string {
 }
 
 export function readPodRecord(files: PodFiles): PodRecord | undefined {
-  const text = readIfThere(files.record);
-  return text === undefined ? undefined : (JSON.parse(text) as PodRecord);
+  return readJson(files.record);
 }
 
 /** The first process of the sandbox that was started last. */

@@ -16,7 +16,7 @@ import {
   StartError,
 } from '../runtime.ts';
 import { attemptsOf, readRun } from './container-run.ts';
-import { FifoPool } from './fifo.ts';
+import { FifoPool, isHeld } from './fifo.ts';
 import { namesIn } from './files.ts';
 import { lockFile, lockHeld } from './identity-locks.ts';
 import { type DetectedIsolation, detectIsolation, type Isolation } from './isolation.ts';
@@ -338,7 +338,10 @@ class Processes implements ProcessRuntime {
     const files = podFiles(podDirectory(this.#options.directory, uid));
     const record = readPodRecord(files);
     if (record === undefined) {
-      this.#options.logger.warn('a directory without a pod', { directory: files.directory });
+      const { directory } = files;
+      this.#options.logger.warn('a directory without a pod', { directory });
+      // Whoever lives in it cannot be told from others, but is not to lose its files.
+      if (!isHeld(files.events)) fs.rmSync(directory, { recursive: true, force: true });
       return;
     }
     const pod = this.#pod(files, record);
