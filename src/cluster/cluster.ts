@@ -164,6 +164,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     directory: directory.nodes,
     dataDir: directory.path,
     client,
+    api: { host: HOST, port: apiServer.port },
     clientOf: (node) => access.clientFor(nodeUser(node)),
     informers,
     dns,

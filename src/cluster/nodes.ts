@@ -9,6 +9,7 @@ import type { Client } from '../client/client.ts';
 import type { InformerSet } from '../client/informer.ts';
 import type { DnsServer } from '../dns/server.ts';
 import { type NodeAgent, startNodeAgent } from '../node/agent.ts';
+import type { ApiAddress } from '../node/config/service-environment.ts';
 import { processRuntime } from '../node/runtimes/process/process-runtime.ts';
 import type { PodIdentity, Runtime } from '../node/runtimes/runtime.ts';
 import { simulatedRuntime } from '../node/runtimes/simulated/simulated-runtime.ts';
@@ -36,6 +37,8 @@ export interface NodesOptions {
   readonly directory: string;
   /** No pod may see this: the cluster's keys and its store. */
   readonly dataDir: string;
+  /** Where the API server is. */
+  readonly api: ApiAddress;
   /** As whom each agent acts: with no more rights than its node has. */
   readonly clientOf: (node: string) => Client;
   readonly client: Client;
@@ -123,6 +126,7 @@ async function beginNode(name: string, index: number, options: SharedByNodes): P
     directory: path.join(options.directory, name),
     addresses: nodeAddresses(name),
     dns: { nameservers: listenForPods },
+    api: () => (options.services.haveNoAddresses ? options.api : undefined),
     leaseMs: options.nodeGraceMs,
     clock: options.clock,
     random: options.random,

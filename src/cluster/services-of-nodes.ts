@@ -53,6 +53,11 @@ export class ServicesOfNodes {
     return this.#limitation;
   }
 
+  /** Whether services cannot be reached at addresses of their own; known from the first node on. */
+  get haveNoAddresses(): boolean {
+    return this.#backend === 'proxy';
+  }
+
   /** The pods of one more node: resolves when they reach all services there are. The runtime has been started. */
   async add({ isolation, podCidr, gateway }: ProcessRuntime): Promise<void> {
     this.#networks.set(podCidr, { podCidr, gateway });

@@ -15,6 +15,7 @@ import { apiReferences } from './config/api-references.ts';
 import { followReferences } from './config/follow-references.ts';
 import { hostDns, NodeResources, noHostDns } from './config/node-resources.ts';
 import type { NodeDns } from './config/pod-config.ts';
+import type { ApiAddress } from './config/service-environment.ts';
 import { StorageGuard } from './eviction/storage-guard.ts';
 import { NodeRegistration } from './node-registration.ts';
 import { type BackOffPolicy, defaultBackOff } from './pod/observed.ts';
@@ -47,6 +48,8 @@ export interface NodeAgentOptions {
     /** The machine's own resolvers; read from its configuration when absent. */
     readonly host?: NodeDns['host'];
   };
+  /** Where pods reach the API; asked when the runtime has started. By default at the address of its service. */
+  readonly api?: () => ApiAddress | undefined;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
@@ -129,7 +132,9 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     references,
     node,
   });
+  const api = options.api?.();
   const resources = new NodeResources({
+    ...(api && { api }),
     dns: {
       zone: options.dns.zone ?? 'cluster.local',
       nameservers,

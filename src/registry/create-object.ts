@@ -33,7 +33,8 @@ export async function createObject(
   const strategy = strategyOf(type);
   const metadata = newMetadata(core, strategy, input.metadata, namespaceFor(type, namespace, input));
   const named: AnyObject = { ...input, metadata };
-  const admitted = await admitCreate(core, type, applyDefaults(type, named));
+  const written = applyDefaults(type, named);
+  const admitted = await admitCreate(core, type, written);
   try {
     const { object } = admitted;
     const servesStatus = strategy.subresources.includes('status') && !strategy.keepsInitialStatus;
@@ -42,7 +43,7 @@ export async function createObject(
     assertValidNew(type, prepared);
     await context.guard?.({ verb: 'write', type, object: prepared }, context.user);
     const generates = input.metadata.name === undefined || input.metadata.name === '';
-    const owned = managers === 'said' ? prepared : withManagers(core, type, prepared, undefined, context);
+    const owned = managers === 'said' ? prepared : withManagers(core, type, prepared, undefined, context, written);
     const stored = await storeNew(core, type, sealObject(owned), generates, context);
     context.created?.();
     return stored;

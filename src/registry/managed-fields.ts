@@ -33,6 +33,7 @@ export function writerOf(core: RegistryCore, type: ResourceType, context: Reques
  * `object`, which is about to be stored over `old`, with the owners of its fields brought up to date. Berth's own
  * parts do not say who they are, and then what they write is not tracked, unless the object is tracked already: most
  * objects are never touched by anybody else, and a list of owners as large as the object would be kept for nothing.
+ * `written` is what the writer asked for, where admission has made more of it: nobody owns what it added.
  */
 export function withManagers(
   core: RegistryCore,
@@ -40,13 +41,14 @@ export function withManagers(
   object: AnyObject,
   old: AnyObject | undefined,
   context: RequestContext,
+  written: AnyObject = object,
 ): AnyObject {
   const tracked = (object.metadata.managedFields ?? []).length > 0;
   if (context.fieldManager === undefined && !tracked) return object;
   const known = knownType(type);
   if (known === undefined) return object;
   const writer = { ...writerOf(core, type, context), manager: context.fieldManager ?? context.user.name };
-  const managedFields = trackManagers(old, object, known, writer);
+  const managedFields = trackManagers(old, written, known, writer);
   if (managedFields === object.metadata.managedFields) return object;
   const { managedFields: _, ...metadata } = object.metadata;
   return { ...object, metadata: managedFields === undefined ? metadata : { ...metadata, managedFields } };

@@ -228,6 +228,12 @@ describe('P6 the environment', () => {
       MY_DB_PORT_6379_TCP_ADDR: '10.96.0.2',
       MY_DB_PORT_6379_TCP_PROTO: 'tcp',
     });
+    expect(serviceEnvironment(services, 'apps', true, { host: '127.0.0.1', port: 6443 })).toMatchObject({
+      KUBERNETES_SERVICE_HOST: '127.0.0.1',
+      KUBERNETES_SERVICE_PORT: '6443',
+      KUBERNETES_SERVICE_PORT_HTTPS: '6443',
+      MY_DB_SERVICE_HOST: '10.96.0.2',
+    });
     expect(Object.keys(serviceEnvironment(services, 'apps', true)).filter((key) => key.startsWith('HEADLESS'))).toEqual(
       [],
     );

@@ -11,7 +11,7 @@ import { containerEnvironment } from './environment.ts';
 import { type NodeDns, podConfig } from './pod-config.ts';
 import { portEnvironment } from './port-environment.ts';
 import type { References } from './references.ts';
-import { serviceEnvironment } from './service-environment.ts';
+import { type ApiAddress, serviceEnvironment } from './service-environment.ts';
 
 const DEFAULT_TERMINATION_MESSAGE_PATH = '/dev/termination-log';
 
@@ -21,6 +21,8 @@ export interface NodeResourcesOptions {
   readonly references: References;
   /** The services of a namespace. */
   readonly services: (namespace: string) => readonly Service[];
+  /** Where pods reach the API when they do not reach services. */
+  readonly api?: ApiAddress;
   readonly hostIPs: readonly string[];
   readonly allocatable: () => Readonly<Record<string, string>>;
 }
@@ -43,7 +45,7 @@ export class NodeResources implements PodResources {
     const facts = this.#facts(runtime.ips);
     const { namespace = 'default' } = pod.metadata;
     const links = pod.spec.enableServiceLinks ?? true;
-    const fromServices = serviceEnvironment(services, namespace, links);
+    const fromServices = serviceEnvironment(services, namespace, links, this.#options.api);
     const ports = portEnvironment(pod, container, runtime.ports);
     const own = await containerEnvironment(pod, container, fromServices, ports, references, facts);
     const env = { HOSTNAME: podConfig(pod, this.#options.dns, []).hostname, ...own };

@@ -1,17 +1,29 @@
 import type { Service } from '../../api/generated/types.ts';
 
+/** Where the API server is reached. */
+export interface ApiAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /**
  * The variables that tell a pod where services are: those of its namespace when it wants them, and always those of the
- * API itself (`default/kubernetes`).
+ * API itself (`default/kubernetes`), which is at `api` where pods cannot reach the addresses of services.
  */
 export function serviceEnvironment(
   services: (namespace: string) => readonly Service[],
   namespace: string,
   enableServiceLinks: boolean,
+  api?: ApiAddress,
 ): Readonly<Record<string, string>> {
   const env: Record<string, string> = {};
   for (const service of services('default')) if (service.metadata.name === 'kubernetes') addService(env, service);
   if (enableServiceLinks) for (const service of services(namespace)) addService(env, service);
+  if (api !== undefined) {
+    env.KUBERNETES_SERVICE_HOST = api.host;
+    env.KUBERNETES_SERVICE_PORT = String(api.port);
+    env.KUBERNETES_SERVICE_PORT_HTTPS = String(api.port);
+  }
   return env;
 }
 

@@ -1,9 +1,10 @@
 import { apiError } from '../../api/errors.ts';
 import type { Pod, PriorityClass, Toleration } from '../../api/generated/types.ts';
-import { Pods, PriorityClasses, ServiceAccounts } from '../../api/kinds.ts';
+import { Pods, PriorityClasses } from '../../api/kinds.ts';
 import { objectOf, type RegistryCore } from '../core.ts';
 import { resourcePrefix, storeKey } from '../keys.ts';
 import { seal } from '../values.ts';
+import { withServiceAccount } from './service-account.ts';
 
 /** How long a pod stays on a node that has gone silent, unless it says otherwise. In seconds. */
 const DEFAULT_TOLERATION_SECONDS = 300;
@@ -20,13 +21,10 @@ const DEFAULT_TOLERATIONS: readonly Toleration[] = seal(
 export async function admitPod(core: RegistryCore, pod: Pod): Promise<Pod> {
   const { spec } = pod;
   if (spec === undefined) return pod;
-  const account = await serviceAccountOf(core, pod);
+  const withAccount = await withServiceAccount(core, pod, spec);
   const priority = await priorityOf(core, pod);
   const tolerations = tolerationsOf(spec.tolerations ?? []);
-  return {
-    ...pod,
-    spec: { ...spec, serviceAccountName: account, serviceAccount: account, ...priority, tolerations },
-  };
+  return { ...pod, spec: { ...withAccount, ...priority, tolerations } };
 }
 
 function tolerationsOf(given: readonly Toleration[]): readonly Toleration[] {
@@ -37,20 +35,6 @@ function tolerationsOf(given: readonly Toleration[]): readonly Toleration[] {
 
 function tolerates({ key = '', effect = '' }: Toleration, taint: string): boolean {
   return (key === taint || key === '') && (effect === 'NoExecute' || effect === '');
-}
-
-async function serviceAccountOf(core: RegistryCore, pod: Pod): Promise<string> {
-  const namespace = pod.metadata.namespace ?? '';
-  const name = pod.spec?.serviceAccountName ?? pod.spec?.serviceAccount ?? '';
-  // Every namespace has the default account, or will have it in a moment.
-  if (name === '' || name === 'default') return 'default';
-  if ((await core.store.get(storeKey(ServiceAccounts, { namespace, name }))) === undefined) {
-    throw forbidden(
-      pod,
-      `error looking up service account ${namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`,
-    );
-  }
-  return name;
 }
 
 type Priority = Pick<NonNullable<Pod['spec']>, 'priority' | 'preemptionPolicy' | 'priorityClassName'>;
