@@ -10,6 +10,7 @@ import type { Logger } from '../platform/logger.ts';
 import { type Random, systemRandom } from '../platform/random.ts';
 import type { Registry } from '../registry/requests.ts';
 import { authenticator, MASTERS_GROUP, staticTokens } from './authentication/authenticator.ts';
+import { clientCertificates } from './authentication/client-certificates.ts';
 import { serviceAccountTokens } from './authentication/service-account-tokens.ts';
 import { Access } from './authorization/access.ts';
 import { ensureDefaultRoles } from './authorization/ensure-default-roles.ts';
@@ -102,7 +103,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const handler = new RequestHandler({
     registry,
     logger,
-    authenticate: authenticator(tokenReaders),
+    authenticate: authenticator(tokenReaders, clientCertificates(pki.authorityCertificate, clock)),
     authorize: access.authorize,
     reviews: new Reviews({ access, tokenReaders }),
     resources,
@@ -124,8 +125,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     {
       cert: pki.serving.certificate,
       key: pki.serving.key,
-      ca: pki.authorityCertificate,
-      // A client may show a certificate and need not: who shows none has a token.
+      // A client may show a certificate and need not: who shows none has a token. Which ones count is decided later.
+      ca: [],
       requestCert: true,
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',

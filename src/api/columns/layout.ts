@@ -26,7 +26,16 @@ export interface TableLayout<T extends KubernetesObject = KubernetesObject> {
 type Source = string | readonly [type: string, field: string];
 
 function column(name: string, type: TableColumn['type'], source: Source, priority: number, format = ''): TableColumn {
-  return { name, type, format, priority, description: typeof source === 'string' ? source : describe(...source) };
+  return {
+    name,
+    type,
+    format,
+    priority,
+    // Read when a table is asked for: the texts of the schema are a large file.
+    get description() {
+      return typeof source === 'string' ? source : describe(...source);
+    },
+  };
 }
 
 /** A column that is always shown. */

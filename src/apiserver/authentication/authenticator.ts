@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type PeerCertificate, TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 
 import { apiError } from '../../api/errors.ts';
 import type { UserInfo } from '../../registry/requests.ts';
@@ -39,15 +39,15 @@ export function staticTokens(users: ReadonlyMap<string, UserInfo>): TokenReader 
   };
 }
 
-/**
- * Bearer tokens, then client certificates that our own authority has signed (their common name is the user, their
- * organizations the groups).
- */
-export function authenticator(tokenReaders: readonly TokenReader[]): Authenticator {
+/** Whose certificate a connection shows; undefined when it shows none, or none that counts. */
+export type CertificateReader = (socket: TLSSocket) => UserInfo | undefined;
+
+/** Bearer tokens, then the certificate of the connection. */
+export function authenticator(tokenReaders: readonly TokenReader[], readCertificate: CertificateReader): Authenticator {
   return (request) => {
     const header = request.headers.authorization;
     if (header !== undefined) return authenticateToken(header, tokenReaders);
-    return request.socket instanceof TLSSocket ? certificateUser(request.socket) : undefined;
+    return request.socket instanceof TLSSocket ? readCertificate(request.socket) : undefined;
   };
 }
 
@@ -68,24 +68,6 @@ function authenticateToken(header: string, readers: readonly TokenReader[]): Use
 
 export function authenticated(user: UserInfo): UserInfo {
   return user.groups.includes(AUTHENTICATED_GROUP) ? user : { ...user, groups: [...user.groups, AUTHENTICATED_GROUP] };
-}
-
-/** A connection has one certificate for all its requests. */
-const certificateUsers = new WeakMap<TLSSocket, UserInfo | null>();
-
-function certificateUser(socket: TLSSocket): UserInfo | undefined {
-  const known = certificateUsers.get(socket);
-  if (known !== undefined) return known ?? undefined;
-  const user = socket.authorized ? userOf(socket.getPeerCertificate()) : null;
-  certificateUsers.set(socket, user);
-  return user ?? undefined;
-}
-
-function userOf(certificate: PeerCertificate): UserInfo | null {
-  // Node's types leave out that a subject may have several values, or none.
-  const subject: { CN?: string | string[]; O?: string | string[] } | undefined = certificate.subject;
-  const name = [subject?.CN ?? []].flat()[0];
-  return name === undefined ? null : authenticated({ name, groups: [subject?.O ?? []].flat() });
 }
 
 export function unauthorized(): Error {
