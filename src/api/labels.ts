@@ -23,7 +23,9 @@ export class SelectorSyntaxError extends Error {
 const NO_LABELS: Labels = Object.freeze({});
 
 function holds(requirement: LabelRequirement, labels: Labels): boolean {
-  const value = Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined;
+  const found: unknown = labels[requirement.key];
+  // What an object has from its prototype is no text.
+  const value = typeof found === 'string' ? found : undefined;
   switch (requirement.operator) {
     case 'exists':
       return value !== undefined;
@@ -46,7 +48,9 @@ const INTEGER = /^-?\d+$/;
 
 /** A test for `requirements`, all of which must hold; none: everything matches. */
 export function matchRequirements(requirements: readonly LabelRequirement[]): LabelMatch {
-  if (requirements.length === 0) return () => true;
+  const [only] = requirements;
+  if (only === undefined) return () => true;
+  if (requirements.length === 1) return (labels = NO_LABELS) => holds(only, labels);
   return (labels = NO_LABELS) => requirements.every((requirement) => holds(requirement, labels));
 }
 

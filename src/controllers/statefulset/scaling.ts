@@ -35,81 +35,68 @@ function isParallel(set: StatefulSet): boolean {
   return set.spec.podManagementPolicy === 'Parallel';
 }
 
-/** What one ordinal needs. */
-interface OrdinalStep {
-  readonly actions: readonly Action[];
-  /** What is in the way of the next one; asked for only of the first that is. */
-  readonly wait?: () => Waiting;
-}
-
-const NOTHING: OrdinalStep = { actions: [] };
+/** What is in the way of an ordinal's next one; asked for only of the first that is. */
+type Wait = () => Waiting;
 
 /** O1, O2, O3, O8, I5: what the ordinals in range need, lowest first. */
 export function fillRange(scene: Scene): Step {
   const { start, end } = ordinalRange(scene.set);
   const ordered = !isParallel(scene.set);
   const actions: Action[] = [];
-  let waiting: Waiting | undefined;
+  let first: Wait | undefined;
   let creations = 0;
   let stop = false;
   for (let ordinal = start; ordinal < end && !stop; ordinal += 1) {
-    const step = fillOrdinal(scene, ordinal);
-    for (const action of step.actions) {
-      actions.push(action);
-      if (action.type === 'createPod') creations += 1;
-    }
-    waiting ??= step.wait?.();
-    stop = (ordered && step.wait !== undefined) || creations >= MAX_CREATIONS;
+    const before = actions.length;
+    const wait = fillOrdinal(scene, ordinal, actions);
+    if (actions[before]?.type === 'createPod') creations += 1;
+    first ??= wait;
+    stop = (ordered && wait !== undefined) || creations >= MAX_CREATIONS;
   }
+  const waiting = first?.();
   return { actions, ...(waiting && { waiting }), stop };
 }
 
-function fillOrdinal(scene: Scene, ordinal: number): OrdinalStep {
+function fillOrdinal(scene: Scene, ordinal: number, actions: Action[]): Wait | undefined {
   const member = scene.members.inRange.get(ordinal);
-  if (member === undefined) return makePod(scene, ordinal);
+  if (member === undefined) return makePod(scene, ordinal, actions);
   const { set, claims, nowMs } = scene;
   const { pod, state } = member;
 
   if (scene.replaced.has(member)) {
     const why = 'it was never Ready, and its template has been changed';
     const holds = `${pod.metadata.name} is not created again`;
-    return { actions: [], wait: () => waitForDeletedPod(pod, ordinal, why, holds, nowMs) };
+    return () => waitForDeletedPod(pod, ordinal, why, holds, nowMs);
   }
   if (state.finished) {
     // O2, O3: made again once it is gone, not before.
     const holds = `${pod.metadata.name} is not created again`;
-    return {
-      actions: state.terminating ? [] : [{ type: 'deletePod', ordinal, pod, reason: 'finished' }],
-      wait: () => waitForPod(pod, ordinal, state, claims, holds, nowMs),
-    };
+    if (!state.terminating) actions.push({ type: 'deletePod', ordinal, pod, reason: 'finished' });
+    return () => waitForPod(pod, ordinal, state, claims, holds, nowMs);
   }
-  const actions: Action[] = [];
-  if (member.pending && !state.terminating) {
-    const missing = missingClaims(set, ordinal, claims);
-    if (missing.length > 0) actions.push({ type: 'createClaims', ordinal, claims: missing });
+  const claimless = correctClaims(actions, scene, member, false);
+  if (claimless && member.pending && !state.terminating) {
+    actions.push({ type: 'createClaims', ordinal, claims: missingClaims(set, ordinal, claims) });
   }
   if (!state.terminating && !member.identified) actions.push({ type: 'restoreIdentity', ordinal, pod });
-  addClaimOwnerActions(actions, scene, member, false);
-  if (state.healthy) return actions.length === 0 ? NOTHING : { actions };
-  return { actions, wait: () => waitForPod(pod, ordinal, state, claims, holdsBack(scene, ordinal), nowMs) };
+  if (state.healthy) return undefined;
+  return () => waitForPod(pod, ordinal, state, claims, holdsBack(scene, ordinal), nowMs);
 }
 
 /** O1, C1, C5 */
-function makePod(scene: Scene, ordinal: number): OrdinalStep {
+function makePod(scene: Scene, ordinal: number, actions: Action[]): Wait {
   const { set, strangers, claims, revisions, strategy, nowMs } = scene;
   const name = podName(set, ordinal);
   const stranger = strangers.get(name);
-  if (stranger !== undefined) return { actions: [], wait: () => waitForName(stranger, ordinal, nowMs) };
+  if (stranger !== undefined) return () => waitForName(stranger, ordinal, nowMs);
   const claimed = claimsForPod(set, ordinal, claims);
   if (claimed.state !== 'usable') {
     const { state, claim } = claimed;
-    return { actions: [], wait: () => waitForClaim(state, claim, name, ordinal, nowMs) };
+    return () => waitForClaim(state, claim, name, ordinal, nowMs);
   }
   const { name: revision, template } = revisionForNewPod(strategy, revisions, ordinal);
-  return {
-    actions: [{ type: 'createPod', ordinal, revision, template, claims: claimed.missing }],
-    wait: () => waitForNewPod(name, ordinal, holdsBack(scene, ordinal), nowMs),
-  };
+  actions.push({ type: 'createPod', ordinal, revision, template, claims: claimed.missing });
+  return () => waitForNewPod(name, ordinal, holdsBack(scene, ordinal), nowMs);
 }
 
 /** What an unhealthy ordinal holds up, in words. */
@@ -129,7 +116,7 @@ export function emptyRest(scene: Scene): Step {
   const { condemned } = members;
   const ordered = !isParallel(set);
   const actions: Action[] = [];
-  for (const member of condemned) addClaimOwnerActions(actions, scene, member, true);
+  for (const member of condemned) correctClaims(actions, scene, member, true);
   let waiting: Waiting | undefined;
   for (const member of ordered ? nextToGo(condemned) : condemned) {
     const { ordinal, pod, state } = member;
@@ -161,12 +148,15 @@ function holdsBackRemoval({ set, members }: Scene, ordinal: number): string {
   return next === undefined ? `${set.metadata.name} is not scaled down` : `${next.pod.metadata.name} is not removed`;
 }
 
-function addClaimOwnerActions(actions: Action[], { set, claims }: Scene, member: Member, condemned: boolean): void {
+/** C3: adds what makes the owners of a member's claims right; true when one of its claims does not exist. */
+function correctClaims(actions: Action[], { set, claims }: Scene, member: Member, condemned: boolean): boolean {
   const { ordinal, pod } = member;
+  let isMissing = false;
   for (const template of set.spec.volumeClaimTemplates ?? []) {
     const claim = claims.get(claimName(set, template.metadata?.name ?? '', ordinal));
-    if (claim === undefined) continue;
-    const owners = correctedOwners(set, pod, condemned, claim);
-    if (owners !== undefined) actions.push({ type: 'setClaimOwners', ordinal, claim, owners });
+    const owners = claim && correctedOwners(set, pod, condemned, claim);
+    if (claim === undefined) isMissing = true;
+    else if (owners !== undefined) actions.push({ type: 'setClaimOwners', ordinal, claim, owners });
   }
+  return isMissing;
 }
