@@ -47,11 +47,17 @@ export async function startView(
     ? terminalPicture(output, () => ({ sets: inOrder(sets), pods: [...pods.values()], claims: [...claims.values()] }))
     : undefined;
 
-  const changed = (kind: string, key: string, object: KubernetesObject | undefined, line: string | undefined): void => {
-    if (picture) picture.changed();
-    else if (line !== undefined) output.line(`${new Date().toISOString().slice(11, 19)} ${line}`);
+  const changed = (kind: string, key: string, object: KubernetesObject | undefined): void => {
     const id = `${kind} ${key}`;
     if (object !== undefined && awaited.has(id)) awaited.set(id, readinessOf({ ...object, kind }).ready);
+  };
+  /** After a batch of changes, with what is to be said of them. */
+  const changedAll = (lines: readonly string[]): void => {
+    if (picture) picture.changed();
+    else if (lines.length > 0) {
+      const time = new Date().toISOString().slice(11, 19);
+      output.text(lines.map((line) => `${time} ${line}\n`).join(''));
+    }
     hint();
   };
   const hint = (): void => {
@@ -63,15 +69,16 @@ export async function startView(
     if (!picture) for (const line of options.hint) output.line(line);
   };
 
+  const told = { changed, changedAll };
   const watches: Watch[] = [
-    follow(client, StatefulSets, sets, setTransition, changed),
-    follow(client, PersistentVolumeClaims, claims, claimTransition, changed),
-    follow(client, Pods, pods, podTransition, changed),
+    follow(client, StatefulSets, sets, setTransition, told),
+    follow(client, PersistentVolumeClaims, claims, claimTransition, told),
+    follow(client, Pods, pods, podTransition, told),
   ];
   // Kinds that the view does not follow are ready as soon as they exist.
   for (const { type, key, object } of applied) {
     if (![StatefulSets, Pods].some((followed) => followed.kind === type.kind))
-      changed(type.kind, formatKey(key), object, undefined);
+      changed(type.kind, formatKey(key), object);
   }
   hint();
   return {
@@ -87,13 +94,17 @@ function follow<T extends KubernetesObject>(
   type: ResourceType<T>,
   known: Map<string, T>,
   transition: (before: T | undefined, after: T | undefined) => string | undefined,
-  changed: (kind: string, key: string, object: T | undefined, line: string | undefined) => void,
+  told: {
+    changed(kind: string, key: string, object: T | undefined): void;
+    changedAll(lines: readonly string[]): void;
+  },
 ): Watch {
   return client.watch(
     type,
     {},
     {
       events: (batch) => {
+        const lines: string[] = [];
         for (const event of batch) {
           if (event.type === 'BOOKMARK') continue;
           const key = formatKey(keyOf(event.object));
@@ -101,8 +112,11 @@ function follow<T extends KubernetesObject>(
           const after = event.type === 'DELETED' ? undefined : event.object;
           if (after === undefined) known.delete(key);
           else known.set(key, after);
-          changed(type.kind, key, after, transition(before, after));
+          told.changed(type.kind, key, after);
+          const line = transition(before, after);
+          if (line !== undefined) lines.push(line);
         }
+        told.changedAll(lines);
       },
       closed: () => {},
     },
