@@ -37,7 +37,7 @@ async function serve(
   });
   open.push(server);
   const address = server.addresses[0]!;
-  const resolver = new Resolver({ timeout: 2000, tries: 1 });
+  const resolver = new Resolver({ timeout: 20_000, tries: 1 });
   resolver.setServers([`${address.address}:${address.port}`]);
   return { server, resolver, address };
 }

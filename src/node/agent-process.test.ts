@@ -37,14 +37,14 @@ async function start(): Promise<void> {
   });
 }
 
-/** Resolves with the pod as soon as `holds`; fails with what it is when that takes more than ten seconds. */
+/** Resolves with the pod as soon as `holds`; fails with what it is when that takes more than a minute. */
 function when(name: string, holds: (pod: Pod) => boolean): Promise<Pod> {
   return new Promise((resolve, reject) => {
     let last: Pod | undefined;
     const timer = setTimeout(() => {
       watch.stop();
       reject(new Error(`${name} is still ${JSON.stringify(last?.status)}`));
-    }, 10_000);
+    }, 60_000);
     const options = { namespace: 'default', fieldSelector: `metadata.name=${name}` };
     const watch = client.watch(Pods, options, {
       events(batch) {
@@ -64,7 +64,7 @@ function when(name: string, holds: (pod: Pod) => boolean): Promise<Pod> {
 }
 
 async function gone(name: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while ((await client.list(Pods, { fieldSelector: `metadata.name=${name}` })).items.length > 0) {
     if (Date.now() > deadline) throw new Error(`${name} is still there`);
     await new Promise((resolve) => setTimeout(resolve, 10));

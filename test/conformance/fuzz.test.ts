@@ -21,7 +21,7 @@ beforeAll(async () => {
   server = await startTestServer({ logger });
   // The default roles are made in the background; what changes from here on was asked for.
   const made = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/system:basic-user';
-  await vi.waitFor(() => server.admin.request('GET', made));
+  await vi.waitFor(() => server.admin.request('GET', made), { timeout: 60_000 });
 });
 afterAll(() => server.close());
 

@@ -10,7 +10,7 @@ import { type Cluster, startCluster } from '../../src/cluster/cluster.ts';
 
 const able = process.platform === 'linux' && process.getuid?.() === 0;
 const KEY = { namespace: 'default', name: 'db-0' };
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 
 let directories: string[] = [];
 let clusters: Cluster[] = [];

@@ -7,10 +7,15 @@ import { describe, expect, test } from 'vitest';
 import { type ProcessRuntime, processRuntime } from '../../src/node/runtimes/process/process-runtime.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLogger } from '../../src/platform/logger.ts';
+import { seededRandom } from '../../src/platform/random.ts';
 import { crashContainer, crashPod } from './process-runtime-pod.mjs';
 
 /** How often an agent is killed at a moment of chance. */
 const ROUNDS = Number(process.env.BERTH_CRASH_ROUNDS ?? 20);
+
+/** What chance is made of: the same seed takes the same steps and moments. */
+const SEED = Number(process.env.BERTH_CRASH_SEED ?? Date.now() % 1_000_000);
+const random = seededRandom(SEED);
 
 /** Each step takes a second or so: an ordinary run takes every third, beginning with another one each time. */
 const STRIDE = Number(process.env.BERTH_CRASH_STRIDE ?? 3);
@@ -21,13 +26,13 @@ describe.skipIf(!isRoot)('an agent killed while it brings a pod up and down', ()
   test('M3 at each step: what it left is found, nothing is there twice, nothing is lost', {
     timeout: 600_000,
   }, async () => {
-    let step = 1 + Math.floor(Math.random() * STRIDE);
+    let step = 1 + Math.floor(random.next() * STRIDE);
     while (!(await killAtStep(step))) step += STRIDE;
     expect(step).toBeGreaterThan(50);
   });
 
   test('M3 at any moment', { timeout: 600_000 }, async () => {
-    for (let round = 0; round < ROUNDS; round++) await killAfter(60 + Math.random() * 200);
+    for (let round = 0; round < ROUNDS; round++) await killAfter(60 + random.next() * 200);
   });
 });
 
@@ -35,7 +40,7 @@ describe.skipIf(!isRoot)('an agent killed while it brings a pod up and down', ()
 function killAtStep(step: number): Promise<boolean> {
   return withDirectory(async (directory, witness, lock) => {
     const ended = await runDriver(directory, [String(step), witness, lock]);
-    await expectTruth(directory, witness, lock, `step ${step}`);
+    await expectTruth(directory, witness, lock, `step ${step} (BERTH_CRASH_SEED=${SEED})`);
     return ended;
   });
 }
@@ -43,7 +48,7 @@ function killAtStep(step: number): Promise<boolean> {
 function killAfter(ms: number): Promise<void> {
   return withDirectory(async (directory, witness, lock) => {
     await runDriver(directory, ['0', witness, lock], ms);
-    await expectTruth(directory, witness, lock, `after ${ms} ms`);
+    await expectTruth(directory, witness, lock, `after ${ms} ms (BERTH_CRASH_SEED=${SEED})`);
   });
 }
 

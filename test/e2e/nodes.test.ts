@@ -86,7 +86,7 @@ describe.runIf(root)('three nodes on one machine', () => {
     expect((await kv(podIP, 'PUT', '/colour', 'blue')).status).toBeLessThan(300);
     const { podIP: third = '' } = (await get('kv-1')).status ?? {};
     await expect
-      .poll(async () => (await kv(third, 'GET', '/colour')).body, { timeout: 10_000 })
+      .poll(async () => (await kv(third, 'GET', '/colour')).body)
       .toMatchObject({
         value: 'blue',
       });

@@ -21,7 +21,7 @@ const ASK = `
   const [url, count, pauseMs] = process.argv.slice(1);
   const get = () => new Promise((resolve) => {
     const module = require(url.split(':')[0]);
-    module.get(url, { agent: false, timeout: 3000, rejectUnauthorized: false }, async (response) => {
+    module.get(url, { agent: false, timeout: 20000, rejectUnauthorized: false }, async (response) => {
       let text = '';
       for await (const part of response) text += part;
       resolve(response.statusCode === 200 ? JSON.parse(text) : response.statusCode);

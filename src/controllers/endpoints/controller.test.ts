@@ -297,7 +297,7 @@ describe('from readiness to the answer', () => {
       logger: silentLogger,
     });
     cluster.use({ stop: () => dns.close() });
-    const resolver = new Resolver({ timeout: 2000, tries: 1 });
+    const resolver = new Resolver({ timeout: 20_000, tries: 1 });
     resolver.setServers([`127.0.0.1:${dns.addresses[0]!.port}`]);
     await createService('db');
     await createMember('db-0', 'db');
