@@ -32,6 +32,7 @@ import {
 } from './data-directory.ts';
 import { fileLogger } from './file-logger.ts';
 import { type IsolationChoice, type Nodes, type RuntimeChoice, startNodes } from './nodes.ts';
+import { serviceRange } from './services-of-nodes.ts';
 import { endPods } from './shutdown.ts';
 import { clearMachine, endPodsOfNodes } from './teardown.ts';
 
@@ -109,7 +110,14 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     openPki({ directory: directory.pki, clock, random }),
   ]);
   closers.add(() => store.close());
-  const registry = createRegistry({ store, clock, random, logger, tokens: tokenIssuer(pki.serviceAccountKey) });
+  const registry = createRegistry({
+    store,
+    clock,
+    random,
+    logger,
+    tokens: tokenIssuer(pki.serviceAccountKey),
+    serviceRange: serviceRange(options),
+  });
   await registry.bootstrap();
 
   const access = new Access(registry, logger);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Client } from '../client/client.ts';
 import { ApiEventRecorder } from '../client/event-recorder.ts';
 import type { InformerSet } from '../client/informer.ts';
+import { canListen } from '../node/runtimes/process/can-listen.ts';
 import { bridgedNetworkOf } from '../node/runtimes/process/open-network.ts';
 import type { ProcessRuntime } from '../node/runtimes/process/process-runtime.ts';
 import {
@@ -89,12 +90,26 @@ export class ServicesOfNodes {
       backend = packetFilter({ owner: dataDir, networks: () => [...this.#networks.values()] });
     } else {
       this.#backend = 'proxy';
-      this.#limitation = NO_CLUSTER_ADDRESSES;
+      this.#limitation = !ownNetworks && (await canListen('127.96.255.254', 0)) ? THROUGH_PROXY : NO_CLUSTER_ADDRESSES;
       backend = userProxy({ random, logger });
     }
     return startServices({ ...this.#options, recorder: this.#recorder, backend });
   }
 }
+
+/**
+ * Where services get their addresses from. Without a packet filter only addresses that the machine has already can be
+ * listened on.
+ */
+export function serviceRange({ runtime, isolation }: { readonly runtime: string; readonly isolation: string }): string {
+  const asRoot = process.platform === 'linux' && process.getuid?.() === 0;
+  const filtered = runtime === 'simulated' || isolation === 'namespaces' || (isolation === 'auto' && asRoot);
+  return filtered ? '10.96.0.0/16' : '127.96.0.0/16';
+}
+
+const THROUGH_PROXY =
+  'services have addresses of 127.96.0.0/16 that this server listens on and passes on from: TCP alone, and ports below ' +
+  '1024 only where the machine lets anybody have them';
 
 const NO_CLUSTER_ADDRESSES =
   'services have no addresses of their own (clusterIP), as it takes root and the nft program to give them any: headless ' +

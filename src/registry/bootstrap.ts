@@ -36,7 +36,7 @@ export async function bootstrap(core: RegistryCore): Promise<void> {
     },
     spec: {
       type: 'ClusterIP',
-      clusterIP: '10.96.0.1',
+      clusterIP: core.addresses.first,
       ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }],
     },
   });

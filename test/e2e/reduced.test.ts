@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { Pods } from '../../src/api/kinds.ts';
+import { Pods, Services } from '../../src/api/kinds.ts';
 import { podPlace } from '../../src/api/pod-ports.ts';
 import { example, kv, type Server, TestBerth, untilReplaced, untilSettled } from './support.ts';
 
@@ -51,6 +51,30 @@ describe.each([
       const wanted = [0, 1, 2].map(async (ordinal) => `kv-${ordinal} ${(await place(ordinal)).split(':')[1] ?? 8080}`);
       expect(found.sort()).toEqual(await Promise.all(wanted));
     });
+
+    test.skipIf(!linux)(
+      'a service has an address of its own, without root too, and spreads what comes over the members',
+      async () => {
+        const service = await berth.client().create(Services, {
+          metadata: { namespace: 'default', name: 'members' },
+          spec: { selector: { app: 'kv' }, ports: [{ port: 8080 }] },
+        });
+        expect(service.spec.clusterIP).toMatch(/^127\.96\./);
+        const members = new Set<unknown>();
+        await expect
+          .poll(
+            async () => {
+              // A connection of its own each time: it is connections that are spread.
+              const url = `http://${service.spec.clusterIP}:8080/`;
+              const answer = await fetch(url, { headers: { connection: 'close' } }).catch(() => undefined);
+              if (answer !== undefined) members.add(((await answer.json()) as { name: string }).name);
+              return members.size;
+            },
+            { timeout: 30_000 },
+          )
+          .toBe(3);
+      },
+    );
 
     test('what is missing is said: at the start, in status, and in the condition of the node', async () => {
       expect(server.output).toMatch(/without .*network/i);

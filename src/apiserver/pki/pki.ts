@@ -24,7 +24,9 @@ const SERVING_NAMES = [
   'kubernetes.default',
   'kubernetes.default.svc',
   'kubernetes.default.svc.cluster.local',
+  // The first addresses of the two ranges that services get theirs from.
   '10.96.0.1',
+  '127.96.0.1',
 ];
 
 export interface PkiOptions {

@@ -55,6 +55,8 @@ export function userProxy(options: UserProxyOptions): ServiceBackend {
         try {
           listeners.set(key, await listen(key, port, options));
         } catch (error) {
+          // Pods are told the address of the API server itself.
+          if (port.name.startsWith('default/kubernetes:')) continue;
           unreachable.push({
             name: port.name,
             message: whyNot(key, error),
@@ -70,6 +72,8 @@ export function userProxy(options: UserProxyOptions): ServiceBackend {
 }
 
 function whyNot(key: string, error: unknown): string {
+  if ((error as NodeJS.ErrnoException).code === 'EACCES')
+    return `cannot listen on ${key}: ports below 1024 take root on this machine (net.ipv4.ip_unprivileged_port_start)`;
   if ((error as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL') return `cannot listen on ${key}: ${String(error)}`;
   return (
     `cannot listen on ${key}: it takes root to have such an address on this machine; ` +

@@ -45,6 +45,11 @@ export class ServiceAddresses {
     this.#range = range;
   }
 
+  /** The first of the range: the API's own. */
+  get first(): string {
+    return formatAddress(this.#range.first);
+  }
+
   /** Resolves when what is stored is known. */
   ready(): Promise<void> {
     this.#loading ??= this.#load();
