@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import { apiError } from '../api/errors.ts';
+import { qualifiedName } from '../api/resource-type.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Registry, UserInfo } from '../registry/requests.ts';
 import { sendBytes, sendError, sendJson, sendText } from './answers.ts';
@@ -11,11 +12,12 @@ import { impersonated, impersonatedUser, impersonations } from './authentication
 import type { Attributes, Authorizer } from './authorization/authorizer.ts';
 import { forbidden } from './authorization/forbidden.ts';
 import { type Discovery, entityTag, POD_STREAMS } from './discovery.ts';
+import type { HealthChecks } from './health.ts';
 import { negotiate } from './media-types.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { OpenApiDocuments } from './openapi/documents.ts';
+import { attributesOf, countedVerb, isLongRunning, isPodStream } from './request-attributes.ts';
 import { bodyFormat, parseObject, readBody } from './request-body.ts';
-import { isWatch } from './request-options.ts';
 import { parseTarget, type RequestTarget, type ResourceTarget } from './request-target.ts';
 import { methodNotAllowed, type ResourceHandler, unknownResource } from './resource-handler.ts';
 import type { Reviews } from './reviews.ts';
@@ -34,8 +36,7 @@ export interface RequestHandlerOptions {
   readonly openApi: OpenApiDocuments;
   readonly metrics: ServerMetrics;
   readonly version: VersionInfo;
-  /** False, or a reason, while the cluster behind the API is not ready. */
-  readonly ready: () => boolean | string;
+  readonly health: HealthChecks;
   /** Where the server is reached, for discovery. */
   readonly address: () => string;
   readonly maximumInFlight: number;
@@ -43,7 +44,6 @@ export interface RequestHandlerOptions {
 }
 
 const ANONYMOUS: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
-const HEALTH = /^\/(healthz|livez|readyz)(\/.*)?$/;
 
 /** Takes every request from its arrival to its handler: who asks, may they, is there room, what is it. */
 export class RequestHandler {
@@ -60,7 +60,8 @@ export class RequestHandler {
 
   /** Answers in any case; never throws. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { logger, metrics, maximumInFlight } = this.#options;
+    const { logger, maximumInFlight } = this.#options;
+    const startedMs = performance.now();
     const target = parseTarget(request.url ?? '/');
     const limited = target?.resource === undefined || !isLongRunning(target, target.resource);
     if (limited) {
@@ -77,13 +78,13 @@ export class RequestHandler {
       sendError(response, error, logger);
     } finally {
       if (limited) this.#inFlight--;
-      metrics.count(request.method ?? '', target?.resource?.plural ?? '', response.statusCode);
+      this.#count(request, target, response.statusCode, limited ? (performance.now() - startedMs) / 1000 : undefined);
     }
   }
 
   /** Takes over a connection that wants to become something else; answers in any case. */
   async handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const { pods, logger, metrics } = this.#options;
+    const { pods, logger } = this.#options;
     // Whoever takes the connection over listens too; before that a client that goes away is nobody's concern.
     socket.on('error', () => {});
     const target = parseTarget(request.url ?? '/');
@@ -105,7 +106,24 @@ export class RequestHandler {
       sendError(response, error, logger);
       code = response.statusCode;
     }
-    metrics.count('CONNECT', target?.resource?.plural ?? '', code);
+    this.#count(request, target, code, undefined);
+  }
+
+  /** Counts what was asked of kinds there are; anybody can ask for others, under any name. */
+  #count(request: IncomingMessage, target: RequestTarget | undefined, code: number, seconds: number | undefined): void {
+    const { registry, reviews, metrics } = this.#options;
+    const { group = '', version = '', plural = '', subresource = '' } = target?.resource ?? {};
+    const type = registry.find(group, version, plural);
+    const isKnown = type !== undefined || reviews.find(group, version, plural) !== undefined;
+    const isPart = type !== undefined && [...registry.subresources(type), ...POD_STREAMS].includes(subresource);
+    const counted = {
+      verb: target === undefined ? '' : countedVerb(request.method ?? '', target),
+      group: isKnown ? group : '',
+      resource: isKnown ? plural : '',
+      subresource: isPart ? subresource : '',
+      code,
+    };
+    metrics.count(counted, seconds);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
@@ -144,26 +162,32 @@ export class RequestHandler {
     target: RequestTarget,
     user: UserInfo,
   ): Promise<void> {
-    const { ready, version, metrics, resources } = this.#options;
-    const { path } = target;
+    const { health, version } = this.#options;
+    const { path, query } = target;
     if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
-    const health = HEALTH.exec(path);
-    if (health !== null) {
-      const state = health[1] === 'readyz' ? ready() : true;
-      return state === true
-        ? sendText(response, 200, 'ok')
-        : sendText(response, 503, `not ready: ${state || 'starting'}\n`);
-    }
+    const checked = health.answer(path, query);
+    if (checked !== undefined) return sendText(response, checked.code, checked.text);
     if (path === '/version' || path === '/version/') return sendJson(response, 200, version);
     if (user === ANONYMOUS) throw unauthorized();
     await this.#authorize(user, { verb: 'get', path });
     if (path === '/metrics') {
-      const { contentType, body } = await metrics.text({ inFlight: this.#inFlight, watches: resources.watches });
+      const { contentType, body } = await this.#metricsNow(user);
       return sendBytes(response, 200, Buffer.from(body), contentType);
     }
     const described = this.#options.openApi.answer(path, request.headers.accept);
     if (described !== undefined) return sendCacheable(request, response, described.body, described.contentType);
     return this.#serveDiscovery(request, response, path);
+  }
+
+  async #metricsNow(user: UserInfo): Promise<{ readonly contentType: string; readonly body: string }> {
+    const { registry, resources, metrics } = this.#options;
+    const objects = new Map<string, number>();
+    for (const type of registry.types()) {
+      const { items, remainingItemCount = 0 } = await registry.list(type, { limit: 1 }, { user });
+      objects.set(qualifiedName(type), items.length + remainingItemCount);
+    }
+    const revision = Number(registry.resourceVersion);
+    return metrics.text({ inFlight: this.#inFlight, watches: resources.watches, revision, objects });
   }
 
   #serveDiscovery(request: IncomingMessage, response: ServerResponse, path: string): void {
@@ -232,52 +256,4 @@ function sendCacheable(request: IncomingMessage, response: ServerResponse, body:
     return;
   }
   sendBytes(response, 200, body, contentType);
-}
-
-function isPodStream({ group, plural, subresource }: ResourceTarget): boolean {
-  return subresource !== undefined && plural === 'pods' && group === '' && POD_STREAMS.includes(subresource);
-}
-
-function isLongRunning(target: RequestTarget, resource: ResourceTarget): boolean {
-  return isWatch(target) || isPodStream(resource);
-}
-
-const VERBS: ReadonlyMap<string, string> = new Map([
-  ['POST', 'create'],
-  ['PUT', 'update'],
-  ['PATCH', 'patch'],
-]);
-
-/** What a request wants, in the words of the rules. */
-function attributesOf(request: IncomingMessage, target: RequestTarget, resource: ResourceTarget): Attributes {
-  const { group, version, plural, subresource } = resource;
-  const fieldSelector = resource.name === undefined ? target.query.get('fieldSelector') : null;
-  const name = resource.name ?? selectedName(fieldSelector);
-  // A namespace is in itself: who has rights in it may have some on it.
-  const isNamespace = group === '' && plural === 'namespaces' && resource.name !== undefined;
-  const namespace = isNamespace ? resource.name : resource.namespace;
-  return {
-    verb: verbOf(request.method ?? '', target, resource.name),
-    group,
-    version,
-    resource: plural,
-    ...(subresource !== undefined && { subresource }),
-    ...(namespace !== undefined && { namespace }),
-    ...(name !== undefined && { name }),
-    ...(fieldSelector !== null && { fieldSelector }),
-  };
-}
-
-/** The one object that a field selector can select. */
-function selectedName(fieldSelector: string | null): string | undefined {
-  return fieldSelector === null ? undefined : /(?:^|,)metadata\.name==?([^,]+)/.exec(fieldSelector)?.[1];
-}
-
-function verbOf(method: string, target: RequestTarget, name: string | undefined): string {
-  if (method === 'DELETE') return name === undefined ? 'deletecollection' : 'delete';
-  if (method === 'GET' || method === 'HEAD') {
-    if (isWatch(target)) return 'watch';
-    return name === undefined ? 'list' : 'get';
-  }
-  return VERBS.get(method) ?? method.toLowerCase();
 }

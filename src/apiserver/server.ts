@@ -15,6 +15,7 @@ import { serviceAccountTokens } from './authentication/service-account-tokens.ts
 import { Access } from './authorization/access.ts';
 import { ensureDefaultRoles } from './authorization/ensure-default-roles.ts';
 import { Discovery, subresourceShape } from './discovery.ts';
+import { HealthChecks } from './health.ts';
 import { ServerMetrics } from './metrics.ts';
 import { OpenApiDocuments } from './openapi/documents.ts';
 import type { Pki } from './pki/pki.ts';
@@ -116,7 +117,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     }),
     metrics: new ServerMetrics(),
     version: servedVersion,
-    ready: options.ready ?? (() => true),
+    health: new HealthChecks(options.ready ?? (() => true)),
     address: () => address,
     maximumInFlight: limits.inFlight,
     maximumBodyBytes: limits.bodyBytes,

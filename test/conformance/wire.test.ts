@@ -499,9 +499,26 @@ describe('discovery', () => {
     expect(again.body).toHaveLength(0);
   });
 
-  test('metrics count what was answered', async () => {
+  test('metrics count what was answered, how fast, and what there is', async () => {
+    await request('GET', configMaps);
+    await send('POST', `${configMaps}?dryRun=All`, configMap('counted'));
+    await failure(request('GET', '/apis/made.up/v1/names'));
     const text = (await request('GET', '/metrics')).body.toString();
-    expect(text).toMatch(/apiserver_request_total\{verb="GET",resource="configmaps",code="200"\} \d+/);
+    const of = 'group="",resource="configmaps",subresource=""';
+    expect(text).toMatch(new RegExp(`^apiserver_request_total\\{verb="LIST",${of},code="200"\\} [1-9]`, 'm'));
+    expect(text).toMatch(
+      new RegExp(`^apiserver_request_duration_seconds_bucket\\{verb="POST",${of},le="\\+Inf"\\} [1-9]`, 'm'),
+    );
+    expect(text).toMatch(/^apiserver_storage_objects\{resource="namespaces"\} 4$/m);
+    expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);
+    // Names that clients make up would fill the memory.
+    expect(text).not.toContain('made.up');
+  });
+
+  test('health lists its checks', async () => {
+    expect((await request('GET', '/readyz?verbose')).body.toString()).toContain('[+]ping ok\n');
+    expect((await request('GET', '/livez/ping')).body.toString()).toBe('ok');
+    expect(await failure(request('GET', '/livez/moon'))).toMatchObject({ code: 404 });
   });
 });
 
