@@ -54,6 +54,8 @@ export interface ServerLimits {
   readonly headerBytes: number;
   /** Requests that are answered at the same time, without watches and streams; default 1,000. */
   readonly inFlight: number;
+  /** Open at the same time, whatever they are used for; further ones are closed at once. Default 16,384. */
+  readonly connections: number;
   /** Watches that are open at the same time; default 10,000. */
   readonly watches: number;
   /** How far one watch may fall behind. */
@@ -64,6 +66,7 @@ const DEFAULT_LIMITS: ServerLimits = {
   bodyBytes: 3 * 1024 * 1024,
   headerBytes: 64 * 1024,
   inFlight: 1_000,
+  connections: 16_384,
   watches: 10_000,
   watch: {},
 };
@@ -142,6 +145,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
     (request, response) => void handler.handle(request, response),
   );
+  server.maxConnections = limits.connections;
   const upgraded = new Set<Duplex>();
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     upgraded.add(socket);

@@ -1,0 +1,81 @@
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { ApiError } from '../../src/api/errors.ts';
+import type { Status } from '../../src/api/generated/types.ts';
+import type { HttpConnection } from '../../src/client/http-connection.ts';
+import { startTestServer, type TestServer } from '../support/api-server.ts';
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+const CONNECTIONS = 8;
+const WATCHES = 3;
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ limits: { connections: CONNECTIONS, watches: WATCHES } });
+});
+afterAll(() => server.close());
+
+async function failure(attempt: Promise<unknown>): Promise<Status> {
+  const error = await attempt.then(
+    () => expect.unreachable('the request succeeded'),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof ApiError)) throw error;
+  return error.status;
+}
+
+const watch = (connection: HttpConnection, resourceVersion: string): Promise<Readable> =>
+  connection.stream('GET', configMaps, { query: { watch: 1, resourceVersion } });
+
+describe('past a limit there is a clear answer:', () => {
+  test('one watch too many is asked to come back later, and may when another has gone', async () => {
+    const watches: Readable[] = [];
+    for (let count = 0; count < WATCHES; count++) watches.push(await watch(server.admin, '0'));
+    const status = await failure(watch(server.admin, '0'));
+    expect(status).toMatchObject({ code: 429, reason: 'TooManyRequests', details: { retryAfterSeconds: 5 } });
+    expect(status.message).toContain(`too many watches are open (${WATCHES})`);
+    for (const stream of watches) stream.destroy();
+    await expect
+      .poll(() =>
+        watch(server.admin, '0').then(
+          (stream) => stream.destroy() !== undefined,
+          () => false,
+        ),
+      )
+      .toBe(true);
+  });
+
+  test('one connection too many is closed, those there are go on, and there is room when one has gone', async () => {
+    const open = async () => {
+      const socket = connectTls({ port: server.server.port, host: '127.0.0.1', rejectUnauthorized: false });
+      socket.on('error', () => {});
+      const secured = await Promise.race([
+        once(socket, 'secureConnect').then(() => true),
+        once(socket, 'close').then(() => false),
+      ]).catch(() => false);
+      return { socket, secured };
+    };
+    const sockets = [];
+    let refused = false;
+    while (!refused && sockets.length <= CONNECTIONS) {
+      const { socket, secured } = await open();
+      if (secured) sockets.push(socket);
+      else refused = true;
+    }
+    expect(refused).toBe(true);
+    const [first] = sockets;
+    first!.write(`GET /version HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${server.pki.adminToken}\r\n\r\n`);
+    expect(String((await once(first!, 'data'))[0])).toContain('200 OK');
+    for (const socket of sockets) socket.destroy();
+    await expect
+      .poll(async () => {
+        const { socket, secured } = await open();
+        socket.destroy();
+        return secured;
+      })
+      .toBe(true);
+  });
+});
