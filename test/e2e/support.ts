@@ -33,9 +33,9 @@ export class TestBerth {
   readonly #server = new Set<ChildProcess>();
   readonly #user: number | undefined;
 
-  /** `user` is the id of another user to run as, which only root may choose. */
-  constructor(name: string, user?: number) {
-    this.dataDir = fs.mkdtempSync(path.join(os.tmpdir(), `berth-${name}-`));
+  /** `user` is the id of another user to run as, which only root may choose; `parent` is where its directory is made. */
+  constructor(name: string, user?: number, parent = os.tmpdir()) {
+    this.dataDir = fs.mkdtempSync(path.join(parent, `berth-${name}-`));
     this.#user = user;
     if (user !== undefined) fs.chownSync(this.dataDir, user, user);
   }
