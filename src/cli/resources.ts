@@ -18,6 +18,7 @@ export function findType(word: string, types: readonly ResourceType[] = builtInT
       type.singular === wanted ||
       type.shortNames.includes(wanted) ||
       qualifiedName(type) === wanted ||
+      `${type.plural}.${type.version}.${type.group}` === wanted ||
       `${type.singular}.${type.group}` === wanted,
   );
   if (found) return found;

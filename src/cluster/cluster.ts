@@ -139,7 +139,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   await writeKubeconfig(directory.kubeconfig, {
     server: apiServer.url,
     authorityCertificate: pki.authorityCertificate,
-    token: pki.adminToken,
+    credentials: { token: pki.adminToken },
   });
 
   const client = inProcessClient(registry, SYSTEM);

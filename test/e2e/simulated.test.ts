@@ -2,9 +2,37 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 
-import { Nodes, Pods } from '../../src/api/kinds.ts';
+import type { Subject } from '../../src/api/generated/types.ts';
+import { ClusterRoleBindings, Nodes, Pods } from '../../src/api/kinds.ts';
 import { processIdentity } from '../../src/cluster/process-identity.ts';
 import { example, TestBerth, until, untilSettled } from './support.ts';
+
+const BOATS = `
+apiVersion: example.com/v1
+kind: Boat
+metadata: {name: ada, labels: {flag: own}}
+spec: {crew: 3}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: boats.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: Boat, plural: boats, singular: boat, shortNames: [bt]}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      subresources: {scale: {specReplicasPath: .spec.crew, statusReplicasPath: .status.crew}}
+      additionalPrinterColumns: [{name: Crew, type: integer, jsonPath: .spec.crew}]
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec: {type: object, properties: {crew: {type: integer}}}
+            status: {type: object, properties: {crew: {type: integer}}}
+`;
 
 describe('the command line, on the simulated runtime', () => {
   const berth = new TestBerth('cli');
@@ -86,6 +114,49 @@ describe('the command line, on the simulated runtime', () => {
     fs.writeFileSync(file, await berth.ok('kubeconfig'), { mode: 0o600 });
     expect((await berth.kubectl('--kubeconfig', file, 'get', 'nodes')).stdout).toMatch(/node-0 +Ready/);
     expect(await berth.ok('kubeconfig', '--path')).toBe(`${berth.dataDir}/kubeconfig\n`);
+  });
+
+  test('kubeconfig for a user, or a service account, has the rights they are given', async () => {
+    const canList = async (...args: string[]): Promise<boolean> => {
+      const file = path.join(berth.dataDir, 'somebody.yaml');
+      fs.writeFileSync(file, await berth.ok('kubeconfig', ...args), { mode: 0o600 });
+      const { code, stderr } = await berth.kubectl('--kubeconfig', file, 'get', 'statefulsets');
+      expect(stderr).toMatch(code === 0 ? /^$/ : /Forbidden.*cannot list resource/);
+      return code === 0;
+    };
+    const grant = (name: string, subject: object) =>
+      berth.client().create(ClusterRoleBindings, {
+        metadata: { name },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
+        subjects: [subject as Subject],
+      });
+    expect(await canList('--user', 'jane', '--group', 'crew')).toBe(false);
+    expect(await canList('--service-account', 'default')).toBe(false);
+    await grant('crew', { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'crew' });
+    await grant('default', { kind: 'ServiceAccount', name: 'default', namespace: 'default' });
+    expect(await canList('--user', 'jane', '--group', 'crew')).toBe(true);
+    expect(await canList('--service-account', 'default')).toBe(true);
+  });
+
+  test('apply, get, scale, describe and delete know the kinds that definitions make', async () => {
+    const file = path.join(berth.dataDir, 'boats.yaml');
+    fs.writeFileSync(file, BOATS);
+    expect(await berth.ok('apply', '-f', file, '--dry-run')).toContain('boat.example.com/ada created (dry run)');
+    // The kind first, wherever it stands.
+    expect(await berth.ok('apply', '-f', file)).toBe(
+      'customresourcedefinition.apiextensions.k8s.io/boats.example.com created\nboat.example.com/ada created\n',
+    );
+    for (const word of ['boats', 'Boat', 'bt', 'boats.example.com', 'boats.v1.example.com']) {
+      expect(await berth.ok('get', word, '-o', 'name')).toBe('boat.example.com/ada\n');
+    }
+    expect(await berth.ok('get', 'boats')).toMatch(/NAME +CREW\nada +3\n/);
+    expect(await berth.ok('scale', 'boat/ada', '--replicas', '5')).toBe('boat.example.com/ada scaled\n');
+    expect(await berth.ok('describe', 'boat', 'ada')).toMatch(/crew: 5/);
+    expect(await berth.ok('delete', 'boats', '-l', 'flag=other')).toBe('');
+    expect(await berth.ok('delete', '-f', file)).toBe(
+      'boat.example.com/ada deleted\ncustomresourcedefinition.apiextensions.k8s.io/boats.example.com deleted\n',
+    );
+    expect((await berth.run('get', 'boats')).stderr).toContain('no resource type "boats"');
   });
 
   test('get --watch shows what changes', async () => {

@@ -43,7 +43,7 @@ export async function startTestServer(
   await writeKubeconfig(kubeconfig, {
     server: server.url,
     authorityCertificate: pki.authorityCertificate,
-    token: pki.adminToken,
+    credentials: { token: pki.adminToken },
   });
   const connect: TestServer['connect'] = (access) =>
     httpConnection({ server: server.url, ca: pki.authorityCertificate, ...access });

@@ -1,16 +1,17 @@
 import { Command, Option } from 'commander';
 
 import { isNotFound } from '../../api/errors.ts';
-import { builtInTypes } from '../../api/kinds.ts';
 import type { ObjectKey } from '../../api/meta.ts';
-import type { ResourceType } from '../../api/resource-type.ts';
+import { apiVersionOf, type ResourceType } from '../../api/resource-type.ts';
 import type { Client, DeleteOptions } from '../../client/client.ts';
+import { rank } from '../apply.ts';
 import { connect } from '../connect.ts';
 import { CliError } from '../errors.ts';
-import { readManifests, typeOfManifest } from '../manifests.ts';
+import { type ManifestSource, readManifests, typeOfManifest } from '../manifests.ts';
 import { dataDirOption, duration, filesOption, integer, namespaceOption } from '../options.ts';
 import type { Output } from '../output.ts';
 import { displayName, parseTargets } from '../resources.ts';
+import { servedTypes } from '../served-types.ts';
 
 interface DeleteCommandOptions {
   readonly dataDir?: string;
@@ -23,6 +24,7 @@ interface DeleteCommandOptions {
   readonly timeout: number;
   readonly ignoreNotFound?: boolean;
   readonly all?: boolean;
+  readonly selector?: string;
 }
 
 interface Doomed {
@@ -36,6 +38,7 @@ export function deleteCommand(output: Output): Command {
     .argument('[target...]', 'KIND NAME..., or KIND/NAME...')
     .addOption(filesOption())
     .option('--all', 'all of the kind, in the namespace')
+    .option('-l, --selector <labels>', 'all of the kind with these labels: app=kv,tier!=test')
     .addOption(
       new Option('--cascade <how>', 'what happens to what it owns')
         .choices(['background', 'foreground', 'orphan'])
@@ -62,22 +65,16 @@ export function deleteCommand(output: Output): Command {
       }
       if (words.length > 0 === (options.filename !== undefined))
         throw new CliError('what to delete?', { hint: 'KIND/NAME, or -f FILE' });
-      const named: readonly Doomed[] = options.filename
-        ? readManifests(options.filename).map((source) => {
-            const type = typeOfManifest(source, builtInTypes);
-            return {
-              type,
-              key: keyIn(
-                type,
-                source.manifest.metadata.namespace ?? options.namespace,
-                source.manifest.metadata.name ?? '',
-              ),
-            };
-          })
-        : [];
+      const sources = readManifests(options.filename ?? []);
       const session = connect(options);
       try {
-        const doomed = options.filename ? named : await resolve(session.client, words, options);
+        const types = await servedTypes(session.client);
+        const doomed = options.filename
+          ? sources
+              .flatMap((source) => named(source, types, options))
+              // What is in a namespace or of a kind goes before it, not with it.
+              .sort((a, b) => rank(b.type) - rank(a.type))
+          : await resolve(session.client, words, types, options);
         if (options.force) output.note('Warning: the name is free at once; the processes may still be ending.');
         const going: { readonly target: Doomed; readonly uid: string }[] = [];
         for (const target of doomed) {
@@ -97,17 +94,35 @@ function keyIn(type: ResourceType, namespace: string, name: string): ObjectKey {
   return type.namespaced ? { namespace, name } : { name };
 }
 
+/** What a manifest names; nothing when its kind has gone with its definition, and that is no error. */
+function named(
+  source: ManifestSource,
+  types: readonly ResourceType[],
+  options: DeleteCommandOptions,
+): readonly Doomed[] {
+  const { apiVersion, kind, metadata } = source.manifest;
+  const isServed = types.some((type) => type.kind === kind && apiVersionOf(type) === apiVersion);
+  if (options.ignoreNotFound && !isServed) return [];
+  const type = typeOfManifest(source, types);
+  return [{ type, key: keyIn(type, metadata.namespace ?? options.namespace, metadata.name ?? '') }];
+}
+
 async function resolve(
   client: Client,
   words: readonly string[],
+  types: readonly ResourceType[],
   options: DeleteCommandOptions,
 ): Promise<readonly Doomed[]> {
   const found: Doomed[] = [];
-  for (const { type, name } of parseTargets(words)) {
+  for (const { type, name } of parseTargets(words, types)) {
     if (name !== undefined) found.push({ type, key: keyIn(type, options.namespace, name) });
-    else if (!options.all) throw new CliError(`which of the ${type.plural}?`, { hint: 'name them, or say --all' });
-    else {
-      const { items } = await client.list(type, type.namespaced ? { namespace: options.namespace } : {});
+    else if (!options.all && options.selector === undefined) {
+      throw new CliError(`which of the ${type.plural}?`, { hint: 'name them, or say --all or --selector' });
+    } else {
+      const { items } = await client.list(type, {
+        ...(type.namespaced && { namespace: options.namespace }),
+        ...(options.selector !== undefined && { labelSelector: options.selector }),
+      });
       for (const item of items) found.push({ type, key: keyIn(type, options.namespace, item.metadata.name) });
     }
   }
@@ -143,8 +158,12 @@ async function gone(client: Client, { type, key }: Doomed, uid: string, timeoutM
     fieldSelector: `metadata.name=${key.name}`,
     ...(key.namespace !== undefined && { namespace: key.namespace }),
   };
-  const list = await client.list(type, scope);
-  if (!list.items.some((item) => item.metadata.uid === uid)) return;
+  const list = await client.list(type, scope).catch((error: unknown) => {
+    // The kind itself has gone.
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
+  if (!list?.items.some((item) => item.metadata.uid === uid)) return;
   await new Promise<void>((resolvePromise, reject) => {
     const finish = (error?: Error): void => {
       clearTimeout(timer);
@@ -168,7 +187,10 @@ async function gone(client: Client, { type, key }: Doomed, uid: string, timeoutM
         events: (batch) => {
           if (batch.some((event) => event.type === 'DELETED' && event.object.metadata.uid === uid)) finish();
         },
-        closed: (error) => finish(error ?? new CliError('the server ended the watch')),
+        // The server ends watches as it likes, and when the kind goes.
+        closed: () => {
+          gone(client, { type, key }, uid, timeoutMs).then(() => finish(), finish);
+        },
       },
     );
   });

@@ -10,6 +10,7 @@ import { CliError } from '../errors.ts';
 import { dataDirOption, namespaceOption } from '../options.ts';
 import { formatTable, type Output, toYaml } from '../output.ts';
 import { parseTargets } from '../resources.ts';
+import { servedTypes } from '../served-types.ts';
 import { membersOf } from '../view/members.ts';
 import { waitingMessage } from '../view/readiness.ts';
 
@@ -29,7 +30,7 @@ export function describeCommand(output: Output): Command {
       const session = connect(options);
       try {
         const objects: KubernetesObject[] = [];
-        for (const { type, name } of parseTargets(words)) {
+        for (const { type, name } of parseTargets(words, await servedTypes(session.client))) {
           const scope = type.namespaced ? { namespace: options.namespace } : {};
           if (name !== undefined) objects.push(await session.client.get(type, { ...scope, name }));
           else objects.push(...(await session.client.list(type, scope)).items);

@@ -8,6 +8,7 @@ import { CliError } from '../errors.ts';
 import { dataDirOption, namespaceOption } from '../options.ts';
 import { formatTable, type Output, toJson, toYaml } from '../output.ts';
 import { displayName, parseTargets, type Target } from '../resources.ts';
+import { servedTypes } from '../served-types.ts';
 import { lines } from '../stream-lines.ts';
 
 /** The server's answer to a request for a table (`meta.k8s.io/v1`, `Table`). */
@@ -47,10 +48,10 @@ export function getCommand(output: Output): Command {
       '\nExamples:\n  berth get statefulsets,pods,pvc\n  berth get pod kv-0 -o yaml\n  berth get pods -A -w',
     )
     .action(async (words: string[], options: GetOptions) => {
-      const targets = parseTargets(words);
-      if (options.watch && targets.length !== 1) throw new CliError('--watch takes one kind, or one object');
       const session = connect(options);
       try {
+        const targets = parseTargets(words, await servedTypes(session.client));
+        if (options.watch && targets.length !== 1) throw new CliError('--watch takes one kind, or one object');
         const [only] = targets;
         // Before anything is shown: a change in between is shown twice rather than not at all.
         const since = options.watch && only ? await presentVersion(session, only, options) : undefined;

@@ -5,6 +5,7 @@ import { CliError } from '../errors.ts';
 import { dataDirOption, integer, namespaceOption } from '../options.ts';
 import type { Output } from '../output.ts';
 import { displayName, parseTargets } from '../resources.ts';
+import { servedTypes } from '../served-types.ts';
 
 interface ScaleOptions {
   readonly dataDir?: string;
@@ -26,15 +27,15 @@ export function scaleCommand(output: Output): Command {
     .addOption(dataDirOption())
     .addHelpText('after', '\nExample:\n  berth scale statefulset/kv --replicas 5')
     .action(async (words: string[], options: ScaleOptions) => {
-      const targets = parseTargets(words);
       const session = connect(options);
       try {
+        const targets = parseTargets(words, await servedTypes(session.client));
         for (const { type, name } of targets) {
           if (name === undefined)
             throw new CliError(`which of the ${type.plural}?`, {
               hint: `berth scale ${type.singular}/NAME --replicas ${options.replicas}`,
             });
-          if (!SCALABLE.includes(type.plural))
+          if (type.custom === undefined && !SCALABLE.includes(type.plural))
             throw new CliError(`${type.plural} cannot be scaled`, { hint: `only ${SCALABLE.join(', ')} can` });
           const key = { namespace: options.namespace, name };
           if (options.currentReplicas !== undefined) {
