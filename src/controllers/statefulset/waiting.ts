@@ -245,7 +245,7 @@ function failureOf({ name, state, lastState }: ContainerStatus): Failing | undef
   const lastRun =
     ended === undefined
       ? ''
-      : `, the last run ended with exit code ${ended.exitCode}${ended.reason ? ` (${ended.reason})` : ''}${ended.message ? `: ${ended.message}` : ''}`;
+      : `, the last run ended with exit code ${ended.exitCode}${ended.reason ? ` (${ended.reason})` : ''}${ended.message ? `: ${ended.message.trim()}` : ''}`;
   if (waiting?.reason !== undefined && !ORDINARY_WAITS.has(waiting.reason)) {
     const detail = waiting.message ? `: ${waiting.message}` : '';
     return { name, cause: waiting.reason, text: `${waiting.reason}${detail}${lastRun}` };
