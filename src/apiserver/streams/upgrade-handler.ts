@@ -26,6 +26,8 @@ const TUNNEL_PROTOCOL = 'SPDY/3.1+portforward.k8s.io';
 const FORWARD_PROTOCOL = 'portforward.k8s.io';
 /** One message from a client, as the largest that is useful. */
 const MAXIMUM_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** Ports of one connection: each has two channels, whose numbers are a byte. */
+const MAXIMUM_PORTS = 128;
 
 /** Takes over connections for exec, attach and port-forward. Refusals are thrown as `ApiError`s before anything is written. */
 export class UpgradeHandler {
@@ -71,8 +73,12 @@ export class UpgradeHandler {
     }
     const ports = query.getAll('ports').flatMap((list) => list.split(',').map(Number));
     const tunnelled = protocolsOf(request.headers['sec-websocket-protocol']).includes(TUNNEL_PROTOCOL);
-    if (!tunnelled && (ports.length === 0 || !ports.every((port) => port >= 1 && port <= 65_535))) {
-      throw apiError('BadRequest', 'query parameter "ports" is required and must name ports from 1 to 65535');
+    const areValid = ports.every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535);
+    if (!tunnelled && (ports.length === 0 || ports.length > MAXIMUM_PORTS || !areValid)) {
+      throw apiError(
+        'BadRequest',
+        `query parameter "ports" is required and must name at most ${MAXIMUM_PORTS} ports from 1 to 65535`,
+      );
     }
     const socket = await this.#acceptWebSocket(upgrade, [TUNNEL_PROTOCOL, 'v4.channel.k8s.io']);
     if (socket.protocol === TUNNEL_PROTOCOL) {

@@ -8,6 +8,8 @@ import type { ReachablePort, Target } from './service-ports.ts';
 
 /** A connection that is not made within this time is tried with the next target. */
 const CONNECT_TIMEOUT_MS = 2_000;
+/** Open at the same time on one port of a service; further ones are closed at once. */
+const MAX_CONNECTIONS = 1024;
 
 export interface UserProxyOptions {
   readonly random: Random;
@@ -107,6 +109,7 @@ async function listen(key: string, port: ReachablePort, { random, logger }: User
     }),
     port,
   };
+  listener.server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     listener.server.once('error', reject);
     listener.server.listen({ host: key.slice(0, colon), port: Number(key.slice(colon + 1)) }, resolve);
