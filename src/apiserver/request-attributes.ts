@@ -11,8 +11,8 @@ export function isPodStream({ group, plural, subresource }: ResourceTarget): boo
 }
 
 /** Whether a request goes on until somebody ends it, and so does not count as one in flight. */
-export function isLongRunning(target: RequestTarget, resource: ResourceTarget): boolean {
-  return isWatch(target) || isPodStream(resource);
+export function isLongRunning(request: IncomingMessage, target: RequestTarget, resource: ResourceTarget): boolean {
+  return (request.method === 'GET' && isWatch(target)) || isPodStream(resource);
 }
 
 const VERBS: ReadonlyMap<string, string> = new Map([

@@ -40,6 +40,7 @@ export interface RequestHandlerOptions {
   /** Where the server is reached, for discovery. */
   readonly address: () => string;
   readonly maximumInFlight: number;
+  readonly maximumStreams: number;
   readonly maximumBodyBytes: number;
 }
 
@@ -49,6 +50,8 @@ const ANONYMOUS: UserInfo = { name: 'system:anonymous', groups: ['system:unauthe
 export class RequestHandler {
   readonly #options: RequestHandlerOptions;
   #inFlight = 0;
+  /** Logs that are read, commands and forwarded ports. */
+  #streams = 0;
 
   constructor(options: RequestHandlerOptions) {
     this.#options = options;
@@ -63,7 +66,7 @@ export class RequestHandler {
     const { logger, maximumInFlight } = this.#options;
     const startedMs = performance.now();
     const target = parseTarget(request.url ?? '/');
-    const limited = target?.resource === undefined || !isLongRunning(target, target.resource);
+    const limited = target?.resource === undefined || !isLongRunning(request, target, target.resource);
     if (limited) {
       if (this.#inFlight >= maximumInFlight) {
         const busy = apiError('TooManyRequests', 'too many requests, please try again later', { retryAfterSeconds: 1 });
@@ -97,6 +100,9 @@ export class RequestHandler {
       const user = await this.#userOf(request);
       if (user === ANONYMOUS) throw unauthorized();
       await this.#authorize(user, attributesOf(request, target, resource));
+      this.#assertRoomForStream();
+      this.#streams++;
+      socket.once('close', () => this.#streams--);
       await pods.upgrade(request, socket, head, target, resource, user);
     } catch (error) {
       const response = new ServerResponse(request);
@@ -133,7 +139,11 @@ export class RequestHandler {
     if (resource === undefined) return this.#servePath(request, response, target, user);
     if (user === ANONYMOUS) throw unauthorized();
     await this.#authorize(user, attributesOf(request, target, resource));
-    if (isPodStream(resource)) return pods.serve(request, response, target, resource, user);
+    if (isPodStream(resource)) {
+      this.#assertRoomForStream();
+      this.#streams++;
+      return pods.serve(request, response, target, resource, user).finally(() => this.#streams--);
+    }
     const type = registry.find(resource.group, resource.version, resource.plural);
     if (type === undefined) return this.#serveReview(request, response, resource, user);
     return resources.serve({ request, response, target, resource, user }, type);
@@ -237,6 +247,13 @@ export class RequestHandler {
     if (user === ANONYMOUS) throw unauthorized();
     for (const attributes of impersonations(other)) await this.#authorize(user, attributes);
     return impersonatedUser(other);
+  }
+
+  #assertRoomForStream(): void {
+    const { maximumStreams } = this.#options;
+    if (this.#streams < maximumStreams) return;
+    const message = `too many logs, commands and ports of pods are open (${maximumStreams}), please try again later`;
+    throw apiError('TooManyRequests', message, { retryAfterSeconds: 5 });
   }
 
   async #authorize(user: UserInfo, attributes: Attributes): Promise<void> {

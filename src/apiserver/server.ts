@@ -58,6 +58,8 @@ export interface ServerLimits {
   readonly connections: number;
   /** Watches that are open at the same time; default 10,000. */
   readonly watches: number;
+  /** Logs, commands and forwarded ports of pods that are open at the same time; default 1,000. */
+  readonly streams: number;
   /** How far one watch may fall behind. */
   readonly watch: Partial<WatchLimits>;
 }
@@ -68,6 +70,7 @@ const DEFAULT_LIMITS: ServerLimits = {
   inFlight: 1_000,
   connections: 16_384,
   watches: 10_000,
+  streams: 1_000,
   watch: {},
 };
 
@@ -123,6 +126,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     health: new HealthChecks(options.ready ?? (() => true)),
     address: () => address,
     maximumInFlight: limits.inFlight,
+    maximumStreams: limits.streams,
     maximumBodyBytes: limits.bodyBytes,
   });
   const server = createServer(
@@ -137,6 +141,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       maxHeaderSize: limits.headerBytes,
       // Longer than clients keep idle connections, so that it is they who close them, between two requests.
       keepAliveTimeout: 180_000,
+      handshakeTimeout: 15_000,
       headersTimeout: 30_000,
       requestTimeout: 120_000,
       noDelay: true,

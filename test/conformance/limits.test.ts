@@ -11,10 +11,13 @@ import { startTestServer, type TestServer } from '../support/api-server.ts';
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const CONNECTIONS = 8;
 const WATCHES = 3;
+const IN_FLIGHT = 2;
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({ limits: { connections: CONNECTIONS, watches: WATCHES } });
+  server = await startTestServer({
+    limits: { connections: CONNECTIONS, watches: WATCHES, inFlight: IN_FLIGHT, streams: 0 },
+  });
 });
 afterAll(() => server.close());
 
@@ -46,6 +49,43 @@ describe('past a limit there is a clear answer:', () => {
         ),
       )
       .toBe(true);
+  });
+
+  test('one request too many is asked to come back, while watches go on, and may when another has ended', async () => {
+    const body = JSON.stringify({ metadata: { name: 'slow' } });
+    const head = `POST ${configMaps}?dryRun=All HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${server.pki.adminToken}\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const slow = await Promise.all(
+      Array.from({ length: IN_FLIGHT }, async () => {
+        const socket = connectTls({ port: server.server.port, host: '127.0.0.1', rejectUnauthorized: false });
+        await once(socket, 'secureConnect');
+        // All but the end of the body: the request is under way until it comes.
+        socket.write(head + body.slice(0, -1));
+        return socket;
+      }),
+    );
+    const get = () => server.admin.request('GET', configMaps);
+    const answered = await expect
+      .poll(() =>
+        get().then(
+          () => undefined,
+          (error: unknown) => error,
+        ),
+      )
+      .toBeInstanceOf(ApiError)
+      .then(() => failure(get()));
+    expect(answered).toMatchObject({ code: 429, reason: 'TooManyRequests', details: { retryAfterSeconds: 1 } });
+    (await watch(server.admin, '0')).destroy();
+    for (const socket of slow) {
+      socket.write(body.slice(-1));
+      expect(String((await once(socket, 'data'))[0])).toContain('201 Created');
+      socket.destroy();
+    }
+    expect((await get()).status).toBe(200);
+  });
+
+  test('one stream of a pod too many is asked to come back', async () => {
+    const status = await failure(server.admin.request('GET', '/api/v1/namespaces/default/pods/none/log'));
+    expect(status).toMatchObject({ code: 429, details: { retryAfterSeconds: 5 } });
   });
 
   test('one connection too many is closed, those there are go on, and there is room when one has gone', async () => {
