@@ -331,7 +331,9 @@ class Processes implements ProcessRuntime {
     // Not whole yet, or not any more.
     const useless = names.filter((name) => /\.(new|removed)$/.test(name));
     for (const name of useless) fs.rmSync(path.join(directory, name), { recursive: true, force: true });
-    await Promise.all(names.filter((name) => !useless.includes(name)).map((uid) => this.#findPod(uid)));
+    // A file that somebody has put there is no pod, and none of our business.
+    const uids = names.filter((name) => fs.statSync(path.join(directory, name), OPTIONAL)?.isDirectory());
+    await Promise.all(uids.map((uid) => this.#findPod(uid)));
   }
 
   async #findPod(uid: string): Promise<void> {
@@ -364,6 +366,9 @@ class Processes implements ProcessRuntime {
     }
   }
 }
+
+/** What has gone is no error. */
+const OPTIONAL = { throwIfNoEntry: false } as const;
 
 function reduced({ because }: DetectedIsolation): Limitation[] {
   return because === undefined ? [] : [{ reason: 'ReducedIsolation', message: `isolation level ${because}` }];
