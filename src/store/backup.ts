@@ -108,7 +108,7 @@ export async function restoreBackup(
   directory: string,
   { now, input = openFile(backup) }: RestoreOptions,
 ): Promise<BackupSummary & { readonly replaced?: string }> {
-  const restoring = `${directory}.restoring`;
+  const restoring = path.join(directory, 'restoring');
   await fs.rm(restoring, { recursive: true, force: true });
   await fs.mkdir(restoring, { recursive: true, mode: 0o700 });
   try {
@@ -121,7 +121,6 @@ export async function restoreBackup(
     const replaced = `${file}.replaced-${now.toISOString().replaceAll(':', '')}`;
     const hasReplaced = await keep(file, replaced);
     // In one step: whatever happens, the old store is there or the new one.
-    await fs.mkdir(directory, { recursive: true, mode: 0o700 });
     await fs.rename(path.join(restoring, STORE_FILE), file);
     await syncDirectory(directory);
     return hasReplaced ? { ...summary, replaced } : summary;
