@@ -98,15 +98,15 @@ class Server {
     const began = performance.now();
     const program = path.join(import.meta.dirname, '..', 'bin', 'berth.js');
     const args = ['up', '--nodes', '0', '--api-port', '0', '--dns-port', '0', '--data-dir', directory];
-    server.child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let said = '';
-    for await (const chunk of server.child.stdout) {
-      said += chunk;
-      const port = /API https:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1];
-      if (port === undefined) continue;
-      server.port = Number(port);
-      break;
-    }
+    server.child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+    server.port = await new Promise((resolve) => {
+      let said = '';
+      server.child.stdout.on('data', (chunk) => {
+        said += chunk;
+        const port = /API https:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1];
+        if (port !== undefined) resolve(Number(port));
+      });
+    });
     const kubeconfig = fs.readFileSync(path.join(directory, 'kubeconfig'), 'utf8');
     server.token = /token: "?([^"\s]+)/.exec(kubeconfig)[1];
     while ((await server.request('GET', '/readyz')).status !== 200);
