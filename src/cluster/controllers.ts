@@ -13,6 +13,7 @@ import { startNamespaceController } from '../controllers/namespaces/controller.t
 import { startNamespaceContents } from '../controllers/namespaces/namespace-contents.ts';
 import { startNodeController } from '../controllers/nodes/controller.ts';
 import { startReplicaSetController } from '../controllers/replicaset/controller.ts';
+import { startTokenSecrets } from '../controllers/service-account-tokens/controller.ts';
 import { startStatefulSetController } from '../controllers/statefulset/controller.ts';
 import { startVolumeController } from '../controllers/volumes/controller.ts';
 import { startEphemeralClaims } from '../controllers/volumes/ephemeral-claims.ts';
@@ -67,6 +68,7 @@ export function startControllers(options: ControllersOptions): RunningController
   start(startClusterRoleController(options));
   start(startNamespaceController(options));
   start(startNamespaceContents({ ...options, rootCertificate: options.rootCertificate }));
+  start(startTokenSecrets(options));
   start(startNodeController({ ...options, graceMs: options.nodeGraceMs, events: recorder('node-controller') }));
   start(startDisruptionController(options));
   start(startVolumeController({ ...options, events: recorder('persistentvolume-controller') }));
