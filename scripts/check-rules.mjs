@@ -24,7 +24,7 @@ const problems = [];
 for (const directory of ['src', 'test']) {
   for (const file of testFiles(path.join(root, directory))) {
     // A name may claim several rules: 'M1 M2 the object goes ...'.
-    for (const [, claimed] of fs.readFileSync(file, 'utf8').matchAll(/['"`]((?:[IOURSCAMNVP]\d{1,2}[ ,]+)+)\S/g)) {
+    for (const [, claimed] of fs.readFileSync(file, 'utf8').matchAll(/['"`]((?:[IOURSCAMNVPD]\d{1,2}[ ,]+)+)\S/g)) {
       for (const id of claimed.match(/[A-Z]\d+/g)) {
         const rule = rules.get(id);
         if (rule) rule.tests++;

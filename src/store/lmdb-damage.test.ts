@@ -67,7 +67,7 @@ describe('a damaged file is found when it is opened, and never served:', () => {
     expect(await openDamaged(healthy)).toBe('intact');
   });
 
-  test('cut off at any length', async () => {
+  test('D2 cut off at any length', async () => {
     const random = seededRandom(1);
     for (let round = 0; round < 40; round++) {
       const length = 1 + Math.floor(random.next() * (healthy.length / 2));
@@ -75,7 +75,7 @@ describe('a damaged file is found when it is opened, and never served:', () => {
     }
   });
 
-  test('garbled anywhere', async () => {
+  test('D2 garbled anywhere', async () => {
     const random = seededRandom(2);
     const outcomes = new Set<string>();
     for (let round = 0; round < 120; round++) {

@@ -50,7 +50,7 @@ async function openOnce<T>(migrations: Migrations, look: (log: LmdbLog) => T): P
   }
 }
 
-test('a file of an older format is brought to the newest, with every record and revision, and kept', async () => {
+test('D5 a file of an older format is brought to the newest, with every record and revision, and kept', async () => {
   const before = await openOnce([], contentOf);
   const bytesBefore = fs.readFileSync(file);
   const expected = before.map((line) => line.replace('/p/', '/pods/').replace('"data"', '"text"'));

@@ -49,7 +49,7 @@ describe.skipIf(!canMount)('a cluster whose disk is full', () => {
     fs.rmdirSync(disk);
   });
 
-  test('says so to those who write, answers those who read, keeps its pods, and goes on when there is room', async () => {
+  test('D3 says so to those who write, answers those who read, keeps its pods, and goes on when there is room', async () => {
     const file = path.join(disk, 'set.json');
     fs.writeFileSync(file, JSON.stringify(manifest));
     const server = await berth.up('-f', file);

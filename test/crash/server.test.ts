@@ -50,7 +50,7 @@ async function write(client: Client, name: string, known: Known, revisions: Set<
   }
 }
 
-test(`a server that is killed at any moment has all it has acknowledged, and watches go on (${ROUNDS} kills, BERTH_CRASH_SEED=${SEED})`, {
+test(`D1 a server that is killed at any moment has all it has acknowledged, and watches go on (${ROUNDS} kills, BERTH_CRASH_SEED=${SEED})`, {
   timeout: 120_000 + ROUNDS * 10_000,
 }, async () => {
   const random = seededRandom(SEED);

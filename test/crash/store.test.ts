@@ -70,7 +70,7 @@ function liveAndDie(args: readonly string[], delayMs: number, from: 'start' | 'o
 }
 
 describe('a store whose process is killed at any moment', () => {
-  test(`has all that was acknowledged and no half of anything (${ROUNDS} kills, BERTH_CRASH_SEED=${SEED})`, {
+  test(`D1 has all that was acknowledged and no half of anything (${ROUNDS} kills, BERTH_CRASH_SEED=${SEED})`, {
     timeout: 30_000 + ROUNDS * 3000,
   }, async () => {
     const random = seededRandom(SEED);
@@ -134,7 +134,7 @@ describe.skipIf(!canMount)('a store whose disk is full', () => {
   });
   afterAll(() => execFileSync('umount', [disk]));
 
-  test('refuses writes and says why, goes on with reads, and recovers when there is room', async () => {
+  test('D3 refuses writes and says why, goes on with reads, and recovers when there is room', async () => {
     const value = (revision: number): object => ({ revision, padding: 'x'.repeat(3000) });
     const room = path.join(disk, 'room');
     fs.writeFileSync(room, Buffer.alloc(1024 * 1024));

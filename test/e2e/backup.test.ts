@@ -54,7 +54,7 @@ function write(client: Client): { readonly made: ReadonlyMap<string, ConfigMap>;
 }
 
 describe('berth backup and restore', () => {
-  test('a running cluster is backed up at one moment, and restored elsewhere it is the same', async () => {
+  test('D4 a running cluster is backed up at one moment, and restored elsewhere it is the same', async () => {
     const server = await berth.up('--nodes', '0');
     const writing = write(berth.client());
     await expect.poll(() => writing.made.size, { timeout: 60_000 }).toBeGreaterThan(200);
@@ -137,7 +137,7 @@ describe('berth backup and restore', () => {
     expect(fs.readFileSync(store).equals(before)).toBe(true);
   });
 
-  test('a damaged store is refused with what to do, and restoring a backup mends it', async () => {
+  test('D2 a damaged store is refused with what to do, and restoring a backup mends it', async () => {
     const file = path.join(files, 'good');
     await berth.ok('backup', file);
     const store = path.join(berth.dataDir, 'store', 'data.mdb');

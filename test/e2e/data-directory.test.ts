@@ -28,7 +28,7 @@ test('files that nobody knows keep no cluster from starting, and stay', async ()
   for (const file of files) fs.rmSync(path.join(berth.dataDir, file));
 });
 
-test('a store of a newer version is refused with what to do, and left as it is', async () => {
+test('D5 a store of a newer version is refused with what to do, and left as it is', async () => {
   const file = path.join(berth.dataDir, 'store', 'data.mdb');
   const database = open<Buffer, number>({ path: file, noSubdir: true, encoding: 'binary', pageSize: 8192 });
   await database.put(0, encodeRecord(0, 'meta', false, JSON.stringify({ format: 9, compactedRevision: 0 })).bytes);

@@ -54,7 +54,7 @@ const canMeasure = process.platform === 'linux';
 if (!canMeasure) console.warn('SKIPPED: the memory of a process is read from /proc');
 
 test.skipIf(!canMeasure)(
-  'clients that do not read cost the server no memory, lose their watches, and hold nobody up',
+  'D6 clients that do not read cost the server no memory, lose their watches, and hold nobody up',
   async () => {
     const { connection } = session;
     for (let count = 0; count < OBJECTS; count++) {
