@@ -91,6 +91,7 @@ function open(options: Partial<WatchStreamOptions> = {}) {
     logger: silentLogger,
     bookmarks: false,
     timeoutMs: 600_000,
+    soon: (run) => run(),
     ...options,
   });
   stream.start();
@@ -103,6 +104,22 @@ const versionsOf = (response: FakeResponse): number[] =>
   response.events().map((event) => Number(event.object.metadata.resourceVersion));
 
 describe('a watch stream', () => {
+  test('writes the changes of one turn together, and those before its end before it ends', async () => {
+    const after: (() => void)[] = [];
+    const { response, stream, change } = open({ soon: (run) => after.push(run) });
+    change(1);
+    change(2);
+    expect(response.writes).toEqual([]);
+    for (const run of after.splice(0)) run();
+    expect(response.writes).toHaveLength(1);
+    expect(versionsOf(response)).toEqual([1, 2]);
+    change(3);
+    stream.close();
+    expect(versionsOf(response)).toEqual([1, 2, 3]);
+    for (const run of after.splice(0)) run();
+    expect(versionsOf(response)).toEqual([1, 2, 3]);
+  });
+
   test('writes what comes together in one piece', () => {
     const { response, change } = open();
     change(1, 2, 3);

@@ -20,6 +20,8 @@ export interface WatchStreamOptions {
   readonly bookmarks: boolean;
   readonly timeoutMs: number;
   readonly limits?: Partial<WatchLimits>;
+  /** Runs what it is given once the changes that come together have come; default: after this turn of the event loop. */
+  readonly soon?: (run: () => void) => void;
 }
 
 /** How far a connection may fall behind before it is closed. */
@@ -69,6 +71,20 @@ function lineOf(event: Exclude<StoredWatchEvent, { type: 'BOOKMARK' }>, type: Re
   return line;
 }
 
+let dueAfterThisTurn: (() => void)[] = [];
+
+/** Changes made by requests that arrived together go to each watcher in one write, which is what a watcher costs. */
+function afterThisTurn(run: () => void): void {
+  if (dueAfterThisTurn.length === 0) {
+    setImmediate(() => {
+      const due = dueAfterThisTurn;
+      dueAfterThisTurn = [];
+      for (const each of due) each();
+    });
+  }
+  dueAfterThisTurn.push(run);
+}
+
 /**
  * One watch on one connection: a line of JSON for each event. What the socket does not take at once waits here, as
  * references to what the store has anyway and within limits; past them the connection is told to start again (410) and
@@ -83,6 +99,7 @@ export class WatchStream {
   #allowedBytes: number;
   #blocked = false;
   #started = false;
+  #isDue = false;
   #over = false;
   #subscription: { stop(): void } | undefined;
   #timers: Timer[] = [];
@@ -131,10 +148,6 @@ export class WatchStream {
     const sizeBytes = batch.reduce((sum, event) => sum + sizeOf(event), 0);
     const isFirst = !this.#started;
     this.#started = true;
-    if (!this.#blocked && this.#queue.length === 0 && sizeBytes <= PIECE_BYTES) {
-      this.#write(this.#encode(batch));
-      return;
-    }
     if (isFirst) {
       // The state to begin with may be large, and the store has it anyway.
       this.#allowedEvents += batch.length;
@@ -142,10 +155,25 @@ export class WatchStream {
     }
     for (const event of batch) this.#queue.push(event);
     this.#queuedBytes += sizeBytes;
-    if (!this.#blocked) this.#drain();
-    if (this.#queue.length > this.#allowedEvents || this.#queuedBytes > this.#allowedBytes) {
+    if (!this.#blocked && (this.#queuedBytes > PIECE_BYTES || this.#isBehind())) this.#drain();
+    else if (!this.#blocked) this.#drainSoon();
+    if (this.#isBehind()) {
       this.#close(apiError('Expired', 'the watch fell too far behind: list again and go on from there'));
     }
+  }
+
+  #isBehind(): boolean {
+    return this.#queue.length > this.#allowedEvents || this.#queuedBytes > this.#allowedBytes;
+  }
+
+  #drainSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    const { soon = afterThisTurn } = this.#options;
+    soon(() => {
+      this.#isDue = false;
+      if (!this.#over) this.#drain();
+    });
   }
 
   #unblock(): void {
@@ -203,6 +231,7 @@ export class WatchStream {
   #close(error: Error | undefined): void {
     if (this.#over) return;
     const { response, logger, clock } = this.#options;
+    this.#drain();
     this.#stop();
     if (error === undefined) {
       response.end();
