@@ -27,7 +27,9 @@ const program = new Command('berth')
   .description('Stateful clusters with stable names, volumes and DNS names, over the Kubernetes API.')
   .version(version(), '-v, --version')
   .showSuggestionAfterError()
+  .showHelpAfterError('  berth --help shows the commands')
   .configureHelp({ sortSubcommands: false })
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'berth: ')) })
   .enablePositionalOptions()
   .exitOverride()
   .addHelpText(
@@ -68,9 +70,10 @@ for (const command of [
 }
 
 /** Errors and help of a command, and of those below it, are those of the program. */
-function inherit(command: Command, parent: Command): void {
-  command.copyInheritedSettings(parent);
-  for (const child of command.commands) inherit(child, command);
+function inherit(command: Command, parent: Command, above = program.name()): void {
+  const path = `${above} ${command.name()}`;
+  command.copyInheritedSettings(parent).showHelpAfterError(`  ${path} --help shows how it is used`);
+  for (const child of command.commands) inherit(child, command, path);
 }
 
 /** Says what went wrong in one message, and what to do about it; the exit code is the result. */

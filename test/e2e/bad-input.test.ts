@@ -112,7 +112,7 @@ describe('bad input', () => {
   });
 
   test.each([
-    [['frobnicate'], /unknown command 'frobnicate'/, 2],
+    [['frobnicate'], /^berth: unknown command 'frobnicate'\n +berth --help shows the commands\n$/, 2],
     [['gett'], /Did you mean get\?/, 2],
     [['get', 'gizmos'], /no resource type "gizmos"/, 1],
     [['get', 'pod', 'kv-9'], /pods "kv-9" not found/, 1],
@@ -120,8 +120,10 @@ describe('bad input', () => {
     [['scale', 'pod/kv-0', '--replicas', '1'], /cannot be scaled/, 1],
     [['up', '--nodes', '1000'], /whole number from 0 to 64/, 2],
     [['logs', 'nobody'], /pods "nobody" not found/, 1],
-    [['exec', 'kv-0'], /missing required argument 'command'/, 2],
-    [['dns', 'nobody.nowhere'], /no such name/, 1],
+    [['exec', 'kv-0'], /missing required argument 'command'\n +berth exec --help/, 2],
+    [['plan', 'scale', 'sts/kv'], /'--replicas <number>' not specified\n +berth plan scale --help/, 2],
+    [['dns', 'nobody.nowhere'], /no such name\n +there are: kubernetes, kv, kv-0\.kv/, 1],
+    [['dns', 'kv-0'], /no such name\n +did you mean kv-0\.kv\?/, 1],
     [['delete', 'pod', 'kv-0', '--grace-period', '0'], /--force/, 1],
   ] as const)('%j', async (args, message, code) => {
     await refuses(args, message, code);

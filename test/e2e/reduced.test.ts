@@ -77,9 +77,9 @@ describe.each([
     );
 
     test('what is missing is said: at the start, in status, and in the condition of the node', async () => {
-      expect(server.output).toMatch(/without .*network/i);
+      expect(server.output).toMatch(/limited: .*network/);
       const status = await berth.ok('status');
-      expect(status).toMatch(/without: .*network/i);
+      expect(status).toMatch(/limited: .*network/);
       expect(status).toMatch(shared ? /BERTH_PORT_/ : /an address in 127\.0\.0\.0\/8/);
     });
 
@@ -104,6 +104,16 @@ describe.each([
       await untilSettled(berth.client(), 'kv', 3);
       expect(await uids()).toEqual(before);
       expect((await kv(await place(2), 'GET', '/')).body).toMatchObject({ name: 'kv-2', ready: true });
+    });
+
+    test.runIf(shared && linux)('the same members are found again where they have addresses of their own', async () => {
+      server.signal('SIGINT');
+      expect(await server.ended).toBe(0);
+      server = await berth.up('--isolation', isolation);
+      await untilSettled(berth.client(), 'kv', 3);
+      for (const ordinal of [0, 1, 2]) expect(await place(ordinal)).toMatch(/^127\.\d+\.\d+\.\d+$/);
+      expect((await kv(await place(2), 'PUT', '/size', '3')).body).toMatchObject({ by: 'kv-0' });
+      expect((await kv(await place(0), 'GET', '/colour')).body).toMatchObject({ value: 'blue' });
     });
   });
 });

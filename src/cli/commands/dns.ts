@@ -80,7 +80,7 @@ async function firstAnswer(
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENODATA') known ??= name;
       else if (code === 'EBADNAME' || code === 'EFORMERR')
-        throw new CliError(`"${name}" is not a name that can be asked for`);
+        throw new CliError(`"${names.at(-1)}" is not a name that can be asked for`);
       else if (code !== 'ENOTFOUND' && code !== 'ESERVFAIL' && code !== 'EREFUSED')
         throw new CliError(`the DNS server did not answer: ${code}`);
     }

@@ -59,7 +59,7 @@ export function statusCommand(output: Output): Command {
         ))
           output.line(line);
         for (const limitation of new Set(nodes.flatMap((node) => node.limitations)))
-          output.line(`without: ${limitation}`);
+          output.line(`limited: ${limitation}`);
       } finally {
         session.close();
       }

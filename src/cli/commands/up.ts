@@ -156,7 +156,7 @@ function say(cluster: Cluster, applied: readonly Applied[], output: Output): voi
   const { apiServer, dns, dataDir, isolation } = cluster.status;
   output.line(`Berth ${cluster.status.version} in ${dataDir}`);
   output.line(`  API ${apiServer}   DNS ${dns}   ${isolation}`);
-  for (const limitation of cluster.limitations) output.line(`  without ${limitation}`);
+  for (const limitation of cluster.limitations) output.line(`  limited: ${limitation}`);
   for (const { type, key, outcome } of applied) output.line(`  ${displayName(type, key.name)} ${outcome}`);
   output.line();
 }

@@ -43,8 +43,10 @@ export async function writeStatus(
   }
 }
 
+/** The same metadata when it says that already. Started again elsewhere, a pod may have its own ports as they are. */
 function withPorts(metadata: Pod['metadata'], ports: PortNumbers = {}): Pod['metadata'] {
+  const { [PORTS_ANNOTATION]: said = '', ...annotations } = metadata.annotations ?? {};
   const text = formatPorts(ports);
-  if (text === '' || metadata.annotations?.[PORTS_ANNOTATION] === text) return metadata;
-  return { ...metadata, annotations: { ...metadata.annotations, [PORTS_ANNOTATION]: text } };
+  if (said === text) return metadata;
+  return { ...metadata, annotations: text === '' ? annotations : { ...annotations, [PORTS_ANNOTATION]: text } };
 }

@@ -1,5 +1,7 @@
 import fs from 'node:fs';
 
+import { readIfThere } from './files.ts';
+
 /** A mount point of the machine. */
 export interface HostMount {
   readonly target: string;
@@ -18,8 +20,8 @@ const VIRTUAL = new Set([
 /** Directories that a container has its own of. */
 const OWN = /^\/(proc|sys|dev|tmp|run)(\/|$)/;
 
-/** All mount points, in the order they were mounted. */
-export function readHostMounts(mountInfo = fs.readFileSync('/proc/self/mountinfo', 'utf8')): HostMount[] {
+/** All mount points, in the order they were mounted; none on systems that do not tell them so. */
+export function readHostMounts(mountInfo = readIfThere('/proc/self/mountinfo') ?? ''): HostMount[] {
   return mountInfo
     .split('\n')
     .filter((line) => line !== '')

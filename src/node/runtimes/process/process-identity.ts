@@ -1,21 +1,12 @@
-import fs from 'node:fs';
-
-import { namesIn } from './files.ts';
+import { parseStatLine, processTable, type SystemProcess } from './process-table.ts';
 
 /** A process for good: its number alone may be another's by now, number and start time never are. */
-export interface ProcessIdentity {
-  readonly pid: number;
-  /** Clock ticks since the machine started. */
-  readonly startTime: string;
-}
+export type ProcessIdentity = Pick<SystemProcess, 'pid' | 'startTime'>;
 
-/** Reads a line of `/proc/<pid>/stat`; undefined when it is not a whole one. */
+/** Reads a line as the scripts write it; undefined when it is not a whole one. */
 export function parseStat(line: string): ProcessIdentity | undefined {
-  // The name in parentheses may itself have spaces and parentheses.
-  const afterName = line.slice(line.lastIndexOf(')') + 2).split(' ');
-  const pid = Number.parseInt(line, 10);
-  const startTime = afterName[19];
-  return Number.isInteger(pid) && startTime !== undefined ? { pid, startTime } : undefined;
+  const found = parseStatLine(line);
+  return found && { pid: found.pid, startTime: found.startTime };
 }
 
 /** Sends the signal, unless the process has ended. */
@@ -25,8 +16,8 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals 
 
 /** False for a process that has ended, also while nobody has waited for it yet. */
 export function isRunning(identity: ProcessIdentity): boolean {
-  const line = readStat(`/proc/${identity.pid}/stat`);
-  return line !== undefined && parseStat(line)?.startTime === identity.startTime && !/\) [ZX] /.test(line);
+  const found = processTable.find(identity.pid);
+  return found !== undefined && found.startTime === identity.startTime && !found.ended;
 }
 
 /**
@@ -35,41 +26,36 @@ export function isRunning(identity: ProcessIdentity): boolean {
  */
 export function killEntered(pid: number): void {
   send(pid, 'SIGSTOP'); // it starts nothing while we look
-  const all = processes();
+  const all = processTable.all();
   const entered = new Set([pid]);
   for (const one of all) if (one.parent === pid) entered.add(one.pid);
   for (const one of all) if (entered.has(one.pid) || entered.has(one.session)) send(one.pid, 'SIGKILL');
 }
 
 export function childrenOf(pid: number): number[] {
-  return processes()
+  return processTable
+    .all()
     .filter((one) => one.parent === pid)
     .map((one) => one.pid);
 }
 
-function processes(): { readonly pid: number; readonly parent: number; readonly session: number }[] {
-  return namesIn('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      const line = readStat(`/proc/${name}/stat`);
-      const fields = line?.slice(line.lastIndexOf(')') + 2).split(' ');
-      return fields === undefined ? [] : [{ pid: Number(name), parent: Number(fields[1]), session: Number(fields[3]) }];
-    });
+/** These, what they have started, and whatever is in a group or a session of theirs. */
+export function withFamily(pids: Iterable<number>, all: readonly SystemProcess[]): readonly SystemProcess[] {
+  const family = new Set(pids);
+  let before: number;
+  do {
+    before = family.size;
+    for (const { pid, parent, group, session } of all)
+      if (family.has(parent) || family.has(group) || family.has(session)) family.add(pid);
+  } while (family.size > before);
+  return all.filter(({ pid }) => family.has(pid));
 }
 
-function send(pid: number, signal: NodeJS.Signals | number): void {
+/** Sends a signal to whatever has the number now, if anything has. */
+export function send(pid: number, signal: NodeJS.Signals | number): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
-/** A process may end between being seen and being looked at. */
-function readStat(file: string): string | undefined {
-  try {
-    return fs.readFileSync(file, 'latin1');
-  } catch {
-    return undefined;
   }
 }

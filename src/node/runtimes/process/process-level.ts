@@ -4,12 +4,12 @@ import path from 'node:path';
 import { type ContainerConfig, type Limitation, type Mount, type PodConfig, StartError } from '../runtime.ts';
 import { containerArguments, execArguments } from './container-command.ts';
 import { ControlGroups, joinGroups, NO_RESOURCE_LIMITS, runName, writeGroups } from './control-groups.ts';
-import { namesIn } from './files.ts';
 import type { EnteredRun, Level } from './level.ts';
 import { shortHash } from './node-hash.ts';
 import { translatePaths } from './path-translation.ts';
 import type { PodFiles, RunFiles } from './pod-files.ts';
-import type { ProcessIdentity } from './process-identity.ts';
+import { isRunning, type ProcessIdentity, send, withFamily } from './process-identity.ts';
+import { processTable, psProgram, type SystemProcess } from './process-table.ts';
 import { run } from './run.ts';
 import { setprivArguments } from './security.ts';
 import { notAtThisLevel } from './start-errors.ts';
@@ -18,8 +18,6 @@ import { findTool } from './tools.ts';
 
 /** In the environment of every process of a pod: how those that are left are found. */
 const MARK = 'BERTH_POD';
-
-const DYING_CHECK_MS = 2;
 
 /** Pods as plain processes of this machine: nothing of it is hidden from them or changed for them. */
 export class ProcessLevel implements Level {
@@ -33,7 +31,11 @@ export class ProcessLevel implements Level {
     this.#groups = process.getuid?.() === 0 ? ControlGroups.open(directory) : undefined;
     this.#scripts = scripts;
     this.#node = shortHash(directory);
-    this.limitations = [...LIMITATIONS, ...(this.#groups === undefined ? [NO_RESOURCE_LIMITS] : [])];
+    this.limitations = [
+      ...LIMITATIONS,
+      ...(processTable === psProgram ? [HIDDEN_ENVIRONMENTS] : []),
+      ...(this.#groups === undefined ? [NO_RESOURCE_LIMITS] : []),
+    ];
   }
 
   checkPod(pod: PodConfig): void {
@@ -74,17 +76,25 @@ export class ProcessLevel implements Level {
     await this.#groups?.removePod(podUid);
   }
 
-  kill(podUid: string): void {
-    for (const pid of markedProcesses(this.#mark(podUid))) kill(pid);
+  kill(podUid: string, first: ProcessIdentity): void {
+    for (const { pid } of this.#left(podUid, first)) send(pid, 'SIGKILL');
   }
 
-  async gone(podUid: string): Promise<void> {
+  async gone(podUid: string, first: ProcessIdentity | undefined): Promise<void> {
     for (;;) {
-      const left = markedProcesses(this.#mark(podUid));
+      const left = this.#left(podUid, first);
       if (left.length === 0) return;
-      for (const pid of left) kill(pid);
-      await new Promise<void>((resolve) => setTimeout(resolve, DYING_CHECK_MS));
+      for (const { pid } of left) send(pid, 'SIGKILL');
+      await new Promise<void>((resolve) => setTimeout(resolve, processTable.lookEveryMs));
     }
+  }
+
+  /** M2: what still runs of a pod: what has its mark, as far as that can be seen, and all that comes from there. */
+  #left(podUid: string, first: ProcessIdentity | undefined): readonly SystemProcess[] {
+    const marked = processTable.withVariable(`${MARK}=${this.#mark(podUid)}`);
+    const sandbox = first !== undefined && isRunning(first) ? [first.pid] : [];
+    if (marked.length + sandbox.length === 0) return [];
+    return withFamily([...marked, ...sandbox], processTable.all()).filter(({ ended }) => !ended);
   }
 
   /** Of this node: with a copied data directory, another has a pod of the same uid. */
@@ -133,30 +143,6 @@ function translate(container: ContainerConfig): ContainerConfig {
   };
 }
 
-/** Every living process that has a pod's mark. */
-function markedProcesses(value: string): number[] {
-  const mark = `${MARK}=${value}\0`;
-  return namesIn('/proc')
-    .filter((name) => /^\d+$/.test(name) && isMarked(name, mark))
-    .map(Number);
-}
-
-function isMarked(pid: string, mark: string): boolean {
-  try {
-    return `\0${fs.readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0${mark}`);
-  } catch {
-    return false; // another user's, or gone
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
 const LIMITATIONS: readonly Limitation[] = [
   {
     reason: 'NoNamespaces',
@@ -174,3 +160,11 @@ const LIMITATIONS: readonly Limitation[] = [
     message: 'names of the cluster are served at $BERTH_DNS_SERVER only',
   },
 ];
+
+/** M2 holds as far as processes can be told. */
+const HIDDEN_ENVIRONMENTS: Limitation = {
+  reason: 'HiddenEnvironments',
+  message:
+    'a process that has left its parent, its group and its session, and whose environment this system hides, is not known ' +
+    'to be of its pod and outlives it',
+};

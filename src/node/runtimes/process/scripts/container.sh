@@ -54,10 +54,17 @@ run() {
   exec "$@" <&3 >&8 2>&1 3<&- 4>&- 5<&- 6>&- 7>&- 8>&- 9>&-
 }
 
-# Sets `stat` to this shell's line of the host's /proc/<pid>/stat, or to as much of one as there is without.
+# Sets `stat` to this shell's line of the host's /proc/<pid>/stat. Where there is none, to one of that form, with the number of the
+# shell and when it was started as `ps` tells it.
 identify() {
-  { IFS= read -r stat <"$host/self/stat"; } 2>/dev/null ||
-    stat="$(exec sh -c 'echo "$PPID"') (sh) S 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"
+  { IFS= read -r stat <"$host/self/stat"; } 2>/dev/null && return
+  number=$(exec sh -c 'echo "$PPID"')
+  stat="$number (sh) S 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 $(start_of "$number")"
+}
+
+start_of() {
+  set -- $(TZ=UTC LC_ALL=C ps -p "$1" -o lstart=)
+  printf '%s' "$1_$2_$3_$4_$5"
 }
 
 # In the container's own layer; never in the files of the machine.

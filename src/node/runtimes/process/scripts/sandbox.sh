@@ -63,10 +63,17 @@ isolate() {
   wait "$mounting" || fail 'shared memory cannot be mounted'
 }
 
-# Sets `stat` to this shell's line of /proc/<pid>/stat, or to as much of one as there is without.
+# Sets `stat` to this shell's line of /proc/<pid>/stat. Where there is none, to one of that form, with the number of the
+# shell and when it was started as `ps` tells it.
 identify() {
-  { IFS= read -r stat </proc/self/stat; } 2>/dev/null ||
-    stat="$(exec sh -c 'echo "$PPID"') (sh) S 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"
+  { IFS= read -r stat </proc/self/stat; } 2>/dev/null && return
+  number=$(exec sh -c 'echo "$PPID"')
+  stat="$number (sh) S 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 $(start_of "$number")"
+}
+
+start_of() {
+  set -- $(TZ=UTC LC_ALL=C ps -p "$1" -o lstart=)
+  printf '%s' "$1_$2_$3_$4_$5"
 }
 
 # The second line of a lock's file is the line of /proc/<pid>/stat of the first process of the pod that had it last.

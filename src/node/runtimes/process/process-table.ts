@@ -1,0 +1,98 @@
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+
+import { namesIn } from './files.ts';
+import { TOOL_PATH } from './run.ts';
+
+/** A process of this machine. */
+export interface SystemProcess {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  /** As far as the system tells it, else the group. */
+  readonly session: number;
+  /** In whatever form the system has it. */
+  readonly startTime: string;
+  /** It has ended, and nobody has waited for it yet. */
+  readonly ended: boolean;
+}
+
+/** What a system tells of its processes. */
+export interface ProcessTable {
+  find(pid: number): SystemProcess | undefined;
+  all(): readonly SystemProcess[];
+  /** The numbers of those that have `NAME=value` in their environment, as far as it can be seen. */
+  withVariable(assignment: string): readonly number[];
+  /** How often the end of a process may be looked for. */
+  readonly lookEveryMs: number;
+}
+
+/** Linux: files that cost microseconds to read. */
+const procFiles: ProcessTable = {
+  find: (pid) => parseStatLine(readIfReadable(`/proc/${pid}/stat`) ?? ''),
+  all: () => numbersInProc().flatMap((pid) => procFiles.find(pid) ?? []),
+  withVariable: (assignment) =>
+    numbersInProc().filter((pid) => `\0${readIfReadable(`/proc/${pid}/environ`) ?? ''}`.includes(`\0${assignment}\0`)),
+  lookEveryMs: 2,
+};
+
+/** Other systems: a program, which on macOS is silent about the environment of the system's own programs. */
+export const psProgram: ProcessTable = {
+  find: (pid) => ps('-p', String(pid), '-o', PS_COLUMNS).flatMap((line) => parsePsLine(line) ?? [])[0],
+  all: () => ps('-A', '-o', PS_COLUMNS).flatMap((line) => parsePsLine(line) ?? []),
+  withVariable(assignment) {
+    const options = process.platform === 'darwin' ? ['-A', '-E', '-ww'] : ['axeww'];
+    return ps(...options, '-o', 'pid=,command=')
+      .filter((line) => `${line} `.includes(` ${assignment} `))
+      .map((line) => Number.parseInt(line, 10));
+  },
+  lookEveryMs: 50,
+};
+
+export const processTable: ProcessTable = fs.existsSync('/proc/self/stat') ? procFiles : psProgram;
+
+/**
+ * Reads a line of `/proc/<pid>/stat`, or one of its form that a script has written where there is none; undefined when it
+ * is not a whole one.
+ */
+export function parseStatLine(line: string): SystemProcess | undefined {
+  // The name in parentheses may itself have spaces and parentheses.
+  const [state = '', parent, group, session, ...rest] = line.slice(line.lastIndexOf(')') + 2).split(' ');
+  const pid = Number.parseInt(line, 10);
+  const startTime = rest[15];
+  if (!Number.isInteger(pid) || startTime === undefined) return undefined;
+  const ended = state === 'Z' || state === 'X';
+  return { pid, parent: Number(parent), group: Number(group), session: Number(session), startTime, ended };
+}
+
+const PS_COLUMNS = 'pid=,ppid=,pgid=,stat=,lstart=';
+
+function parsePsLine(line: string): SystemProcess | undefined {
+  const [pid, parent, group, state = '', ...started] = line.trim().split(/\s+/);
+  if (started.length === 0) return undefined;
+  const ended = state.startsWith('Z');
+  // As the scripts write it.
+  const startTime = started.join('_');
+  return { pid: Number(pid), parent: Number(parent), group: Number(group), session: Number(group), startTime, ended };
+}
+
+function ps(...args: readonly string[]): readonly string[] {
+  const env = { PATH: TOOL_PATH, LC_ALL: 'C', TZ: 'UTC' };
+  const { stdout } = spawnSync('ps', args, { env, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
+  return (stdout ?? '').split('\n').filter((line) => line !== '');
+}
+
+function numbersInProc(): readonly number[] {
+  return namesIn('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/** A process may be another user's, or end between being seen and being looked at. */
+function readIfReadable(file: string): string | undefined {
+  try {
+    return fs.readFileSync(file, 'latin1');
+  } catch {
+    return undefined;
+  }
+}
