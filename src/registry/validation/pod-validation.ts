@@ -1,5 +1,5 @@
 import type { Container, Pod, PodSpec, PodTemplateSpec } from '../../api/generated/types.ts';
-import { checkDnsLabel, checkDnsSubdomain } from '../../api/names.ts';
+import { checkDnsLabel, checkDnsSubdomain, checkQualifiedName } from '../../api/names.ts';
 import { checkInRange, checkIpAddress, checkName, checkRequiredOneOf, checkUnique } from './checks.ts';
 import { type PodScope, validateContainers, validateInitContainers } from './container-validation.ts';
 import { type Errors, forbidden, invalidValue, required } from './field-errors.ts';
@@ -10,6 +10,7 @@ import { validateAffinity, validateTolerations, validateTopologySpread } from '.
 import { validatePodSecurity } from './security-validation.ts';
 import { semanticEqual } from './semantic-equal.ts';
 import { validateClaimSpec } from './volume-validation.ts';
+import { validateOs } from './windows-validation.ts';
 
 const MAX_INT32 = 2 ** 31 - 1;
 const RESTART_POLICIES = ['Always', 'Never', 'OnFailure'];
@@ -38,6 +39,7 @@ function validatePodSpec(spec: PodSpec, field: string, errors: Errors, context: 
   validateDns(spec, field, errors);
   if (spec.nodeSelector !== undefined) validateLabels(spec.nodeSelector, `${field}.nodeSelector`, errors);
   if (spec.securityContext !== undefined) validatePodSecurity(spec.securityContext, `${field}.securityContext`, errors);
+  validateOs(spec, field, errors);
   if (spec.hostPID === true && spec.shareProcessNamespace === true) {
     errors.push(
       invalidValue(
@@ -89,7 +91,13 @@ function validateNames(spec: PodSpec, field: string, errors: Errors): void {
 }
 
 function validateGates(spec: PodSpec, field: string, errors: Errors): void {
+  for (const [index, { conditionType }] of (spec.readinessGates ?? []).entries()) {
+    checkName(conditionType ?? '', checkQualifiedName, `${field}.readinessGates[${index}].conditionType`, errors);
+  }
   const gates = spec.schedulingGates ?? [];
+  for (const [index, { name }] of gates.entries()) {
+    checkName(name ?? '', checkQualifiedName, `${field}.schedulingGates[${index}]`, errors);
+  }
   checkUnique(
     gates,
     (gate) => gate.name,

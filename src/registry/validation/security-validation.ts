@@ -1,6 +1,7 @@
 import type { PodSecurityContext, SeccompProfile, SecurityContext } from '../../api/generated/types.ts';
 import { checkInRange, checkOneOf, checkRequiredOneOf, checkUnique } from './checks.ts';
 import { type Errors, invalidValue, required } from './field-errors.ts';
+import { validateWindowsOptions } from './windows-validation.ts';
 
 /** The largest user or group number. */
 const MAX_ID = 2 ** 31 - 1;
@@ -8,6 +9,9 @@ const MAX_ID = 2 ** 31 - 1;
 export function validateContainerSecurity(context: SecurityContext, field: string, errors: Errors): void {
   validateIds(context, ['runAsUser', 'runAsGroup'], field, errors);
   validateSeccomp(context.seccompProfile, `${field}.seccompProfile`, errors);
+  if (context.windowsOptions !== undefined) {
+    validateWindowsOptions(context.windowsOptions, `${field}.windowsOptions`, errors);
+  }
   checkOneOf(context.procMount, ['Default', 'Unmasked'], `${field}.procMount`, errors);
   if (context.allowPrivilegeEscalation !== false) return;
   if (context.privileged === true) {
@@ -36,6 +40,9 @@ export function validatePodSecurity(context: PodSecurityContext, field: string, 
   checkOneOf(context.fsGroupChangePolicy, ['Always', 'OnRootMismatch'], `${field}.fsGroupChangePolicy`, errors);
   checkOneOf(context.supplementalGroupsPolicy, ['Merge', 'Strict'], `${field}.supplementalGroupsPolicy`, errors);
   validateSeccomp(context.seccompProfile, `${field}.seccompProfile`, errors);
+  if (context.windowsOptions !== undefined) {
+    validateWindowsOptions(context.windowsOptions, `${field}.windowsOptions`, errors);
+  }
   const sysctls = context.sysctls ?? [];
   for (const [index, { name }] of sysctls.entries()) {
     const at = `${field}.sysctls[${index}].name`;

@@ -400,6 +400,46 @@ describe('V1 a pod is refused', () => {
       `${at}.securityContext.runAsUser: Invalid value: -1: must be between 0 and 2147483647, inclusive`,
     ],
     [
+      'with a Windows user without a name',
+      container({ securityContext: { windowsOptions: { runAsUserName: 'corp\\' } } }),
+      `${at}.securityContext.windowsOptions.runAsUserName: Invalid value: "corp\\\\": runAsUserName's User cannot be empty`,
+    ],
+    [
+      'with a Windows user of two domains',
+      { spec: { securityContext: { windowsOptions: { runAsUserName: 'a\\b\\c' } } } },
+      'spec.securityContext.windowsOptions.runAsUserName: Invalid value: "a\\\\b\\\\c": runAsUserName cannot contain more than one backslash',
+    ],
+    [
+      'with empty Windows credentials',
+      { spec: { securityContext: { windowsOptions: { gmsaCredentialSpec: '' } } } },
+      'spec.securityContext.windowsOptions.gmsaCredentialSpec: Invalid value: "": gmsaCredentialSpec cannot be an empty string',
+    ],
+    [
+      'whose containers are processes of a Windows host without its network',
+      { spec: { securityContext: { windowsOptions: { hostProcess: true } } } },
+      'spec.hostNetwork: Invalid value: false: hostNetwork must be true if pod contains any hostProcess containers',
+    ],
+    [
+      'for Linux with options of Windows',
+      { spec: { os: { name: 'linux' }, securityContext: { windowsOptions: {} } } },
+      'spec.securityContext.windowsOptions: Forbidden: windows options cannot be set for a linux pod',
+    ],
+    [
+      'for Windows with what only Linux has',
+      { spec: { os: { name: 'windows' }, securityContext: { fsGroup: 1 } } },
+      'spec.securityContext.fsGroup: Forbidden: cannot be set for a windows pod',
+    ],
+    [
+      'for a system there is not',
+      { spec: { os: { name: 'beos' } } },
+      'spec.os.name: Unsupported value: "beos": supported values: "linux", "windows"',
+    ],
+    [
+      'with a readiness gate that has no name',
+      { spec: { readinessGates: [{ conditionType: 'a b' }] } },
+      'spec.readinessGates[0].conditionType: Invalid value: "a b":',
+    ],
+    [
       'with a label value that is none',
       { metadata: { labels: { a: 'b c' } } },
       'metadata.labels: Invalid value: "b c": a valid label must be an empty string or consist of alphanumeric characters',
