@@ -1,5 +1,5 @@
 import { isNotFound } from '../../src/api/errors.ts';
-import type { Pod, StatefulSet } from '../../src/api/generated/types.ts';
+import type { ControllerRevision, PersistentVolumeClaim, Pod, StatefulSet } from '../../src/api/generated/types.ts';
 import { ControllerRevisions, PersistentVolumeClaims, Pods, StatefulSets } from '../../src/api/kinds.ts';
 import { isControlledBy } from '../../src/api/owner-references.ts';
 import type { Observed, Plan } from '../../src/controllers/statefulset/plan.ts';
@@ -56,9 +56,11 @@ async function putRight(world: World, script: Script): Promise<void> {
   // What was to end later by itself (a pod that is held or hangs) ends before anything is judged.
   await world.runUntil(world.nowMs + LONGEST_TROUBLE_MS + 1000);
   const giveUpMs = world.nowMs + CONVERGE_MS;
-  while (world.violation === undefined && (await isSetGone(world))) {
+  for (;;) {
+    const found = await look(world);
+    if (world.violation !== undefined || (found.set && !found.set.metadata.deletionTimestamp)) break;
     if (world.nowMs > giveUpMs) return world.fail('A4: a set that was deleted does not go');
-    await removeObstacles(world);
+    await removeObstacles(world, found);
     await perform(world, { do: 'createSet' });
     await world.runUntil(world.nowMs + LOOK_EVERY_MS);
   }
@@ -71,7 +73,8 @@ async function putRight(world: World, script: Script): Promise<void> {
 /** I5: looked at before the last update makes every pod anew. Above a pod that is not Ready nothing is put right. */
 async function lookAtLabels(world: World): Promise<void> {
   const set = await world.user.get(StatefulSets, SET_KEY);
-  const pods = new Map((await listPods(world)).map((pod) => [pod.metadata.name, pod]));
+  const { items } = await world.user.list(Pods, { namespace: NAMESPACE });
+  const pods = new Map(items.map((pod) => [pod.metadata.name, pod]));
   const { start = 0 } = set.spec.ordinals ?? {};
   for (let ordinal = start; ordinal < start + (set.spec.replicas ?? 1); ordinal += 1) {
     const pod = pods.get(`${SET}-${ordinal}`);
@@ -81,41 +84,51 @@ async function lookAtLabels(world: World): Promise<void> {
   }
 }
 
-async function isSetGone(world: World): Promise<boolean> {
-  try {
-    return (await world.user.get(StatefulSets, SET_KEY)).metadata.deletionTimestamp !== undefined;
-  } catch (error) {
-    if (isNotFound(error)) return true;
-    throw error;
-  }
-}
-
 async function converge(world: World): Promise<void> {
   const giveUpMs = world.nowMs + CONVERGE_MS;
-  let left: string | undefined = 'nothing was looked at';
-  while (world.violation === undefined && left !== undefined) {
-    if (world.nowMs > giveUpMs) return world.fail(`does not converge: ${left}`);
-    await removeObstacles(world);
+  for (;;) {
     await world.runUntil(world.nowMs + LOOK_EVERY_MS);
-    left = await missing(world);
+    if (world.violation !== undefined) return;
+    const found = await look(world);
+    const left = missing(found);
+    if (left === undefined) break;
+    if (world.nowMs > giveUpMs) return world.fail(`does not converge: ${left}`);
+    await removeObstacles(world, found);
   }
-  if (world.violation !== undefined) return;
   const { writes } = world;
   await world.runUntil(world.nowMs + QUIET_MS);
   if (world.violation === undefined && world.writes > writes) world.fail('writes on though nothing is left to do');
+}
+
+/** All there is, as a user sees it. */
+interface Found {
+  readonly set: StatefulSet | undefined;
+  readonly pods: readonly Pod[];
+  readonly claims: readonly PersistentVolumeClaim[];
+  readonly revisions: readonly ControllerRevision[];
+}
+
+async function look({ user }: World): Promise<Found> {
+  const set = await user.get(StatefulSets, SET_KEY).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
+  const namespace = { namespace: NAMESPACE };
+  const { items: pods } = await user.list(Pods, namespace);
+  const { items: claims } = await user.list(PersistentVolumeClaims, namespace);
+  const { items: revisions } = await user.list(ControllerRevisions, namespace);
+  return { set, pods, claims, revisions };
 }
 
 /**
  * What only a user can take out of the way: a pod that was released and keeps its name, and one that cannot start again
  * because the user has deleted its claim.
  */
-async function removeObstacles(world: World): Promise<void> {
-  const set = await world.user.get(StatefulSets, SET_KEY).catch(() => undefined);
-  const { items: claims } = await world.user.list(PersistentVolumeClaims, { namespace: NAMESPACE });
+async function removeObstacles(world: World, { set, pods, claims }: Found): Promise<void> {
   const ending = new Set(
     claims.filter(({ metadata }) => metadata.deletionTimestamp).map(({ metadata }) => metadata.name),
   );
-  for (const pod of await listPods(world)) {
+  for (const pod of pods) {
     const stranger = !(set && isControlledBy(pod, set)) && pod.metadata.labels?.app !== SET;
     const claimless = !isReady(pod) && ending.has(`data-${pod.metadata.name}`);
     if ((stranger || claimless) && pod.metadata.deletionTimestamp === undefined) {
@@ -124,15 +137,10 @@ async function removeObstacles(world: World): Promise<void> {
   }
 }
 
-async function listPods(world: World): Promise<readonly Pod[]> {
-  return (await world.user.list(Pods, { namespace: NAMESPACE })).items;
-}
-
 /** What is not yet as it should be; undefined when all is. */
-async function missing(world: World): Promise<string | undefined> {
-  const set = await world.user.get(StatefulSets, SET_KEY);
-  const pods = await listPods(world);
-  return wrongPods(set, pods) ?? wrongStatus(set) ?? (await wrongRest(world, set));
+function missing({ set, pods, claims, revisions }: Found): string | undefined {
+  if (set === undefined) return 'there is no set';
+  return wrongPods(set, pods) ?? wrongStatus(set) ?? wrongRest(set, claims, revisions);
 }
 
 function wrongPods(set: StatefulSet, pods: readonly Pod[]): string | undefined {
@@ -168,12 +176,14 @@ function wrongStatus({ spec, status, metadata }: StatefulSet): string | undefine
   return waiting?.status === 'True' ? `O10: it says it waits: ${waiting.message}` : undefined;
 }
 
-async function wrongRest(world: World, set: StatefulSet): Promise<string | undefined> {
-  const { items: revisions } = await world.user.list(ControllerRevisions, { namespace: NAMESPACE });
+function wrongRest(
+  set: StatefulSet,
+  claims: readonly PersistentVolumeClaim[],
+  revisions: readonly ControllerRevision[],
+): string | undefined {
   const limit = (set.spec.revisionHistoryLimit ?? 10) + 1;
   const own = revisions.filter((revision) => isControlledBy(revision, set));
   if (own.length > limit) return `R3: ${own.length} revisions are kept`;
-  const { items: claims } = await world.user.list(PersistentVolumeClaims, { namespace: NAMESPACE });
   const names = new Set(claims.map(({ metadata }) => metadata.name));
   const { start = 0 } = set.spec.ordinals ?? {};
   for (let ordinal = start; ordinal < start + (set.spec.replicas ?? 1); ordinal += 1) {
