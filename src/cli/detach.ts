@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { builtInTypes, StatefulSets } from '../api/kinds.ts';
-import { formatKey, type KubernetesObject, keyOf, type ObjectKey } from '../api/meta.ts';
+import { formatKey, keyOf, type ObjectKey } from '../api/meta.ts';
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts';
-import type { Client } from '../client/client.ts';
 import { dataDirectoryError, dataDirectoryPath, dataPaths, type ServerStatus } from '../cluster/data-directory.ts';
 import { makeDirectory } from '../cluster/directory-lock.ts';
 import type { Applied } from './apply.ts';
@@ -11,8 +10,8 @@ import { connect } from './connect.ts';
 import { CliError } from './errors.ts';
 import type { Output } from './output.ts';
 import { displayName } from './resources.ts';
+import { untilReady } from './until-ready.ts';
 import type { UpOptions } from './up-options.ts';
-import { readinessOf } from './view/readiness.ts';
 
 /** Tells the process that was started for `--detach` what it is. */
 const MARK = 'BERTH_DETACHED';
@@ -133,46 +132,4 @@ function openLog(directory: string, file: string): number {
     const { message, hint } = dataDirectoryError(directory, error);
     throw new CliError(message, { hint });
   }
-}
-
-/** However late it is: long enough to see how things are. */
-const FIRST_LOOK_MS = 500;
-
-/** What is missing at the deadline; undefined when the object became ready before. */
-async function untilReady(
-  client: Client,
-  type: ResourceType,
-  key: { readonly namespace?: string; readonly name: string },
-  deadline: number,
-  progress: (text: string) => void,
-): Promise<string | undefined> {
-  const scope = {
-    fieldSelector: `metadata.name=${key.name}`,
-    ...(key.namespace !== undefined && { namespace: key.namespace }),
-  };
-  return new Promise((resolve, reject) => {
-    let why = 'it does not exist';
-    const deadlineMs = Math.max(FIRST_LOOK_MS, deadline - Date.now());
-    const finish = (result: string | undefined): void => {
-      clearTimeout(timer);
-      watch.stop();
-      resolve(result);
-    };
-    const timer = setTimeout(() => finish(why), deadlineMs);
-    const watch = client.watch<KubernetesObject>(type, scope, {
-      events: (batch) => {
-        for (const event of batch) {
-          if (event.type !== 'ADDED' && event.type !== 'MODIFIED') continue;
-          const readiness = readinessOf({ ...event.object, kind: type.kind });
-          if (readiness.ready) return finish(undefined);
-          if (readiness.why !== why) progress(readiness.why);
-          why = readiness.why;
-        }
-      },
-      closed: (error) => {
-        clearTimeout(timer);
-        reject(error ?? new CliError('the server ended while its objects were not ready yet'));
-      },
-    });
-  });
 }

@@ -1,17 +1,21 @@
 import type { Deployment, Pod, ReplicaSet, StatefulSet } from '../../api/generated/types.ts';
 import type { KubernetesObject } from '../../api/meta.ts';
-import { detailOf, isReady } from './members.ts';
+import { controllerOf } from '../../api/owner-references.ts';
+import { detailOf, isReady, stateOf } from './members.ts';
 
 /** Whether what was applied has become true; if not, what is missing. */
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly why: string };
 
 const READY: Readiness = { ready: true };
 
-/** Kinds without a readiness of their own are ready as soon as they exist. */
-export function readinessOf(object: KubernetesObject): Readiness {
+/**
+ * Kinds without a readiness of their own are ready as soon as they exist. `pods` are those of the namespace: the status
+ * of a set may be one that an earlier server has left.
+ */
+export function readinessOf(object: KubernetesObject, pods: Iterable<Pod>): Readiness {
   switch (object.kind) {
     case 'StatefulSet':
-      return statefulSet(object as StatefulSet);
+      return statefulSet(object as StatefulSet, pods);
     case 'Deployment':
     case 'ReplicaSet':
       return stateless(object as Deployment | ReplicaSet);
@@ -35,7 +39,7 @@ export function waitingMessage(set: StatefulSet): string | undefined {
   return condition?.status === 'True' ? condition.message : undefined;
 }
 
-function statefulSet(set: StatefulSet): Readiness {
+function statefulSet(set: StatefulSet, pods: Iterable<Pod>): Readiness {
   const { status } = set;
   const wanted = set.spec.replicas ?? 1;
   if ((status?.observedGeneration ?? 0) < (set.metadata.generation ?? 0))
@@ -52,7 +56,14 @@ function statefulSet(set: StatefulSet): Readiness {
   if (rolls && status?.currentRevision !== status?.updateRevision && updated < toUpdate) {
     return { ready: false, why: `${updated} of ${toUpdate} members are updated${because}` };
   }
-  return READY;
+  const members = readyMembers(set, pods);
+  return members < wanted ? { ready: false, why: `${members} of ${wanted} members are ready` } : READY;
+}
+
+function readyMembers(set: StatefulSet, pods: Iterable<Pod>): number {
+  let members = 0;
+  for (const pod of pods) if (controllerOf(pod)?.uid === set.metadata.uid && stateOf(pod) === 'ready') members++;
+  return members;
 }
 
 function stateless({ spec, status, metadata }: Deployment | ReplicaSet): Readiness {

@@ -244,6 +244,12 @@ describe('readiness of what was applied', () => {
       '1 of 3 members are ready: kv-1 crashes',
     ],
   ])('%s', (_, object, why) => {
-    expect(readinessOf(object)).toEqual(why === undefined ? { ready: true } : { ready: false, why });
+    const members = [pod(0, 'ready'), pod(1, 'ready'), pod(2, 'ready')];
+    expect(readinessOf(object, members)).toEqual(why === undefined ? { ready: true } : { ready: false, why });
+  });
+
+  test('a status that an earlier server left is not believed before the pods are as it says', () => {
+    const members = [pod(0, 'ready'), pod(1, 'ending'), pod(2, 'starting')];
+    expect(readinessOf(set({ status: complete }), members)).toEqual({ ready: false, why: '1 of 3 members are ready' });
   });
 });

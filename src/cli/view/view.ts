@@ -39,8 +39,11 @@ export async function startView(
   // What was applied now, and the sets of earlier that go on where they were.
   const stored = await client.list(StatefulSets);
   const awaited = new Map<string, boolean>();
-  for (const { type, key } of applied) awaited.set(`${type.kind} ${formatKey(key)}`, false);
-  for (const set of stored.items) awaited.set(`${StatefulSets.kind} ${formatKey(keyOf(set))}`, false);
+  const awaitedSets = new Set(stored.items.map((set) => formatKey(keyOf(set))));
+  for (const { type, key } of applied) {
+    if (type.kind === StatefulSets.kind) awaitedSets.add(formatKey(key));
+    else awaited.set(`${type.kind} ${formatKey(key)}`, false);
+  }
   let hinted = false;
 
   const picture = output.isTerminal
@@ -49,8 +52,14 @@ export async function startView(
 
   const changed = (kind: string, key: string, object: KubernetesObject | undefined): void => {
     const id = `${kind} ${key}`;
-    if (object !== undefined && awaited.has(id)) awaited.set(id, readinessOf({ ...object, kind }).ready);
+    if (object !== undefined && awaited.has(id)) awaited.set(id, readinessOf({ ...object, kind }, []).ready);
   };
+  const isReady = (): boolean =>
+    [...awaited.values()].every(Boolean) &&
+    [...awaitedSets].every((key) => {
+      const set = sets.get(key);
+      return set !== undefined && readinessOf({ ...set, kind: StatefulSets.kind }, pods.values()).ready;
+    });
   /** After a batch of changes, with what is to be said of them. */
   const changedAll = (lines: readonly string[]): void => {
     if (picture) picture.changed();
@@ -61,7 +70,8 @@ export async function startView(
     hint();
   };
   const hint = (): void => {
-    const ready = [...awaited.values()].every(Boolean);
+    if (hinted && !picture) return;
+    const ready = isReady();
     // What the picture says is true now; a line that has been said stays said.
     picture?.footer(ready ? options.hint : NOTHING);
     if (hinted || !ready) return;
