@@ -2,6 +2,7 @@ import type {
   DownwardAPIVolumeFile,
   KeyToPath,
   PersistentVolumeClaimTemplate,
+  ProjectedVolumeSource,
   Volume,
   VolumeProjection,
 } from '../../api/generated/types.ts';
@@ -100,6 +101,7 @@ function validateSource(volume: Volume, field: string, checkTemplate: ClaimTempl
     for (const [index, source] of (projected.sources ?? []).entries()) {
       validateProjection(source, `${field}.projected.sources[${index}]`, errors);
     }
+    checkPaths(projected, `${field}.projected`, errors);
   }
   if (ephemeral !== undefined) {
     const template = ephemeral.volumeClaimTemplate;
@@ -108,6 +110,19 @@ function validateSource(volume: Volume, field: string, checkTemplate: ClaimTempl
       validateLabels(template.metadata?.labels, `${field}.ephemeral.volumeClaimTemplate.metadata.labels`, errors);
       checkTemplate(template, `${field}.ephemeral.volumeClaimTemplate.spec`, errors);
     }
+  }
+}
+
+/** Files of one volume that would take each other's place. */
+function checkPaths({ sources = [] }: ProjectedVolumeSource, field: string, errors: Errors): void {
+  const seen = new Set<string>();
+  const paths = sources.flatMap(({ configMap, secret, downwardAPI, serviceAccountToken, clusterTrustBundle }) => [
+    ...[configMap, secret, downwardAPI].flatMap((source) => (source?.items ?? []).map(({ path }) => path)),
+    ...[serviceAccountToken, clusterTrustBundle].flatMap((source) => source?.path ?? []),
+  ]);
+  for (const path of paths) {
+    if (path !== '' && seen.has(path)) errors.push(invalidValue(field, path, 'conflicting duplicate paths'));
+    seen.add(path);
   }
 }
 

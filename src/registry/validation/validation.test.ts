@@ -400,6 +400,35 @@ describe('V1 a pod is refused', () => {
       `${at}.securityContext.runAsUser: Invalid value: -1: must be between 0 and 2147483647, inclusive`,
     ],
     [
+      'with a share at no absolute path',
+      { spec: { volumes: [{ name: 'v', nfs: { server: 's', path: 'a' } }] } },
+      'spec.volumes[0].nfs.path: Invalid value: "a": must be an absolute path',
+    ],
+    [
+      'with a driver that has no name',
+      { spec: { volumes: [{ name: 'v', csi: { driver: 'a_b' } }] } },
+      'spec.volumes[0].csi.driver: Invalid value: "a_b":',
+    ],
+    [
+      'with two files of one volume in one place',
+      {
+        spec: {
+          volumes: [
+            {
+              name: 'v',
+              projected: {
+                sources: [
+                  { secret: { name: 'a', items: [{ key: 'k', path: 'x' }] } },
+                  { configMap: { name: 'b', items: [{ key: 'k', path: 'x' }] } },
+                ],
+              },
+            },
+          ],
+        },
+      },
+      'spec.volumes[0].projected: Invalid value: "x": conflicting duplicate paths',
+    ],
+    [
       'with a Windows user without a name',
       container({ securityContext: { windowsOptions: { runAsUserName: 'corp\\' } } }),
       `${at}.securityContext.windowsOptions.runAsUserName: Invalid value: "corp\\\\": runAsUserName's User cannot be empty`,
