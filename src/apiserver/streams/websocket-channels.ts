@@ -28,6 +28,8 @@ export class WebSocketChannels {
         if (socket.isPaused) socket.resume();
       },
     });
+    // What comes after its end is nobody's.
+    input.on('error', () => {});
     this.#inputs.set(channel, input);
     return input;
   }
