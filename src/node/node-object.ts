@@ -12,7 +12,7 @@ const KUBELET_VERSION = 'v1.36.0-berth';
 const DEFAULT_PODS = 110;
 /** Pods that cost next to nothing. */
 const SIMULATED_PODS = 10_000;
-const SIMULATED_DISK = '1Ti';
+const SIMULATED_DISK = '1Pi';
 
 export interface NodeDescription {
   readonly name: string;

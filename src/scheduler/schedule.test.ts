@@ -66,6 +66,7 @@ const NO_VOLUMES: VolumeLookup = {
   volume: () => undefined,
   storageClass: () => undefined,
   freeVolumes: () => [],
+  storageTaken: () => 0,
   selectedNode: () => undefined,
 };
 

@@ -94,6 +94,20 @@ describe('the scheduler', () => {
     expect(await nodeOf('web')).toBe('node-1');
   });
 
+  test('places a pod that wants to be near one that it has just placed itself', async () => {
+    await cluster.createNode('node-0');
+    const term = { labelSelector: { matchLabels: { app: 'cache' } }, topologyKey: 'kubernetes.io/hostname' };
+    await cluster.createPod('web', {
+      spec: { affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } } },
+    });
+    await cluster.settle();
+    expect(await nodeOf('web')).toBeUndefined();
+    await cluster.createPod('cache', { labels: { app: 'cache' } });
+    await cluster.settle();
+    expect(await nodeOf('cache')).toBe('node-0');
+    expect(await nodeOf('web')).toBe('node-0');
+  });
+
   test('takes the more important pod first', async () => {
     await cluster.client.create(PriorityClasses, { metadata: { name: 'important' }, value: 1000 });
     const spec = { containers: [{ name: 'app', image: 'x', resources: { requests: { cpu: '3' } } }] };

@@ -9,6 +9,7 @@ import { WorkQueue } from '../client/work-queue.ts';
 import { type Clock, type Timer, timestamp } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { Binder } from './binder.ts';
+import { LocalStorage } from './local-storage.ts';
 import { type PendingPod, PendingPods } from './pending-pods.ts';
 import { hasSameNeeds, schedulingFacts } from './relevant-changes.ts';
 import { schedule } from './schedule.ts';
@@ -59,6 +60,7 @@ class RunningScheduler implements Scheduler {
   readonly #pods: Informer<Pod>;
   readonly #volumes: VolumeLookup;
   readonly #binder: Binder;
+  readonly #storage = new LocalStorage();
   /** Does what was decided, by pod uid. */
   readonly #binding: WorkQueue;
   /** Tells why a pod waits, by pod uid. */
@@ -93,6 +95,7 @@ class RunningScheduler implements Scheduler {
       volume: (name) => volumes.get({ name }),
       storageClass: (name) => storageClasses.get({ name }),
       freeVolumes: (storageClass) => freeVolumes.get(storageClass),
+      storageTaken: (node) => this.#storage.takenOn(node),
       selectedNode: (claim) => this.#binder.selectedNode(claim),
     };
 
@@ -107,9 +110,16 @@ class RunningScheduler implements Scheduler {
         for (const change of changes) this.#nodeChanged(change);
       }),
       claims.subscribe((changes) => {
-        for (const { object } of changes) this.#claimChanged(object);
+        for (const { type, object } of changes) {
+          if (type === 'deleted') this.#storage.forget(formatKey(keyOf(object)));
+          this.#claimChanged(object);
+        }
       }),
       volumes.subscribe((changes) => {
+        for (const { type, object } of changes) {
+          if (type === 'deleted') this.#storage.gone(object);
+          else this.#storage.seen(object);
+        }
         if (changes.some(({ type }) => type !== 'updated')) this.#pending.wake('volume');
       }),
       storageClasses.subscribe(() => this.#pending.wake('volume')),
@@ -234,8 +244,12 @@ class RunningScheduler implements Scheduler {
       return;
     }
     const { nodeName } = decision;
-    for (const claim of decision.unboundClaims) this.#binder.choose(claim, nodeName);
+    for (const claim of decision.unboundClaims) {
+      this.#binder.choose(claim, nodeName);
+      this.#storage.promise(claim, nodeName);
+    }
     this.#snapshot.place(pod, nodeName);
+    this.#pending.wakeSeekers();
     const untilMs = this.#options.clock.now() + CLAIM_TIMEOUT_MS;
     this.#pending.setState(pending, { type: 'placed', nodeName, untilMs });
     this.#binding.add(pod.metadata.uid);
@@ -274,6 +288,7 @@ class RunningScheduler implements Scheduler {
     if (pending.state.type !== 'placed') return;
     this.#snapshot.remove(pending.pod.metadata.uid);
     this.#binder.forget(pending.claims);
+    for (const claim of pending.claims) this.#storage.forget(claim);
     this.#pending.setState(pending, { type: 'unschedulable', helpedBy: new Set(['node', 'pod', 'volume']) });
   }
 

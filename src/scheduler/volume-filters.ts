@@ -1,12 +1,15 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../api/generated/types.ts';
 import { matchesNodeSelector } from '../api/node-selector.ts';
 import { claimNamesOf, mayUseClaim } from '../api/pod-claims.ts';
+import { requestOf } from './local-storage.ts';
 import type { Obstacle } from './obstacle.ts';
 import type { NodeView } from './snapshot.ts';
 
 /** Set on a claim that waits for its consumer: the node whose agent is to make the volume. */
 export const SELECTED_NODE_ANNOTATION = 'volume.kubernetes.io/selected-node';
 const BIND_COMPLETED_ANNOTATION = 'pv.kubernetes.io/bind-completed';
+/** Makes volumes on the disk of a node. */
+const LOCAL_PROVISIONER = 'berth.dev/local';
 /** Volumes of such a class are made by hand. */
 const NO_PROVISIONER = 'kubernetes.io/no-provisioner';
 
@@ -17,6 +20,8 @@ export interface VolumeLookup {
   storageClass(name: string): StorageClass | undefined;
   /** Volumes of a class that nobody has claimed yet. */
   freeVolumes(storageClass: string): readonly PersistentVolume[];
+  /** How many bytes of a node's disk its local volumes take, or will take. */
+  storageTaken(node: string): number;
   /** The node a claim that is not bound yet gets its volume on, if that is decided. */
   selectedNode(claim: PersistentVolumeClaim): string | undefined;
 }
@@ -114,6 +119,15 @@ function provisioningObstacle(
       .freeVolumes(storageClass.metadata.name)
       .some((volume) => affinityConflict(volume, view) === undefined);
     return found ? undefined : notHere;
+  }
+  const disk = view.allocatable.get('ephemeral-storage');
+  const { name } = view.node.metadata;
+  if (
+    storageClass.provisioner === LOCAL_PROVISIONER &&
+    disk !== undefined &&
+    volumes.storageTaken(name) + requestOf(claim) > disk
+  ) {
+    return { helpedBy: 'volume', reason: 'node(s) did not have enough free storage' };
   }
   const { allowedTopologies = [] } = storageClass;
   const isAllowed =

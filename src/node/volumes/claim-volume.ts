@@ -1,4 +1,10 @@
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/types.ts';
+import type {
+  HostPathVolumeSource,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+} from '../../api/generated/types.ts';
 import { matchesNodeSelector } from '../../api/node-selector.ts';
 import { controllerOf } from '../../api/owner-references.ts';
 import { mayUseClaim } from '../../api/pod-claims.ts';
@@ -11,6 +17,8 @@ const REASON = 'FailedMount';
 /** Where the data of a claim is on this node. */
 export interface ClaimVolume {
   readonly path: string;
+  /** What somebody has said that the path is, of a volume made by hand. */
+  readonly hostPath?: HostPathVolumeSource;
   /** Absent when the volume may be shared. */
   readonly lock?: IdentityLock;
 }
@@ -51,9 +59,12 @@ export async function claimVolume(
   if (path === undefined) {
     throw new NotReadyError(REASON, `persistentvolume "${volumeName}" is of a kind this node cannot mount`);
   }
-  return isExclusive(pod, claim)
-    ? { path, lock: { id: lockId(volume), description: `claim ${namespace}/${claimName}` } }
-    : { path };
+  const lock = { id: lockId(volume), description: `claim ${namespace}/${claimName}` };
+  return {
+    path,
+    ...(volume.spec.hostPath && { hostPath: volume.spec.hostPath }),
+    ...(isExclusive(pod, claim) && { lock }),
+  };
 }
 
 /**

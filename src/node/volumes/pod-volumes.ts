@@ -146,9 +146,10 @@ export class PodVolumes {
       const kind = Object.keys(volume).find((key) => key !== 'name');
       throw new NotReadyError('FailedMount', `volumes of type ${kind} are not supported by this node`);
     }
-    const { path: data, lock } = await claimVolume(pod, claimName, references, node(), isInUse);
+    const { path: data, hostPath, lock } = await claimVolume(pod, claimName, references, node(), isInUse);
+    if (hostPath !== undefined) await disk.hostPath(hostPath);
     // C2: a directory that is missing is lost data, and an empty one in its place would hide it.
-    if (!(await disk.isDirectory(data))) throw new NotReadyError('FailedMount', `path ${data} does not exist`);
+    else if (!(await disk.isDirectory(data))) throw new NotReadyError('FailedMount', `path ${data} does not exist`);
     await this.#give(pod, data);
     return { path: data, readOnly: volume.persistentVolumeClaim?.readOnly ?? false, ...(lock && { lock }) };
   }
