@@ -36,8 +36,10 @@ export interface RootOptions {
  */
 export function containerRoot(options: RootOptions): string {
   const root = path.join(options.runDirectory, 'root');
-  for (const name of ['base', 'merged', 'tmp', 'run', 'home', 'hidden'])
-    fs.mkdirSync(path.join(root, name), { recursive: true });
+  // The run is new, and so is all of this. To make a file takes longer than anything else here: only what is needed.
+  fs.mkdirSync(root);
+  for (const name of ['merged', 'tmp', 'run', ...(options.userNamespace ? ['base', 'home'] : [])])
+    fs.mkdirSync(path.join(root, name));
   fs.chmodSync(path.join(root, 'tmp'), 0o1777);
   const hostMounts = readHostMounts();
   const parts = options.userNamespace ? topDirectories(root, hostMounts) : wholeMachine(root, hostMounts);
@@ -64,7 +66,9 @@ export function containerRoot(options: RootOptions): string {
   for (const target of options.hidden) {
     // Below what the container has its own of, there is nothing to hide.
     const own = options.userNamespace ? /^\/(dev|tmp|run|root)\// : /^\/(dev|tmp|run)\//;
-    if (!own.test(target) && fs.existsSync(target)) fstab.bind(path.join(root, 'hidden'), target, ['ro']);
+    if (own.test(target) || !fs.existsSync(target)) continue;
+    fs.mkdirSync(path.join(root, 'hidden'), { recursive: true });
+    fstab.bind(path.join(root, 'hidden'), target, ['ro']);
   }
   try {
     for (const name of ['hosts', 'hostname', 'resolv.conf']) {

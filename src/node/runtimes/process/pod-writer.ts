@@ -41,7 +41,11 @@ export async function writePod(files: PodFiles, options: PodWriterOptions): Prom
   };
   for (const [name, text] of Object.entries(texts)) {
     // Programs of any user read hosts and resolv.conf.
-    if (text !== undefined) writeAtomically(path.join(directory, name), text, 0o644);
+    if (text === undefined) continue;
+    const file = path.join(directory, name);
+    // A directory that is not there yet, as far as anybody can see, is whole when it has its name.
+    if (fresh) fs.writeFileSync(file, text, { mode: 0o644 });
+    else writeAtomically(file, text, 0o644);
   }
   if (fresh) fs.renameSync(directory, files.directory);
 }
