@@ -1,5 +1,6 @@
 import { type FieldError, invalid } from '../api/errors.ts';
 import type { ResourceType } from '../api/resource-type.ts';
+import { validateRules } from './custom-resources/rules/validate-rules.ts';
 import { validateAgainstSchema } from './custom-resources/schema-validation.ts';
 import { schemaOf } from './custom-resources/structural-schema.ts';
 import type { AnyObject } from './strategies/strategy.ts';
@@ -25,7 +26,10 @@ export function assertValidChange(
 function validateCustom(type: ResourceType, object: AnyObject, old?: AnyObject): readonly FieldError[] {
   if (type.custom === undefined) return NONE;
   const errors: FieldError[] = [];
-  validateAgainstSchema({ ...object }, schemaOf(type), errors, old && { ...old });
+  const schema = schemaOf(type);
+  validateAgainstSchema({ ...object }, schema, errors, old && { ...old });
+  // Rules rely on what the schema says.
+  if (errors.length === 0) validateRules({ ...object }, schema, errors, old && { ...old });
   return errors;
 }
 

@@ -6,6 +6,8 @@ import { apiVersionOf, type ResourceType } from '../../api/resource-type.ts';
 import type { Entry, Store } from '../../store/store.ts';
 import { resourcePrefix } from '../keys.ts';
 import { convertingStore } from './converting-store.ts';
+import { loadRules } from './rules/cel.ts';
+import { hasRules } from './rules/validate-rules.ts';
 
 /** One version of a custom kind, as it is served now. */
 export interface CustomKind {
@@ -48,7 +50,10 @@ export class CustomKinds {
     this.#isFollowing = true;
     const prefix = resourcePrefix(CustomResourceDefinitions);
     const { entries, revision } = await this.#store.list(prefix);
-    for (const entry of entries) this.#put(definitionOf(entry));
+    const definitions = entries.map(definitionOf);
+    const schemas = definitions.flatMap(({ spec }) => spec.versions.map(({ schema }) => schema?.openAPIV3Schema));
+    if (schemas.some(hasRules)) await loadRules();
+    for (const definition of definitions) this.#put(definition);
     this.#arrange();
     this.#store.watch(prefix, revision, {
       events: (batch) => {

@@ -161,11 +161,50 @@ describe('a definition', () => {
     });
   });
 
-  test('with rules is stored with a warning that they are not evaluated', async () => {
-    const schema = {
-      openAPIV3Schema: { type: 'object', 'x-kubernetes-validations': [{ rule: 'self.spec.replicas > 0' }] },
+  test('has rules that its objects have to keep, when they are made and when they change, also after a restart', async () => {
+    const spec = { type: 'object', properties: { replicas: { type: 'integer' } } };
+    const ruled = (rule: string) => ({
+      ...v1,
+      schema: {
+        openAPIV3Schema: {
+          type: 'object',
+          properties: { spec: { ...spec, 'x-kubernetes-validations': [{ rule, message: 'odd' }] } },
+        },
+      },
+    });
+    await define(definition([ruled('self.replicas % 2 == 0')]));
+    const jobber = (name: string, replicas: number) => ({
+      apiVersion: 'stable.example.com/v1',
+      kind: 'Jobber',
+      metadata: { name, namespace: 'default' },
+      spec: { replicas },
+    });
+    const odd = { code: 422, message: 'Jobber.stable.example.com "a" is invalid: spec: Invalid value: "object": odd' };
+    expect(await failure(create(jobber('a', 1)))).toMatchObject(odd);
+    await create(jobber('a', 2));
+    const change = { type: 'merge', body: { spec: { replicas: 3 } } } as const;
+    expect(await failure(cluster.client.patch(jobbers(), at('a'), change))).toMatchObject(odd);
+
+    const { createRegistry } = await import('../create-registry.ts');
+    const registry = createRegistry({ store: cluster.store, clock: cluster.clock });
+    await registry.bootstrap();
+    const type = registry.find('stable.example.com', 'v1', 'jobbers') as ResourceType;
+    expect(await failure(registry.patch(type, at('a'), change, tester))).toMatchObject(odd);
+  });
+
+  test('with a rule that is none is refused, and with one that needs more than there is its author is warned', async () => {
+    const ruled = (rule: string) => {
+      const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-validations': [{ rule }] } };
+      const body = definition([{ ...v1, schema }]);
+      return cluster.registry.create(CustomResourceDefinitions, undefined, body, asked);
     };
-    await cluster.registry.create(CustomResourceDefinitions, undefined, definition([{ ...v1, schema }]), asked);
+    expect(await failure(ruled('self.metadata.name =='))).toMatchObject({
+      code: 422,
+      message: expect.stringContaining(
+        'spec.versions[0].schema.openAPIV3Schema.x-kubernetes-validations[0].rule: Invalid value: "self.metadata.name ==": compilation failed',
+      ),
+    });
+    await ruled('isURL(self.metadata.name)');
     expect(warnings).toEqual([expect.stringContaining('not evaluated')]);
   });
 

@@ -8,6 +8,8 @@ import { checkDns1035Label, checkDnsSubdomain } from '../../api/names.ts';
 import { checkName, checkRequiredName, checkRequiredOneOf } from '../validation/checks.ts';
 import { duplicate, type Errors, forbidden, invalidValue, notSupported, required } from '../validation/field-errors.ts';
 import { checkImmutable } from '../validation/metadata-validation.ts';
+import { readRule } from './rules/cel.ts';
+import { rulesOf } from './rules/validate-rules.ts';
 import { patternOf, validateAgainstSchema } from './schema-validation.ts';
 import { asSchema, itemSchema } from './structural-schema.ts';
 
@@ -79,16 +81,13 @@ export function validateDefinitionUpdate(
   }
 }
 
-/** Whether a definition has rules that are stored and not evaluated. */
-export function hasRules({ spec }: CustomResourceDefinition): boolean {
-  return spec.versions.some(({ schema }) => schemaHasRules(schema?.openAPIV3Schema));
-}
-
-function schemaHasRules(schema: JSONSchemaProps | undefined): boolean {
-  if (schema === undefined) return false;
-  if ((schema['x-kubernetes-validations'] ?? []).length > 0) return true;
-  const inner = [...Object.values(schema.properties ?? {}), itemSchema(schema), asSchema(schema.additionalProperties)];
-  return inner.some(schemaHasRules);
+/** A rule is refused when it is none; what it needs and this server does not have, its author is told of. */
+function validateRuleTexts(schema: JSONSchemaProps, at: string, errors: Errors): void {
+  for (const { rule, at: field } of rulesOf(schema, at)) {
+    const read = readRule(rule);
+    if (typeof read === 'function' || !read.isSyntax) continue;
+    errors.push(invalidValue(field, rule, `compilation failed: ERROR: ${read.message}`));
+  }
 }
 
 function validateVersions(versions: readonly CustomResourceDefinitionVersion[], errors: Errors): void {
@@ -100,7 +99,10 @@ function validateVersions(versions: readonly CustomResourceDefinitionVersion[], 
     seen.add(version.name);
     const schema = version.schema?.openAPIV3Schema;
     if (schema === undefined) errors.push(required(`${at}.schema.openAPIV3Schema`, 'schemas are required'));
-    else validateRoot(schema, `${at}.schema.openAPIV3Schema`, errors);
+    else {
+      validateRoot(schema, `${at}.schema.openAPIV3Schema`, errors);
+      validateRuleTexts(schema, `${at}.schema.openAPIV3Schema`, errors);
+    }
     for (const [column, { jsonPath, name }] of (version.additionalPrinterColumns ?? []).entries()) {
       if (name === '') errors.push(required(`${at}.additionalPrinterColumns[${column}].name`));
       validatePath(jsonPath, `${at}.additionalPrinterColumns[${column}].jsonPath`, errors);

@@ -1,0 +1,112 @@
+import type { Environment } from '@marcbachmann/cel-js';
+
+/** A rule that can be evaluated. Throws what is wrong when it cannot be with these values. */
+export type Rule = (variables: { readonly self: unknown; readonly oldSelf?: unknown }) => unknown;
+
+/** A rule that is none, or that needs what this server does not have. */
+export interface UnusableRule {
+  readonly isSyntax: boolean;
+  readonly message: string;
+}
+
+interface Language {
+  readonly environment: Environment;
+  readonly durationOf: (text: string) => unknown;
+  readonly optionalOf: (value: unknown) => unknown;
+}
+
+let language: Language | undefined;
+
+/**
+ * Loads the Common Expression Language, which takes longer than most servers need to start and is needed by those only
+ * that have rules. To be awaited before any rule is read.
+ */
+export async function loadRules(): Promise<void> {
+  if (language !== undefined) return;
+  const { Environment } = await import('@marcbachmann/cel-js');
+  const environment = new Environment({
+    enableOptionalTypes: true,
+    homogeneousAggregateLiterals: false,
+    limits: { maxAstNodes: 10_000, maxDepth: 100 },
+  })
+    .registerVariable('self', 'dyn')
+    .registerVariable('oldSelf', 'dyn')
+    // What Kubernetes has beside the language itself.
+    .registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) =>
+      text.replaceAll(from, to),
+    )
+    .registerFunction('string.charAt(int): string', (text: string, index: bigint) => [...text][Number(index)] ?? '')
+    .registerFunction('string.reverse(): string', (text: string) => [...text].reverse().join(''))
+    .registerFunction(
+      'string.find(string): string',
+      (text: string, pattern: string) => text.match(new RegExp(pattern, 'u'))?.[0] ?? '',
+    )
+    .registerFunction('string.findAll(string): list<string>', (text: string, pattern: string) => [
+      ...(text.match(new RegExp(pattern, 'gu')) ?? []),
+    ])
+    .registerFunction('list<dyn>.isSorted(): bool', (list: readonly (bigint | string | number)[]) =>
+      list.every((item, index) => index === 0 || (list[index - 1] ?? item) <= item),
+    )
+    .registerFunction('list<dyn>.sum(): dyn', (list: readonly (bigint | number)[]) =>
+      list.length === 0
+        ? 0n
+        : list.reduce((sum, item) =>
+            typeof sum === 'bigint' && typeof item === 'bigint' ? sum + item : Number(sum) + Number(item),
+          ),
+    )
+    .registerFunction('list<dyn>.max(): dyn', (list: readonly (bigint | string | number)[]) =>
+      list.reduce((most, item) => (item > most ? item : most)),
+    )
+    .registerFunction('list<dyn>.min(): dyn', (list: readonly (bigint | string | number)[]) =>
+      list.reduce((least, item) => (item < least ? item : least)),
+    )
+    .registerFunction('list<dyn>.indexOf(dyn): int', (list: readonly unknown[], item: unknown) =>
+      BigInt(list.indexOf(item)),
+    );
+  const duration = environment.clone().registerVariable('text', 'string').parse('duration(text)');
+  const some = environment.parse('optional.of(self)');
+  const none = environment.parse('optional.none()');
+  language = {
+    environment,
+    durationOf: (text) => duration({ text }),
+    optionalOf: (self) => (self === undefined ? none({}) : some({ self })),
+  };
+}
+
+const read = new Map<string, Rule | UnusableRule>();
+/** How many rules are remembered. */
+const REMEMBERED = 1_000;
+
+/** The rule that a text stands for. {@link loadRules} has been awaited. */
+export function readRule(text: string): Rule | UnusableRule {
+  const known = read.get(text);
+  if (known !== undefined) return known;
+  const rule = compile(text);
+  if (read.size >= REMEMBERED) read.clear();
+  read.set(text, rule);
+  return rule;
+}
+
+function compile(text: string): Rule | UnusableRule {
+  if (language === undefined) throw new Error('rules are read before the language is loaded');
+  const { valid, error } = language.environment.check(text);
+  if (!valid) {
+    const [message = ''] = (error?.message ?? '').split('\n');
+    return { isSyntax: error?.name === 'ParseError', message };
+  }
+  return language.environment.parse(text);
+}
+
+/** What rules see of a value that may not be there: `undefined` when it is not. */
+export function optionalOf(value: unknown): unknown {
+  return language?.optionalOf(value);
+}
+
+/** A duration as rules know it; the text itself when it is none. */
+export function durationOf(text: string): unknown {
+  try {
+    return language?.durationOf(text) ?? text;
+  } catch {
+    return text;
+  }
+}
