@@ -120,7 +120,7 @@ function progressCondition(
     reason: before.reason ?? '',
     message: before.message ?? '',
   };
-  if (deployment.spec.progressDeadlineSeconds === undefined) return undefined;
+  if (!hasDeadline(deployment)) return undefined;
   if (deployment.spec.paused) {
     return { type, status: 'Unknown', reason: 'DeploymentPaused', message: 'Deployment is paused' };
   }
@@ -185,10 +185,15 @@ function stamped({ isNews, ...condition }: Finding, deployment: Deployment, nowM
 
 /** When the update must have got on (ms since the epoch). */
 function deadlineMs(deployment: Deployment, conditions: readonly DeploymentCondition[]): number | undefined {
-  const seconds = deployment.spec.progressDeadlineSeconds;
+  const { progressDeadlineSeconds: seconds = 0, paused } = deployment.spec;
   const since = conditions.find(({ type }) => type === 'Progressing')?.lastUpdateTime;
-  if (seconds === undefined || since === undefined || deployment.spec.paused) return undefined;
+  if (!hasDeadline(deployment) || since === undefined || paused) return undefined;
   return Date.parse(since) + seconds * 1000;
+}
+
+/** The largest number there is stands for none, as in Kubernetes. */
+function hasDeadline({ spec }: Deployment): boolean {
+  return spec.progressDeadlineSeconds !== undefined && spec.progressDeadlineSeconds !== 2 ** 31 - 1;
 }
 
 function findCondition({ status }: Deployment, type: string): DeploymentCondition | undefined {
