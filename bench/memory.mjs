@@ -10,6 +10,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import https from 'node:https';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -92,25 +93,31 @@ async function fill(directory, kind) {
   await store.close();
 }
 
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 class Server {
   static async start(directory) {
     const server = new Server();
     const began = performance.now();
     const program = path.join(import.meta.dirname, '..', 'bin', 'berth.js');
-    const args = ['up', '--nodes', '0', '--api-port', '0', '--dns-port', '0', '--data-dir', directory];
-    server.child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
-    server.port = await new Promise((resolve) => {
-      let said = '';
-      server.child.stdout.on('data', (chunk) => {
-        said += chunk;
-        const port = /API https:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1];
-        if (port !== undefined) resolve(Number(port));
-      });
-    });
+    server.port = await freePort();
+    const args = ['up', '--nodes', '0', '--api-port', `${server.port}`, '--dns-port', '0', '--data-dir', directory];
+    server.child = spawn(process.execPath, [program, ...args], { stdio: 'ignore' });
+    for (;;) {
+      const answer = await server.request('GET', '/readyz').catch(() => undefined);
+      if (answer?.status === 200) break;
+      await pause(10);
+    }
+    server.readyMs = performance.now() - began;
     const kubeconfig = fs.readFileSync(path.join(directory, 'kubeconfig'), 'utf8');
     server.token = /token: "?([^"\s]+)/.exec(kubeconfig)[1];
-    while ((await server.request('GET', '/readyz')).status !== 200);
-    server.readyMs = performance.now() - began;
     return server;
   }
 
@@ -142,7 +149,7 @@ class Server {
   }
 
   #headers() {
-    return { authorization: `Bearer ${this.token}` };
+    return this.token === undefined ? {} : { authorization: `Bearer ${this.token}` };
   }
 
   #options(method, path) {
@@ -154,6 +161,12 @@ class Server {
     const status = fs.readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
     const of = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)[1]) * 1024;
     return { own: of('RssAnon'), mapped: of('RssFile'), all: of('VmRSS') };
+  }
+
+  /** Seconds of processor time until now. */
+  processorTime() {
+    const fields = fs.readFileSync(`/proc/${this.child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
   async end() {
@@ -196,7 +209,9 @@ async function stored(kind) {
       const server = await Server.start(directory);
       const name = `${OBJECTS.toLocaleString('en')} ${kind}s`;
       note(`${name}: until /readyz answers`, server.readyMs / 1000, 's');
-      await pause(3000);
+      note(`${name}: processor time until then`, server.processorTime(), 's');
+      await pause(5000);
+      note(`${name}: processor time until it is at rest`, server.processorTime(), 's');
       const { own, mapped, all } = server.memory();
       note(`${name}: memory of its own, at rest`, megabytes(own), 'MB');
       note(`${name}: mapped pages of files`, megabytes(mapped), 'MB');

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLogger } from '../platform/logger.ts';
-import { BackupError, type BackupSummary, restoreBackup, verifyBackup, writeBackup } from './backup.ts';
+import { BackupError, type BackupSummary, restoreBackup, streamBackup, verifyBackup, writeBackup } from './backup.ts';
 import { put, RecordingWatcher, remove } from './contract.ts';
 import { openLmdbStore, STORE_FILE } from './lmdb-store.ts';
 import { CompactedError, type Store } from './store.ts';
@@ -70,10 +70,17 @@ test('a backup is of one moment, while others write and history is compacted', a
   const keys = Array.from({ length: 400 }, (_, count) => `/p/${count}`);
   await Promise.all(keys.map((key) => store.commit([put(key, 'x'.repeat(3000))])));
   const content = await contentOf(store);
-  const writing = backUp('first');
+  const chunks: Buffer[] = [];
+  const take = async (chunk: Buffer): Promise<void> => {
+    chunks.push(chunk);
+    await store.commit([put('/p/0', 'changed meanwhile')]);
+  };
+  const source = { directory: path.join(base, 'first'), isInUse: true };
+  const writing = streamBackup(source, take, { createdAt });
   await Promise.all(keys.map((key) => store.commit([put(key, 'changed')])));
   await store.compact(store.revision);
   expect((await writing).revision).toBe(400);
+  fs.writeFileSync(file, Buffer.concat(chunks));
   await store.close();
   await restore('second');
   const restored = await open('second');

@@ -10,6 +10,12 @@ export const META_REVISION = 0;
  */
 const PAGE_SIZE_BYTES = 8192;
 
+/**
+ * Addresses set aside for the file, which need not be so large. When it outgrows them LMDB maps it a second time, and
+ * the pages that are mapped already count twice.
+ */
+const MAP_SIZE_BYTES = 4 * 1024 ** 3;
+
 /** LMDB's `put` takes these options; its types say so of `putSync` only. */
 export type Database = RootDatabase<Buffer, number> & {
   put(key: number, value: Buffer, options: PutOptions): Promise<boolean>;
@@ -31,6 +37,7 @@ export function openDatabase(file: string, { readOnly = false } = {}): Database 
     overlappingSync: false,
     eventTurnBatching: false, // the store gathers what comes together
     readOnly,
+    mapSize: MAP_SIZE_BYTES,
   } as const;
   return open<Buffer, number>(options) as Database;
 }
