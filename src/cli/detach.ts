@@ -10,6 +10,7 @@ import { connect } from './connect.ts';
 import { CliError } from './errors.ts';
 import type { Output } from './output.ts';
 import { displayName } from './resources.ts';
+import { shellWord } from './shell-word.ts';
 import { untilReady } from './until-ready.ts';
 import type { UpOptions } from './up-options.ts';
 
@@ -47,7 +48,7 @@ export async function detach(options: UpOptions, output: Output): Promise<void> 
   const deadline = Date.now() + options.timeout;
   const directory = dataDirectoryPath(options.dataDir);
   // Other commands have to be told which cluster is meant, unless it is the one they take by themselves.
-  const where = directory === dataDirectoryPath() ? '' : ` --data-dir ${directory}`;
+  const where = directory === dataDirectoryPath() ? '' : ` --data-dir ${shellWord(directory)}`;
   const logFile = dataPaths(directory).detachedOutput;
   const { status, applied } = await startServer(directory, options.filename?.includes('-') === true);
   output.line(`Berth ${status.version} runs in ${status.dataDir} (process ${status.pid})`);

@@ -13,6 +13,7 @@ import { type ManifestSource, readManifests } from '../manifests.ts';
 import { dataDirOption, duration, filesOption, integer, namespaceOption } from '../options.ts';
 import type { Output } from '../output.ts';
 import { displayName } from '../resources.ts';
+import { shellWord } from '../shell-word.ts';
 import type { UpOptions } from '../up-options.ts';
 import { version } from '../version.ts';
 import { startView, type View } from '../view/view.ts';
@@ -168,8 +169,8 @@ async function usage(cluster: Cluster, applied: readonly Applied[]): Promise<rea
   const set = applied.find(({ type }) => type.kind === 'StatefulSet')?.key.name ?? stored?.metadata.name ?? 'NAME';
   return [
     'Everything is ready. In another terminal:',
-    ...(dataDir === dataDirectoryPath() ? [] : [`  export BERTH_DATA_DIR=${dataDir}`]),
-    `  export KUBECONFIG=${kubeconfig}`,
+    ...(dataDir === dataDirectoryPath() ? [] : [`  export BERTH_DATA_DIR=${shellWord(dataDir)}`]),
+    `  export KUBECONFIG=${shellWord(kubeconfig)}`,
     '  kubectl get statefulsets,pods,pvc',
     `  npx berth logs ${set}-0 -f`,
     `  npx berth exec -it ${set}-0 -- sh`,
