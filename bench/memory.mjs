@@ -116,7 +116,9 @@ class Server {
       await pause(10);
     }
     server.readyMs = performance.now() - began;
-    const kubeconfig = fs.readFileSync(path.join(directory, 'kubeconfig'), 'utf8');
+    const file = path.join(directory, 'kubeconfig');
+    while (!fs.existsSync(file)) await pause(10);
+    const kubeconfig = fs.readFileSync(file, 'utf8');
     server.token = /token: "?([^"\s]+)/.exec(kubeconfig)[1];
     return server;
   }
