@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { InvalidArgumentError, Option } from 'commander';
 
 /** `--data-dir`: which cluster of this machine is meant. */
@@ -24,6 +25,12 @@ export function integer(min: number, max: number): (value: string) => number {
       throw new InvalidArgumentError(`a whole number from ${min} to ${max} is needed.`);
     return number;
   };
+}
+
+/** An IP address. */
+export function address(value: string): string {
+  if (isIP(value) === 0) throw new InvalidArgumentError('an IP address of this machine is needed.');
+  return value;
 }
 
 /** `90`, `90s`, `2m`, `1h30m` in milliseconds. */

@@ -8,6 +8,7 @@ export interface UpOptions {
   readonly sharedAddress?: boolean;
   readonly nodes: number;
   readonly nodeMonitorGracePeriod: number;
+  readonly apiAddress: string;
   readonly apiPort: number;
   readonly dnsPort: number;
   readonly detach?: boolean;

@@ -19,6 +19,7 @@ import { systemRandom } from '../platform/random.ts';
 import { createRegistry } from '../registry/create-registry.ts';
 import { openLmdbStore } from '../store/lmdb-store.ts';
 import { StoreFileError } from '../store/store-file-error.ts';
+import { localAddress, localUrl, namesOf } from './api-address.ts';
 import { Closers } from './closers.ts';
 import { ClusterError } from './cluster-error.ts';
 import { startControllers } from './controllers.ts';
@@ -49,7 +50,9 @@ export interface ClusterOptions {
   readonly nodes: number;
   /** How long a node may be silent before it counts as lost (default 40 s, as in Kubernetes). */
   readonly nodeGraceMs?: number;
-  /** On 127.0.0.1; 0 takes a free one. */
+  /** Which address of the machine the API listens on: 127.0.0.1 when absent, so that nobody from outside gets there. */
+  readonly apiAddress?: string;
+  /** 0 takes a free one. */
   readonly apiPort: number;
   /** On 127.0.0.1; 0 takes a free one. */
   readonly dnsPort: number;
@@ -71,6 +74,7 @@ export interface Cluster {
   stop(how: { readonly pods: 'end' | 'leave'; readonly onEnded?: (pod: Pod) => void }): Promise<void>;
 }
 
+/** Where everything listens unless told otherwise: nobody from outside gets there. */
 const HOST = '127.0.0.1';
 const DEFAULT_NODE_GRACE_MS = 40_000;
 /** The controllers of this process act as the administrator. Its node agents do not: they have the rights of nodes. */
@@ -105,9 +109,10 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   });
   const logger = fileLogger(directory.serverLog);
 
+  const { apiAddress = HOST } = options;
   const [store, pki] = await Promise.all([
     openLmdbStore({ directory: directory.store, logger, clock }),
-    openPki({ directory: directory.pki, clock, random }),
+    openPki({ directory: directory.pki, clock, random, hosts: namesOf(apiAddress) }),
   ]);
   closers.add(() => store.close());
   const registry = createRegistry({
@@ -129,15 +134,15 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     random,
     logger,
     pki,
-    host: HOST,
+    host: apiAddress,
     port: options.apiPort,
     streams: (node) => nodes?.agent(node)?.streams,
   }).catch((error: unknown) => {
-    throw explainApiPort(error, options.apiPort);
+    throw explainApiPort(error, apiAddress, options.apiPort);
   });
   closers.add(() => apiServer.close());
   await writeKubeconfig(directory.kubeconfig, {
-    server: apiServer.url,
+    server: localUrl(apiAddress, apiServer.port),
     authorityCertificate: pki.authorityCertificate,
     credentials: { token: pki.adminToken },
   });
@@ -145,7 +150,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   const client = inProcessClient(registry, SYSTEM);
   await Promise.all([
     ensureDefaultStorageClass(client),
-    ensureApiEndpoints(client, { address: HOST, port: apiServer.port }),
+    ensureApiEndpoints(client, { address: localAddress(apiAddress), port: apiServer.port }),
   ]);
   const informers = new InformerSet({ client, clock, logger });
   closers.add(() => informers.stop());
@@ -172,7 +177,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     directory: directory.nodes,
     dataDir: directory.path,
     client,
-    api: { host: HOST, port: apiServer.port },
+    api: { host: localAddress(apiAddress), port: apiServer.port },
     clientOf: (node) => access.clientFor(nodeUser(node)),
     informers,
     dns,
@@ -200,7 +205,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     version: options.version,
     pid: process.pid,
     startedAt: timestamp(clock.now()),
-    apiServer: apiServer.url,
+    apiServer: localUrl(apiAddress, apiServer.port),
     dns: dnsText,
     dataDir: directory.path,
     kubeconfig: directory.kubeconfig,
@@ -259,16 +264,20 @@ function explain(error: unknown, directory: string): unknown {
 }
 
 /** The same for a port that the API cannot be served on. */
-function explainApiPort(error: unknown, port: number): unknown {
+function explainApiPort(error: unknown, address: string, port: number): unknown {
   switch (systemCode(error)) {
     case 'EADDRINUSE':
       return new ClusterError(
-        `port ${port} on ${HOST} is in use`,
+        `port ${port} on ${address} is in use`,
         'take another with --api-port (0 takes a free one); berth status tells whether it is a Berth',
         { cause: error },
       );
     case 'EACCES':
-      return new ClusterError(`port ${port} on ${HOST} may not be used by you`, 'take another with --api-port', {
+      return new ClusterError(`port ${port} on ${address} may not be used by you`, 'take another with --api-port', {
+        cause: error,
+      });
+    case 'EADDRNOTAVAIL':
+      return new ClusterError(`this machine has no address ${address}`, 'take one it has with --api-address', {
         cause: error,
       });
     default:

@@ -191,6 +191,22 @@ describe('up --nodes', () => {
     }
   });
 
+  test.runIf(process.platform === 'linux')(
+    '--api-address says where the API is, and its certificate is for it',
+    async () => {
+      const berth = new TestBerth('address');
+      try {
+        await berth.up('--nodes', '0', '--api-address', '127.0.0.2');
+        expect((await berth.status()).apiServer).toMatch(/^https:\/\/127\.0\.0\.2:\d+$/);
+        expect(await berth.ok('get', 'endpoints', 'kubernetes')).toMatch(/kubernetes +127\.0\.0\.2:\d+/);
+        const wrong = await berth.run('up', '--data-dir', `${berth.dataDir}/other`, '--api-address', '203.0.113.1');
+        expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('no address 203.0.113.1') });
+      } finally {
+        await berth.close();
+      }
+    },
+  );
+
   test('up --detach says what is not ready and why, and goes on running', async () => {
     const berth = new TestBerth('late');
     try {

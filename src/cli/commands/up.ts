@@ -10,7 +10,7 @@ import { type Applied, applyManifests } from '../apply.ts';
 import { announceToParent, detach, isDetached } from '../detach.ts';
 import { CliError } from '../errors.ts';
 import { type ManifestSource, readManifests } from '../manifests.ts';
-import { dataDirOption, duration, filesOption, integer, namespaceOption } from '../options.ts';
+import { address, dataDirOption, duration, filesOption, integer, namespaceOption } from '../options.ts';
 import type { Output } from '../output.ts';
 import { displayName } from '../resources.ts';
 import { shellWord } from '../shell-word.ts';
@@ -47,7 +47,13 @@ export function upCommand(output: Output): Command {
         .argParser(duration)
         .default(duration('40s'), '40s'),
     )
-    .option('--api-port <port>', 'port of the API on 127.0.0.1; 0 takes a free one', integer(0, 65_535), 6443)
+    .option(
+      '--api-address <address>',
+      'address of the API; 0.0.0.0 lets everybody in who reaches this machine and has credentials',
+      address,
+      '127.0.0.1',
+    )
+    .option('--api-port <port>', 'port of the API; 0 takes a free one', integer(0, 65_535), 6443)
     .option('--dns-port <port>', 'port of the DNS server on 127.0.0.1; 0 takes a free one', integer(0, 65_535), 10053)
     .option('-d, --detach', 'return when all that was applied is ready, and go on running')
     .addOption(
@@ -86,6 +92,7 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
     sharedAddress: options.sharedAddress ?? false,
     nodes: options.nodes,
     nodeGraceMs: options.nodeMonitorGracePeriod,
+    apiAddress: options.apiAddress,
     apiPort: options.apiPort,
     dnsPort: options.dnsPort,
     version: version(),
