@@ -51,11 +51,14 @@ export function withFamily(pids: Iterable<number>, all: readonly SystemProcess[]
   return all.filter(({ pid }) => family.has(pid));
 }
 
-/** Sends a signal to whatever has the number now, if anything has. */
+/**
+ * Sends a signal to whatever has the number now, if anything has. One that has taken rights that this user has not (by
+ * `sudo`) is not reached: whoever waits for its end waits until it ends by itself.
+ */
 export function send(pid: number, signal: NodeJS.Signals | number): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }

@@ -19,6 +19,9 @@ import { findTool } from './tools.ts';
 /** In the environment of every process of a pod: how those that are left are found. */
 const MARK = 'BERTH_POD';
 
+/** Between two looks at what cannot be killed, or takes long to die. */
+const LONGEST_WAIT_MS = 500;
+
 /** Pods as plain processes of this machine: nothing of it is hidden from them or changed for them. */
 export class ProcessLevel implements Level {
   readonly isolation = 'processes';
@@ -81,11 +84,11 @@ export class ProcessLevel implements Level {
   }
 
   async gone(podUid: string, first: ProcessIdentity | undefined): Promise<void> {
-    for (;;) {
+    for (let waitMs = processTable.lookAfterMs; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
       const left = this.#left(podUid, first);
       if (left.length === 0) return;
       for (const { pid } of left) send(pid, 'SIGKILL');
-      await new Promise<void>((resolve) => setTimeout(resolve, processTable.lookEveryMs));
+      await new Promise<void>((resolve) => setTimeout(resolve, waitMs));
     }
   }
 

@@ -23,8 +23,8 @@ export interface ProcessTable {
   all(): readonly SystemProcess[];
   /** The numbers of those that have `NAME=value` in their environment, as far as it can be seen. */
   withVariable(assignment: string): readonly number[];
-  /** How often the end of a process may be looked for. */
-  readonly lookEveryMs: number;
+  /** How soon it is worth while to look for the end of a process. */
+  readonly lookAfterMs: number;
 }
 
 /** Linux: files that cost microseconds to read. */
@@ -33,7 +33,7 @@ const procFiles: ProcessTable = {
   all: () => numbersInProc().flatMap((pid) => procFiles.find(pid) ?? []),
   withVariable: (assignment) =>
     numbersInProc().filter((pid) => `\0${readIfReadable(`/proc/${pid}/environ`) ?? ''}`.includes(`\0${assignment}\0`)),
-  lookEveryMs: 2,
+  lookAfterMs: 2,
 };
 
 /** Other systems: a program, which on macOS is silent about the environment of the system's own programs. */
@@ -46,7 +46,7 @@ export const psProgram: ProcessTable = {
       .filter((line) => `${line} `.includes(` ${assignment} `))
       .map((line) => Number.parseInt(line, 10));
   },
-  lookEveryMs: 50,
+  lookAfterMs: 50,
 };
 
 export const processTable: ProcessTable = fs.existsSync('/proc/self/stat') ? procFiles : psProgram;
