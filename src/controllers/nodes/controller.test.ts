@@ -247,7 +247,7 @@ describe('taints', () => {
     expect(await taints('node-0')).toEqual(['disk-pressure:NoSchedule', 'mine:NoSchedule']);
   });
 
-  test('a NoExecute taint sends away at once who does not tolerate it', async () => {
+  test('a NoExecute taint sends away at once who does not tolerate it, and in time who does so for a while', async () => {
     await createNode('node-0');
     await createPod('a', 'node-0');
     await createPod('b', 'node-0', {
@@ -257,6 +257,11 @@ describe('taints', () => {
     await cluster.settle(SECOND);
     expect(await isEnding('a')).toBe(true);
     expect(await isEnding('b')).toBe(false);
+    await cluster.settle(55 * SECOND);
+    expect(await isEnding('b')).toBe(false);
+    // Counted from when the taint was first seen, as `kubectl taint` does not say when that was.
+    await cluster.settle(6 * SECOND);
+    expect(await isEnding('b')).toBe(true);
   });
 
   test('healthy nodes and their pods cost nothing', async () => {

@@ -39,11 +39,16 @@ export function taintsFor(node: Node, mayEvict: boolean, now: string): readonly 
     if (holds) wanted.push({ key, effect: 'NoSchedule' });
   }
 
-  const others = before.filter(({ key }) => !OWN_TAINTS.has(key));
+  const others = before.filter(({ key }) => !OWN_TAINTS.has(key)).map((taint) => withTime(taint, now));
   const own = wanted.map(
     ({ key, effect }): Taint =>
       before.find((taint) => taint.key === key && taint.effect === effect) ?? { key, effect, timeAdded: now },
   );
-  const isSame = others.length + own.length === before.length && own.every((taint) => before.includes(taint));
-  return isSame ? before : [...others, ...own];
+  const after = [...others, ...own];
+  return after.length === before.length && after.every((taint) => before.includes(taint)) ? before : after;
+}
+
+/** Pods that tolerate a taint for a while do so from when it came, which people who set it do not write down. */
+function withTime(taint: Taint, now: string): Taint {
+  return taint.effect === 'NoExecute' && taint.timeAdded === undefined ? { ...taint, timeAdded: now } : taint;
 }
