@@ -28,11 +28,11 @@ interface Known {
 }
 
 /** Creates, updates and deletes one object until the server is gone. */
-async function write(client: Client, name: string, known: Known, revisions: Set<number>): Promise<void> {
+async function write(client: Client, name: string, known: Known, note: (revision: number) => void): Promise<void> {
   const key = { namespace: 'default', name };
   const took = (object: ConfigMap): void => {
     known.acknowledged = object;
-    revisions.add(Number(object.metadata.resourceVersion));
+    note(Number(object.metadata.resourceVersion));
   };
   for (let count = 0; ; count++) {
     known.isOpen = true;
@@ -109,13 +109,22 @@ test(`D1 a server that is killed at any moment has all it has acknowledged, and 
       watch.stop();
       break;
     }
+    let begun = (): void => {};
+    const hasBegun = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const note = (revision: number): void => {
+      acknowledged.add(revision);
+      begun();
+    };
     const writing = [...known].map(([name, state]) =>
-      write(client, name, state, acknowledged).catch((error: unknown) => {
+      write(client, name, state, note).catch((error: unknown) => {
         // Whoever was refused knows that nothing was taken; the others were cut off.
         expect(error).toBeInstanceOf(ApiError);
       }),
     );
-    await new Promise((resolve) => setTimeout(resolve, 20 + random.next() * 600));
+    await hasBegun;
+    await new Promise((resolve) => setTimeout(resolve, random.next() * 500));
     const gone = once(server.child, 'exit');
     server.signal('SIGKILL');
     await Promise.all([gone, ...writing]);
@@ -124,5 +133,5 @@ test(`D1 a server that is killed at any moment has all it has acknowledged, and 
   for (const [index, revision] of watched.entries()) expect(revision).toBeGreaterThan(watched[index - 1] ?? 0);
   const told = new Set(watched);
   for (const revision of acknowledged) expect(told.has(revision), `revision ${revision} was watched`).toBe(true);
-  expect(acknowledged.size).toBeGreaterThan(ROUNDS);
+  expect(acknowledged.size).toBeGreaterThanOrEqual(ROUNDS);
 });
