@@ -231,6 +231,18 @@ describe('rights', () => {
     fred.close();
   });
 
+  test('are said of paths or of resources, and of paths in the whole cluster only', async () => {
+    const paths = { nonResourceURLs: ['/metrics'], verbs: ['get'] };
+    const make = (resource: string, rules: object[]) =>
+      codeOf(post(server.admin, `${rbac}/${resource}`, { metadata: { name: 'odd' }, rules }));
+    expect(await make('namespaces/default/roles', [paths])).toBe(422);
+    expect(await make('clusterroles', [{ ...paths, resources: ['pods'] }])).toBe(422);
+    expect(await make('clusterroles', [paths])).toBe(200);
+    expect(
+      await codeOf(post(server.admin, `${rbac}/clusterroles`, { metadata: { name: 'empty' }, aggregationRule: {} })),
+    ).toBe(422);
+  });
+
   test('of the roles every cluster has: what others add to view, edit and admin have too', async () => {
     const of = async (name: string) =>
       JSON.parse((await server.admin.request('GET', `${rbac}/clusterroles/${name}`)).body.toString());

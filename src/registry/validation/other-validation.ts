@@ -1,4 +1,5 @@
 import type {
+  ClusterRole,
   ClusterRoleBinding,
   Lease,
   LimitRange,
@@ -38,18 +39,40 @@ export function validateLease(lease: Lease, errors: Errors): void {
   checkNonNegative(leaseTransitions, 'spec.leaseTransitions', errors);
 }
 
-export function validateRole(role: Role, errors: Errors): void {
+/** `isNamespaced`: a role of a namespace has nothing to say about paths. */
+export function validateRole(role: Role, errors: Errors, isNamespaced = true): void {
   for (const [index, rule] of (role.rules ?? []).entries()) {
     const field = `rules[${index}]`;
     if ((rule.verbs ?? []).length === 0)
       errors.push(required(`${field}.verbs`, 'verbs must contain at least one value'));
-    if ((rule.nonResourceURLs ?? []).length > 0) continue;
+    const urls = rule.nonResourceURLs ?? [];
+    if (urls.length > 0) {
+      const why = isNamespaced
+        ? 'namespaced rules cannot apply to non-resource URLs'
+        : 'rules cannot apply to both regular resources and non-resource URLs';
+      const others = [rule.apiGroups, rule.resources, rule.resourceNames].some((list) => (list ?? []).length > 0);
+      if (isNamespaced || others) errors.push(invalidValue(`${field}.nonResourceURLs`, urls, why));
+      continue;
+    }
     if ((rule.apiGroups ?? []).length === 0) {
       errors.push(required(`${field}.apiGroups`, 'resource rules must supply at least one api group'));
     }
     if ((rule.resources ?? []).length === 0) {
       errors.push(required(`${field}.resources`, 'resource rules must supply at least one resource'));
     }
+  }
+}
+
+export function validateClusterRole(role: ClusterRole, errors: Errors): void {
+  validateRole(role, errors, false);
+  const { aggregationRule } = role;
+  if (aggregationRule !== undefined && (aggregationRule.clusterRoleSelectors ?? []).length === 0) {
+    errors.push(
+      required(
+        'aggregationRule.clusterRoleSelectors',
+        'at least one clusterRoleSelector required if aggregationRule is non-nil',
+      ),
+    );
   }
 }
 

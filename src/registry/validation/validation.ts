@@ -1,5 +1,4 @@
 import type { FieldError } from '../../api/errors.ts';
-import type * as Types from '../../api/generated/types.ts';
 import * as Kinds from '../../api/kinds.ts';
 import type { KubernetesObject } from '../../api/meta.ts';
 import {
@@ -75,7 +74,7 @@ add(Kinds.PriorityClasses, { create: Other.validatePriorityClass, update: Other.
 add(Kinds.Roles, { name: checkPathSegment, create: Other.validateRole });
 add(Kinds.ClusterRoles, {
   name: checkPathSegment,
-  create: (role: Types.ClusterRole, errors) => Other.validateRole(role, errors),
+  create: Other.validateClusterRole,
 });
 add(Kinds.RoleBindings, {
   name: checkPathSegment,
