@@ -4,6 +4,7 @@
  *
  *   npm run build && node bench/pods.mjs [--runs 3] [--pods 60] [--rest 10] [--isolation auto]
  */
+import { readdirSync, readFileSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -93,6 +94,23 @@ async function remove(client, name) {
   await client.deleteCollection(PersistentVolumeClaims, { namespace: 'default' });
 }
 
+const SETTLING_MS = 10_000;
+
+/** What the processes that supervise pods have for themselves, and their part of what they share. */
+function shimBytes(dataDir) {
+  let kilobytes = 0;
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      if (!command.includes(dataDir) || !/(sandbox|container)\.sh/.test(command)) continue;
+      kilobytes += Number(/Pss:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
+    } catch {
+      // it has ended
+    }
+  }
+  return kilobytes * 1024;
+}
+
 const figures = new Map();
 const note = (name, value) => figures.set(name, [...(figures.get(name) ?? []), value]);
 const many = Number(options.pods);
@@ -134,15 +152,20 @@ for (let run = 0; run < Number(options.runs); run++) {
   );
   await remove(client, 'three');
 
+  const before = process.memoryUsage().rss;
   note(`${many} pods in parallel, with claims`, await timed(() => create('many', many, 'Parallel')));
   const restMs = Number(options.rest) * 1000;
   if (restMs > 0) {
-    const before = process.cpuUsage();
+    // What the burst leaves to do (optimizing, collecting garbage) is over by then.
+    await new Promise((resolve) => setTimeout(resolve, SETTLING_MS));
+    const used = process.cpuUsage();
     await new Promise((resolve) => setTimeout(resolve, restMs));
-    const { user, system } = process.cpuUsage(before);
+    const { user, system } = process.cpuUsage(used);
     note(`share of a core at rest with ${many} pods, %`, ((user + system) / 1000 / restMs) * 100);
   }
   note('memory of the whole process, MB', process.memoryUsage().rss / 1e6);
+  note('of that for each pod, MB', (process.memoryUsage().rss - before) / 1e6 / many);
+  note('memory of what supervises a pod, MB', shimBytes(dataDir) / 1e6 / many);
   note(`${many} pods gone`, await timed(() => remove(client, 'many')));
   await cluster.stop({ pods: 'end' });
   await fs.rm(dataDir, { recursive: true, force: true });
@@ -150,7 +173,7 @@ for (let run = 0; run < Number(options.runs); run++) {
 
 for (const [name, values] of figures) {
   const sorted = [...values].sort((a, b) => a - b);
-  const text = (value) => (value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString('en'));
+  const text = (value) => (value < 10 ? value.toFixed(value < 1 ? 2 : 1) : Math.round(value).toLocaleString('en'));
   const unit = /%|MB/.test(name) ? '' : ' ms';
   const middle = sorted[sorted.length >> 1];
   console.log(`${name.padEnd(48)} ${text(middle).padStart(8)}${unit}   (${text(sorted[0])} to ${text(sorted.at(-1))})`);
