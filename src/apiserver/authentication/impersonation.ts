@@ -4,11 +4,16 @@ import { apiError } from '../../api/errors.ts';
 import type { UserInfo } from '../../registry/requests.ts';
 import type { ResourceAttributes } from '../authorization/authorizer.ts';
 
-const EXTRA_PREFIX = 'impersonate-extra-';
+const PREFIX = 'impersonate-';
+const EXTRA_PREFIX = `${PREFIX}extra-`;
 const SERVICE_ACCOUNT = /^system:serviceaccount:([^:]+):([^:]+)$/;
 
 /** As whom the headers of a request want it to be taken; undefined when they do not say. */
-export function impersonated({ headers, headersDistinct }: IncomingMessage): UserInfo | undefined {
+export function impersonated(request: IncomingMessage): UserInfo | undefined {
+  const { headers } = request;
+  // Node makes the distinct headers when they are asked for: not for the many requests that want nothing of the kind.
+  if (!Object.keys(headers).some((header) => header.startsWith(PREFIX))) return undefined;
+  const { headersDistinct } = request;
   const name = headers['impersonate-user'];
   const uid = headers['impersonate-uid'];
   const groups = headersDistinct['impersonate-group'] ?? [];
