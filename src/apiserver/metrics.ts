@@ -54,11 +54,7 @@ export class ServerMetrics {
 
   async text(now: Current): Promise<{ readonly contentType: string; readonly body: string }> {
     // Most servers are never asked: the library is loaded when one is.
-    const { collectDefaultMetrics, Registry } = await import('prom-client');
-    if (this.#process === undefined) {
-      this.#process = new Registry();
-      collectDefaultMetrics({ register: this.#process });
-    }
+    this.#process ??= (await import('./process-metrics.ts')).processMetrics();
     const own = [
       ...family('apiserver_request_total', 'counter', 'Requests answered.', [...this.#requests]),
       ...this.#durations(),

@@ -63,8 +63,7 @@ export async function parseBody(body: Buffer, format: BodyFormat): Promise<unkno
   if (format === 'protobuf') return parseProtobuf(body);
   try {
     if (format === 'json') return JSON.parse(body.toString('utf8'));
-    const { parse } = await import('yaml');
-    return parse(body.toString('utf8'), { maxAliasCount: 100 });
+    return (await import('./yaml-body.ts')).parseYaml(body.toString('utf8'));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw apiError('BadRequest', `the object provided is unrecognized (must be of type ${format}): ${why}`);
