@@ -337,6 +337,34 @@ test('P6 a token in a volume is renewed well before it ends', async () => {
   expect(written).toEqual(['token 1', 'token 2', 'token 3']);
 });
 
+test('P6 a token of unknown age, of a pod that ran on without an agent, is renewed at once; one that cannot be, soon', async () => {
+  const { agent, client, startAgent, createPod, clock } = await nodeHarness();
+  await agent().stop();
+  let tokens = 0;
+  let works = true;
+  const issuing: Client = {
+    ...client,
+    createSubresource: async () => {
+      if (!works) throw new Error('no tokens now');
+      return { status: { token: `token ${++tokens}` } };
+    },
+  };
+  await startAgent({ client: issuing });
+  const serviceAccountToken = { path: 'token', expirationSeconds: 1000 };
+  await createPod('a', { volumes: [{ name: 'v', projected: { sources: [{ serviceAccountToken }] } }] });
+  await clock.advance(1_000);
+  expect(tokens).toBe(1);
+  await agent().stop();
+  await clock.advance(5_000_000);
+  works = false;
+  await startAgent({ client: issuing });
+  await clock.advance(1_000);
+  expect(tokens).toBe(1);
+  works = true;
+  await clock.advance(60_000);
+  expect(tokens).toBe(2);
+});
+
 describe('at most one', () => {
   test('M3 an agent that is started again takes over what runs', async () => {
     const { createPod, pod, clock, agent, startAgent, runtime, statusWrites } = await nodeHarness();

@@ -105,6 +105,8 @@ export class PodManager {
     for (const runtime of found) {
       const record = this.#records.get(runtime.uid) ?? this.#add(runtime, { type: 'gone' });
       record.adopt(runtime);
+      // Nobody has kept its files up to date, and nobody knows how old its token is.
+      record.filesStale = true;
       if (record.pod) this.#records.allocation.add(record.pod);
       record.stale = this.#changedEarly.has(runtime.uid);
     }
