@@ -71,11 +71,7 @@ export async function streamBackup(
   write: (chunk: Buffer) => Promise<void>,
   { createdAt, onProgress = () => {} }: BackupOptions,
 ): Promise<BackupSummary> {
-  const storeFile = path.join(directory, STORE_FILE);
-  // One that is in use was checked when it was opened, and changes under the eyes of a second check.
-  const damage = isInUse ? undefined : findDamage(storeFile);
-  if (damage !== undefined) throw StoreFileError.damaged(storeFile, damage);
-  const snapshot = new LmdbSnapshot(storeFile);
+  const snapshot = openSnapshot(path.join(directory, STORE_FILE), isInUse);
   try {
     const chunks = backupChunks(snapshot, createdAt, onProgress);
     for (;;) {
@@ -88,9 +84,24 @@ export async function streamBackup(
   }
 }
 
+function openSnapshot(storeFile: string, isInUse: boolean): LmdbSnapshot {
+  try {
+    // One that is in use was checked when it was opened, and changes under the eyes of a second check.
+    const damage = isInUse ? undefined : findDamage(storeFile);
+    if (damage !== undefined) throw StoreFileError.damaged(storeFile, damage);
+    return new LmdbSnapshot(storeFile);
+  } catch (error) {
+    throw error instanceof StoreFileError ? error : new BackupError(`${storeFile} cannot be read: ${messageOf(error)}`);
+  }
+}
+
 /** Reads a whole backup and throws {@link BackupError} when anything of it is not as it was written. */
 export async function verifyBackup(file: string): Promise<BackupSummary> {
-  return readSource(openFile(file), file, () => {});
+  try {
+    return await readBackup(openFile(file), file, () => {});
+  } catch (error) {
+    throw error instanceof BackupError ? error : new BackupError(`${file} cannot be read: ${messageOf(error)}`);
+  }
 }
 
 export interface RestoreOptions {
@@ -124,6 +135,9 @@ export async function restoreBackup(
     await fs.rename(path.join(restoring, STORE_FILE), file);
     await syncDirectory(directory);
     return hasReplaced ? { ...summary, replaced } : summary;
+  } catch (error) {
+    if (error instanceof BackupError) throw error;
+    throw new BackupError(`${backup} cannot be restored into ${directory}: ${messageOf(error)}`);
   } finally {
     await fs.rm(restoring, { recursive: true, force: true });
   }
@@ -155,7 +169,7 @@ async function fillStore(
       await log.write({ append: records, drop: [], compactedRevision: beginning(revision) });
       records = [];
     };
-    const summary = await readSource(input, name, async (record, { revision }) => {
+    const summary = await readBackup(input, name, async (record, { revision }) => {
       records.push(record);
       if (records.length >= RECORDS_PER_WRITE) await write(revision);
     });
@@ -167,14 +181,6 @@ async function fillStore(
 }
 
 const openFile = (file: string): AsyncIterable<Buffer> => createReadStream(file, { highWaterMark: READ_BYTES });
-
-async function readSource(...args: Parameters<typeof readBackup>): Promise<BackupSummary> {
-  try {
-    return await readBackup(...args);
-  } catch (error) {
-    throw error instanceof BackupError ? error : new BackupError(`${args[1]} cannot be read: ${messageOf(error)}`);
-  }
-}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

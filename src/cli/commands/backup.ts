@@ -28,6 +28,7 @@ export function backupCommand(output: Output): Command {
       `
 The backup is of one moment, is read back and checked, and can be read by you alone: secrets are in it. A running
 cluster goes on meanwhile. What the volumes hold is not in it, nor are certificates and keys.
+The exit code is 1 when there is no backup.
 
 Examples:
   berth backup monday.backup

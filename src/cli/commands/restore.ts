@@ -23,6 +23,7 @@ export function restoreCommand(output: Output): Command {
       `
 Nothing is changed before all of the backup has been read and is right. Objects keep their uids. Resource versions go
 on far above, so that clients list again instead of taking new for old. Volumes are looked for where they were.
+The exit code is 1 when nothing was changed.
 
 Examples:
   berth down && berth restore monday.backup --force && berth up
