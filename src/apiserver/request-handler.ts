@@ -99,7 +99,10 @@ export class RequestHandler {
       }
       const user = await this.#userOf(request);
       if (user === ANONYMOUS) throw unauthorized();
-      await this.#authorize(user, attributesOf(request, target, resource));
+      const attributes = attributesOf(request, target, resource);
+      await this.#authorize(user, attributes);
+      // A WebSocket begins with a GET. Who may only look may still not run commands.
+      if (attributes.verb !== 'create') await this.#authorize(user, { ...attributes, verb: 'create' });
       this.#assertRoomForStream();
       this.#streams++;
       socket.once('close', () => this.#streams--);

@@ -231,6 +231,29 @@ describe('rights', () => {
     fred.close();
   });
 
+  test('to look are no rights to run commands, though a WebSocket begins with a GET', async () => {
+    await grant('gus', [rule('', 'pods/exec', 'get')]);
+    const gus = as('gus');
+    const exec = () =>
+      gus.request('GET', `${pods('default')}/none/exec`, {
+        query: { command: 'id', stdout: 1 },
+        headers: {
+          connection: 'Upgrade',
+          upgrade: 'websocket',
+          'sec-websocket-version': '13',
+          'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+          'sec-websocket-protocol': 'v5.channel.k8s.io',
+        },
+      });
+    await expect(exec()).rejects.toMatchObject({
+      code: 403,
+      message: expect.stringContaining('cannot create resource "pods/exec"'),
+    });
+    await grant('gus', [rule('', 'pods/exec', 'create')]);
+    expect(await codeOf(exec())).toBe(404);
+    gus.close();
+  });
+
   test('are said of paths or of resources, and of paths in the whole cluster only', async () => {
     const paths = { nonResourceURLs: ['/metrics'], verbs: ['get'] };
     const make = (resource: string, rules: object[]) =>
