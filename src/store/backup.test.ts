@@ -174,6 +174,11 @@ test('a damaged store that nobody uses is not backed up', async () => {
   expect(fs.readdirSync(base)).toEqual(['first']);
 });
 
+test('a backup that is not there is said so, by its name', async () => {
+  await expect(restore('first')).rejects.toThrow(`${file} cannot be restored into ${path.join(base, 'first')}: ENOENT`);
+  await expect(verifyBackup(file)).rejects.toThrow(`${file} cannot be read: ENOENT`);
+});
+
 test('a backup that cannot be written leaves nothing and says why', async () => {
   const store = await open('first');
   await expect(

@@ -180,7 +180,10 @@ async function fillStore(
   }
 }
 
-const openFile = (file: string): AsyncIterable<Buffer> => createReadStream(file, { highWaterMark: READ_BYTES });
+/** Opened when it is read: a stream that fails before would end the process. */
+async function* openFile(file: string): AsyncGenerator<Buffer, void, undefined> {
+  yield* createReadStream(file, { highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>;
+}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
