@@ -147,6 +147,15 @@ describe('event recorder', () => {
     expect(created[0]?.message).toHaveLength(1024);
   });
 
+  test('an event about an object with the longest of names has a name that the API takes', async () => {
+    const { clock, created, say } = start();
+    const name = `${'a'.repeat(235)}-${'b'.repeat(17)}`;
+    say(name);
+    await clock.advance(1);
+    expect(created[0]?.metadata.name).toMatch(/^a{235}\.[a-z0-9]{16}$/);
+    expect(created[0]?.involvedObject.name).toBe(name);
+  });
+
   test('after stop nothing is written', async () => {
     const { clock, created, recorder, say } = start();
     say('web-0');

@@ -62,7 +62,8 @@ interface Allowance {
 
 /** Where events about objects without a namespace go. */
 const CLUSTER_EVENTS_NAMESPACE = 'default';
-/** The API's limit. */
+/** The API's limits. */
+const LONGEST_NAME = 253;
 const LONGEST_MESSAGE = 1024;
 
 /**
@@ -178,7 +179,7 @@ export class ApiEventRecorder implements EventRecorder {
     const { apiVersion, kind, metadata } = note.about;
     const { name, namespace, uid, resourceVersion } = metadata;
     return {
-      metadata: { name: `${name}.${nameSuffix(random, 16)}`, namespace: namespace ?? CLUSTER_EVENTS_NAMESPACE },
+      metadata: { name: eventName(name, nameSuffix(random, 16)), namespace: namespace ?? CLUSTER_EVENTS_NAMESPACE },
       involvedObject: {
         apiVersion,
         kind,
@@ -199,6 +200,12 @@ export class ApiEventRecorder implements EventRecorder {
       reportingInstance: host,
     };
   }
+}
+
+/** Begins with as much of the object's name as the API takes. */
+function eventName(name: string, suffix: string): string {
+  const room = LONGEST_NAME - suffix.length - 1;
+  return `${name.slice(0, room).replace(/[-.]+$/, '')}.${suffix}`;
 }
 
 function dropFirst(map: Map<string, unknown>): void {
