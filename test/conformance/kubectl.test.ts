@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { Pods, StatefulSets } from '../../src/api/kinds.ts';
+import { Nodes, Pods, StatefulSets } from '../../src/api/kinds.ts';
 import { startTestServer, type TestServer } from '../support/api-server.ts';
 import { echoServer, processStreams } from '../support/process-streams.ts';
 import { Kubectl, kubectls } from './kubectl.ts';
@@ -118,6 +118,16 @@ describe.each(kubectls)('kubectl $version', ({ path, minor }) => {
       expect((await kubectl.ok('get pods --chunk-size=1 -o name')).split('\n')).toHaveLength(4);
     });
 
+    test('templates, in order, and what happens', async () => {
+      const template = 'go-template={{range.items}}{{.metadata.name}},{{end}}';
+      expect(await kubectl.ok(`get pods -l app=r --sort-by=.metadata.name -o ${template}`)).toBe('r-0,r-1,');
+      const watching = kubectl.start('get pods -l app=r --watch --output-watch-events');
+      await watching.until('r-1');
+      expect(watching.lines()[0]).toMatch(/^EVENT +NAME +READY/);
+      expect(watching.lines()[1]).toMatch(/^ADDED +r-0 /);
+      await watching.end();
+    });
+
     test('describe', async () => {
       expect(await kubectl.ok('describe pod r-0')).toMatch(/^Name: +r-0\n[\s\S]*^Node: +node-0\//m);
     });
@@ -217,6 +227,47 @@ describe.each(kubectls)('kubectl $version', ({ path, minor }) => {
       expect(await kubectl.ok('get sts db -o jsonpath={.spec.template.spec.containers[0].image}')).toBe('demo:3');
     });
 
+    test('diff, replace by force, and a node that is tainted and closed', async () => {
+      await kubectl.ok('create -f -', configMap('df', { a: '1' }));
+      await kubectl.ok('apply --server-side --force-conflicts -f -', configMap('df', { a: '1' }));
+      expect(await kubectl.ok('diff --server-side --force-conflicts -f -', configMap('df', { a: '1' }))).toBe('');
+      const { code, stdout } = await kubectl.run(
+        ['diff', '--server-side', '--force-conflicts', '-f', '-'],
+        configMap('df', { a: '2' }),
+      );
+      expect(code).toBe(1);
+      expect(stdout).toMatch(/^- {2}a: "1"\n\+ {2}a: "2"$/m);
+      expect(await kubectl.ok('replace --force -f -', configMap('df', { a: '3' }))).toContain('configmap/df replaced');
+      await server.registry.create(Nodes, undefined, { metadata: { name: 'n' } }, root);
+      expect(await kubectl.ok('taint node n a=b:NoSchedule')).toBe('node/n tainted\n');
+      expect(await kubectl.ok('cordon n')).toBe('node/n cordoned\n');
+      expect(await kubectl.ok('get node n -o jsonpath={.spec.unschedulable}{.spec.taints[*].key}')).toMatch(/^true.*a/);
+      expect(await kubectl.ok('taint node n a-')).toBe('node/n untainted\n');
+    });
+
+    test('who applied on one side goes on on the other', async () => {
+      await kubectl.ok('apply -f -', configMap('mig', { a: '1', b: '2' }));
+      await kubectl.ok('apply --server-side -f -', configMap('mig', { a: '1', b: '2' }));
+      await kubectl.ok('apply --server-side -f -', configMap('mig', { a: '1' }));
+      // Since 1.26 the fields go over to the new way, and those left out are taken away.
+      const { a, b } = JSON.parse(await kubectl.ok('get cm mig -o jsonpath={.data}'));
+      expect([a, b]).toEqual(['1', minor >= 26 ? undefined : '2']);
+    });
+
+    test('what is not here says so', async () => {
+      for (const command of ['create job j --image=x', 'autoscale sts db --max=3']) {
+        expect(await kubectl.fails(command)).toContain('the server could not find the requested resource');
+      }
+      expect(await kubectl.fails('top pods')).toContain('Metrics API not available');
+    });
+
+    test.skipIf(minor < 27)('get --subresource', async () => {
+      expect(await kubectl.ok('get sts db --subresource=scale')).toMatch(
+        /^NAME +DESIRED +AVAILABLE +AGE\ndb +5 +0 +\d+s\n$/,
+      );
+      expect(await kubectl.ok('get sts db --subresource=status -o name')).toBe('statefulset.apps/db\n');
+    });
+
     test('delete by label', async () => {
       await kubectl.ok('create --validate=false -f -', `${podYaml('d-0', 'd')}---${podYaml('d-1', 'd')}`);
       expect(await kubectl.ok('delete pods -l app=d --force --grace-period=0')).toContain('pod "d-0" force deleted');
@@ -242,6 +293,7 @@ describe.each(kubectls)('kubectl $version', ({ path, minor }) => {
     test('what one may do', async () => {
       expect(await kubectl.ok('auth can-i create pods')).toBe('yes\n');
       expect((await kubectl.run(['auth', 'can-i', 'create', 'pods', '--as=nobody'])).stdout).toBe('no\n');
+      expect(await kubectl.ok('auth can-i --list')).toMatch(/^\*\.\* +\[\] +\[\] +\[\*\]$/m);
     });
 
     test.skipIf(minor < 28)('who one is', async () => {
