@@ -1,5 +1,7 @@
 import type { Environment } from '@marcbachmann/cel-js';
 
+import { withKubernetesFunctions } from './rule-functions.ts';
+
 /** A rule that can be evaluated. Throws what is wrong when it cannot be with these values. */
 export type Rule = (variables: { readonly self: unknown; readonly oldSelf?: unknown }) => unknown;
 
@@ -24,45 +26,15 @@ let language: Language | undefined;
 export async function loadRules(): Promise<void> {
   if (language !== undefined) return;
   const { Environment } = await import('@marcbachmann/cel-js');
-  const environment = new Environment({
-    enableOptionalTypes: true,
-    homogeneousAggregateLiterals: false,
-    limits: { maxAstNodes: 10_000, maxDepth: 100 },
-  })
+  const environment = withKubernetesFunctions(
+    new Environment({
+      enableOptionalTypes: true,
+      homogeneousAggregateLiterals: false,
+      limits: { maxAstNodes: 10_000, maxDepth: 100 },
+    }),
+  )
     .registerVariable('self', 'dyn')
-    .registerVariable('oldSelf', 'dyn')
-    // What Kubernetes has beside the language itself.
-    .registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) =>
-      text.replaceAll(from, to),
-    )
-    .registerFunction('string.charAt(int): string', (text: string, index: bigint) => [...text][Number(index)] ?? '')
-    .registerFunction('string.reverse(): string', (text: string) => [...text].reverse().join(''))
-    .registerFunction(
-      'string.find(string): string',
-      (text: string, pattern: string) => text.match(new RegExp(pattern, 'u'))?.[0] ?? '',
-    )
-    .registerFunction('string.findAll(string): list<string>', (text: string, pattern: string) => [
-      ...(text.match(new RegExp(pattern, 'gu')) ?? []),
-    ])
-    .registerFunction('list<dyn>.isSorted(): bool', (list: readonly (bigint | string | number)[]) =>
-      list.every((item, index) => index === 0 || (list[index - 1] ?? item) <= item),
-    )
-    .registerFunction('list<dyn>.sum(): dyn', (list: readonly (bigint | number)[]) =>
-      list.length === 0
-        ? 0n
-        : list.reduce((sum, item) =>
-            typeof sum === 'bigint' && typeof item === 'bigint' ? sum + item : Number(sum) + Number(item),
-          ),
-    )
-    .registerFunction('list<dyn>.max(): dyn', (list: readonly (bigint | string | number)[]) =>
-      list.reduce((most, item) => (item > most ? item : most)),
-    )
-    .registerFunction('list<dyn>.min(): dyn', (list: readonly (bigint | string | number)[]) =>
-      list.reduce((least, item) => (item < least ? item : least)),
-    )
-    .registerFunction('list<dyn>.indexOf(dyn): int', (list: readonly unknown[], item: unknown) =>
-      BigInt(list.indexOf(item)),
-    );
+    .registerVariable('oldSelf', 'dyn');
   const duration = environment.clone().registerVariable('text', 'string').parse('duration(text)');
   const some = environment.parse('optional.of(self)');
   const none = environment.parse('optional.none()');

@@ -53,6 +53,12 @@ describe('a rule', () => {
     ['self.__namespace__ == "a"', { namespace: 'a' }, { namespace: 'b' }],
     ['self.?name.orValue("none") == "none"', {}, { name: 'a' }],
     ['self.name.find("[0-9]+") == "12" && self.name.replace("x", "") == "a12"', { name: 'ax12' }, { name: 'a13' }],
+    ['quantity(self.name).isLessThan(quantity("1Gi"))', { name: '512Mi' }, { name: '2Gi' }],
+    ['isQuantity(self.name) && quantity(self.name) == quantity("1000m")', { name: '1' }, { name: 'one' }],
+    ['quantity(self.name).add(quantity("1")).asInteger() == 3', { name: '2' }, { name: '3' }],
+    ['isURL(self.name) && url(self.name).getScheme() == "https"', { name: 'https://a.b/c' }, { name: 'http://a.b' }],
+    ['isIP(self.name)', { name: '::1' }, { name: 'a.b' }],
+    ['"%s has %d%%".format([self.name, 5]) == "a has 5%"', { name: 'a' }, { name: 'b' }],
   ])('%s', (rule, good, bad) => {
     if (rule.startsWith('self.__dash__ed')) return expect(problemsOf(rule, good)).toHaveLength(1);
     expect(problemsOf(rule, good)).toEqual([]);
@@ -103,5 +109,5 @@ describe('a rule', () => {
 
 test('what is no rule is told from what this server does not have', () => {
   expect(readRule('self.replicas >')).toMatchObject({ isSyntax: true });
-  expect(readRule('isURL(self.name)')).toMatchObject({ isSyntax: false });
+  expect(readRule('cidr(self.name).prefixLength() < 8')).toMatchObject({ isSyntax: false });
 });
