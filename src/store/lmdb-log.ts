@@ -71,6 +71,8 @@ export class LmdbLog implements Log {
   async write({ append, drop, compactedRevision }: LogBatch): Promise<void> {
     if (this.#hasFailed) await this.#recover(append.reduce((sum, { bytes }) => sum + bytes.length, 0));
     const database = this.#database;
+    // A backup that was killed would keep the room of all that is dropped.
+    if (drop.length > 0) database.readerCheck();
     const meta = { ...this.#meta, compactedRevision };
     const results: Promise<boolean>[] = [];
     const all = database.batch(() => {

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -120,6 +121,35 @@ describe('a store whose process is killed at any moment', () => {
     expect(store.revision).toBeGreaterThanOrEqual(newest);
     await store.close();
   });
+});
+
+test('D4 a backup that is killed does not keep the room of what is dropped', async () => {
+  const directory = path.join(base, 'read');
+  const store = await openLmdbStore({ directory, logger: silentLogger, history: { maxEvents: 100 } });
+  const value = (revision: number): object => ({ revision, padding: 'x'.repeat(3000) });
+  const write = async (): Promise<number> => {
+    for (let round = 0; round < 30; round++) {
+      const keys = Array.from({ length: 50 }, (_, key) => `/key/${key}`);
+      await Promise.all(keys.map((key) => store.commit([{ type: 'put', key, value }])));
+    }
+    return fs.statSync(path.join(directory, 'data.mdb')).size;
+  };
+  await write();
+  const snapshot = path.join(import.meta.dirname, '..', '..', 'dist', 'store', 'lmdb-snapshot.js');
+  const reader = `const { LmdbSnapshot } = await import(${JSON.stringify(snapshot)});
+    const snapshot = new LmdbSnapshot(${JSON.stringify(path.join(directory, 'data.mdb'))});
+    console.log('open');
+    setInterval(() => snapshot.size, 1000);`;
+  const args = ['--input-type=module', '-e', reader];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  const whileOpen = await write();
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  await write();
+  // What was held can be used again, for as much as was written then.
+  expect(await write()).toBeLessThan(whileOpen + 1_000_000);
+  await store.close();
 });
 
 const canMount = process.platform === 'linux' && process.getuid?.() === 0;
