@@ -20,6 +20,11 @@ const BENCHMARKS = {
   watches: ['--runs', '15', '--watchers', '300'],
 };
 
+const records = process.argv.includes('--record');
+if (!records && !fs.existsSync(RECORDED)) {
+  console.error('nothing is recorded yet: npm run bench:check -- --record, on a machine that does nothing else');
+  process.exit(2);
+}
 const measured = {};
 for (const [name, options] of Object.entries(BENCHMARKS)) {
   const file = path.join(import.meta.dirname, `${name}.mjs`);
@@ -30,7 +35,7 @@ for (const [name, options] of Object.entries(BENCHMARKS)) {
   }
 }
 
-if (process.argv.includes('--record')) {
+if (records) {
   fs.writeFileSync(RECORDED, `${JSON.stringify(measured, null, 2)}\n`);
   console.log(`${Object.keys(measured).length} figures are recorded`);
 } else {
