@@ -37,8 +37,6 @@ import { serviceRange } from './services-of-nodes.ts';
 import { endPods } from './shutdown.ts';
 import { clearMachine, endPodsOfNodes } from './teardown.ts';
 
-export { ClusterError } from './cluster-error.ts';
-
 export interface ClusterOptions {
   /** See {@link dataDirectoryPath}. */
   readonly dataDir?: string;

@@ -11,8 +11,6 @@ import { STORE_FILE } from '../store/lmdb-store.ts';
 import { ClusterError } from './cluster-error.ts';
 import { DataDirectoryError, dataPaths, openDataDirectory, removeData } from './data-directory.ts';
 
-export { ClusterError } from './cluster-error.ts';
-
 /** What a pod gets to end in when its server is not there to say how much it was promised. */
 const GRACE_MS = 30_000;
 

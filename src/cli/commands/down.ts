@@ -31,36 +31,30 @@ export function downCommand(output: Output): Command {
     .addHelpText('after', '\nWithout --volumes nothing is lost: the next berth up goes on where this one was.')
     .action(async (options: DownOptions) => {
       const directory = dataDirectoryPath(options.dataDir);
-      const { endLeftoverPods, holdsCluster, removeCluster, ClusterError } = await import('../../cluster/teardown.ts');
+      const { endLeftoverPods, holdsCluster, removeCluster } = await import('../../cluster/teardown.ts');
       if (!holdsCluster(directory))
         throw new CliError(`there is no cluster in ${directory}`, {
           hint: 'name the directory of the cluster with --data-dir',
         });
       if (options.volumes && !options.yes) await confirm(directory);
-      try {
-        const status = readServerStatus(directory);
-        if (status !== undefined) {
-          output.note(`ending process ${status.pid} and its pods, highest ordinal first`);
-          askToEnd(status.pid);
-          await untilGone(status.pid, options.timeout);
-          output.line(`Berth in ${directory} has ended`);
-        }
-        // A server that was killed leaves its pods running.
-        const ended = await endLeftoverPods(directory);
-        for (const pod of ended) output.line(`pod ${pod} ended`);
-        if (status === undefined && ended.length === 0 && !options.volumes) output.line(`nothing runs on ${directory}`);
-        if (options.volumes) {
-          const isGone = await removeCluster(directory);
-          output.line(
-            isGone
-              ? `${directory} is deleted, all volumes with it`
-              : `all volumes and all else that Berth kept in ${directory} is deleted; other files in there are left`,
-          );
-        }
-      } catch (error) {
-        if (error instanceof ClusterError)
-          throw new CliError(error.message, error.hint === undefined ? {} : { hint: error.hint });
-        throw error;
+      const status = readServerStatus(directory);
+      if (status !== undefined) {
+        output.note(`ending process ${status.pid} and its pods, highest ordinal first`);
+        askToEnd(status.pid);
+        await untilGone(status.pid, options.timeout);
+        output.line(`Berth in ${directory} has ended`);
+      }
+      // A server that was killed leaves its pods running.
+      const ended = await endLeftoverPods(directory);
+      for (const pod of ended) output.line(`pod ${pod} ended`);
+      if (status === undefined && ended.length === 0 && !options.volumes) output.line(`nothing runs on ${directory}`);
+      if (options.volumes) {
+        const isGone = await removeCluster(directory);
+        output.line(
+          isGone
+            ? `${directory} is deleted, all volumes with it`
+            : `all volumes and all else that Berth kept in ${directory} is deleted; other files in there are left`,
+        );
       }
     });
 }

@@ -8,7 +8,6 @@ import type { Cluster, ClusterOptions } from '../../cluster/cluster.ts';
 import { dataDirectoryPath } from '../../cluster/data-directory.ts';
 import { type Applied, applyManifests } from '../apply.ts';
 import { announceToParent, detach, isDetached } from '../detach.ts';
-import { CliError } from '../errors.ts';
 import { type ManifestSource, readManifests } from '../manifests.ts';
 import { address, dataDirOption, duration, filesOption, integer, namespaceOption } from '../options.ts';
 import type { Output } from '../output.ts';
@@ -84,7 +83,7 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
   // times in the first second of a busy server, and to optimize them all takes a core for more than that second.
   setFlagsFromString('--interrupt-budget=270336');
   // Loaded here, so that the other commands do not wait for what only this one needs.
-  const { startCluster, ClusterError } = await import('../../cluster/cluster.ts');
+  const { startCluster } = await import('../../cluster/cluster.ts');
   const clusterOptions: Omit<ClusterOptions, 'prepare'> = {
     ...(options.dataDir !== undefined && { dataDir: options.dataDir }),
     runtime: options.runtime,
@@ -105,10 +104,6 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
     prepare: async (client) => {
       applied = await applyManifests(client, sources, { namespace: options.namespace });
     },
-  }).catch((error: unknown) => {
-    if (error instanceof ClusterError)
-      throw new CliError(error.message, error.hint === undefined ? {} : { hint: error.hint });
-    throw error;
   });
   let view: View | undefined;
   try {
