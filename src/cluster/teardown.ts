@@ -75,21 +75,36 @@ async function endPodsOfNode(directory: string, node: string): Promise<readonly 
   const runtime = processRuntime({ directory, nodeName: node, clock: systemClock, logger: silentLogger });
   await runtime.start(() => {});
   try {
-    const pods = [...(await runtime.list())].sort(byNameDescending);
-    for (const pod of pods) {
-      const running = pod.containers.filter(({ state }) => state === 'running');
-      if (pod.alive)
-        await Promise.all(
-          running.map(({ name }) => runtime.stopContainer(pod.uid, name, { signal: 'SIGTERM', graceMs: GRACE_MS })),
-        );
-      await runtime.stopPod(pod.uid);
-    }
-    return pods.filter(({ alive }) => alive).map(({ name }) => name);
+    const ended: string[] = [];
+    const end = async ({ uid, name: pod, alive, containers }: PodStatus): Promise<void> => {
+      const running = alive ? containers.filter(({ state }) => state === 'running') : [];
+      await Promise.all(
+        running.map(({ name }) => runtime.stopContainer(uid, name, { signal: 'SIGTERM', graceMs: GRACE_MS })),
+      );
+      await runtime.stopPod(uid);
+      if (alive) ended.push(pod);
+    };
+    await Promise.all(
+      leftoverOrder(await runtime.list()).map(async (group) => {
+        for (const pod of group) await end(pod);
+      }),
+    );
+    return ended;
   } finally {
     await runtime.close();
   }
 }
 
-function byNameDescending(a: PodStatus, b: PodStatus): number {
-  return b.name.localeCompare(a.name, 'en', { numeric: true });
+/** Nobody is there to say which pods are of one set: those whose names differ by the ordinal, the highest first. */
+export function leftoverOrder<T extends Pick<PodStatus, 'namespace' | 'name'>>(
+  pods: readonly T[],
+): readonly (readonly T[])[] {
+  const groups = new Map<string, T[]>();
+  for (const pod of pods) {
+    const set = `${pod.namespace}/${pod.name.replace(/-\d+$/, '')}`;
+    groups.set(set, [...(groups.get(set) ?? []), pod]);
+  }
+  return [...groups.values()].map((group) =>
+    group.sort((a, b) => b.name.localeCompare(a.name, 'en', { numeric: true })),
+  );
 }
