@@ -32,6 +32,7 @@ import {
   writeServerStatus,
 } from './data-directory.ts';
 import { fileLogger } from './file-logger.ts';
+import { leftoverPods } from './leftover-pods.ts';
 import { type IsolationChoice, type Nodes, type RuntimeChoice, startNodes } from './nodes.ts';
 import { serviceRange } from './services-of-nodes.ts';
 import { endPods } from './shutdown.ts';
@@ -103,7 +104,8 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   let remains: 'pods' | 'pods of nodes that are away' | 'nothing' = 'pods';
   closers.add(async () => {
     if (remains === 'pods of nodes that are away') await endPodsOfNodes(directory.path);
-    if (remains !== 'pods') await clearMachine(directory.path);
+    // A start that failed leaves what was there before; on a directory without pods that is nothing.
+    if (remains !== 'pods' || leftoverPods(directory.path).length === 0) await clearMachine(directory.path);
   });
   const logger = fileLogger(directory.serverLog);
 

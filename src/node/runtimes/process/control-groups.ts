@@ -59,7 +59,7 @@ export class ControlGroups {
   static open(directory: string, mounts: readonly HostMount[] = readHostMounts()): ControlGroups | undefined {
     try {
       const hierarchies = [...versionOne(mounts), ...versionTwo(mounts)];
-      for (const { mount } of hierarchies) fs.mkdirSync(path.join(mount, 'berth'), { recursive: true });
+      for (const { mount } of hierarchies) makeGroup(path.join(mount, 'berth'));
       return hierarchies.length === 0 ? undefined : new ControlGroups(hierarchies, shortHash(directory));
     } catch {
       return undefined;
@@ -183,6 +183,15 @@ function delegate(group: string): void {
   const file = path.join(group, 'cgroup.subtree_control');
   if (!fs.existsSync(file)) return;
   if (!/\bcpu\b.*\bmemory\b/.test(fs.readFileSync(file, 'utf8'))) fs.writeFileSync(file, '+cpu +memory');
+}
+
+/** Not by way of its parents: where another file system lies over a mount, Node would try for ever to make those. */
+function makeGroup(group: string): void {
+  try {
+    fs.mkdirSync(group);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /** False when a process is still in it. */
