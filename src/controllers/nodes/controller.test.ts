@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { type MemoryCluster, startMemoryCluster } from '../../../test/support/memory-cluster.ts';
 import type { Node, PodSpec } from '../../api/generated/types.ts';
@@ -74,6 +74,20 @@ describe('a node out of contact', () => {
     expect(await taints('node-0')).toEqual(['unreachable:NoExecute', 'unreachable:NoSchedule']);
     expect(await ready('node-1')).toMatchObject({ status: 'True' });
     expect(cluster.notes.some(({ reason, about }) => reason === 'NodeNotReady' && about.kind === 'Node')).toBe(true);
+  });
+
+  test('a node that is well is not written to, however often it is heard of', async () => {
+    await createNode('node-0');
+    await cluster.settle(10 * SECOND);
+    let writes = 0;
+    const { update } = cluster.client;
+    const spy = vi.spyOn(cluster.client, 'update').mockImplementation((type, object, options) => {
+      if (type.kind === 'Node') writes += 1;
+      return update.call(cluster.client, type, object, options);
+    });
+    await cluster.settle(100 * SECOND);
+    spy.mockRestore();
+    expect(writes).toBe(0);
   });
 
   test('M6 its pods turn not Ready and say why and since when; none is removed', async () => {

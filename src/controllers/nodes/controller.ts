@@ -129,7 +129,7 @@ class NodeController {
     }
     const mayEvict = [...this.#nodes.list()].some((other) => nodeReadiness(other) === 'True');
     const taints = taintsFor(current, mayEvict, timestamp(nowMs));
-    if (taints !== (current.spec.taints ?? []) && taints !== current.spec.taints) {
+    if (taints !== undefined) {
       await client.update(Nodes, { ...current, spec: { ...current.spec, taints } });
     }
     return leftMs > 0 ? { requeueAfterMs: leftMs } : undefined;

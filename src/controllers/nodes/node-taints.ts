@@ -17,13 +17,12 @@ const OWN_TAINTS = new Set([
 ]);
 
 /**
- * The taints a node should have: its own, and those that its conditions stand for. When nothing has to change the
- * result is the very list it has.
+ * The taints a node should have: its own, and those that its conditions stand for; undefined when it has just these.
  *
  * @param mayEvict Whether pods may be sent away from it: not when no node at all is ready, for then the trouble is
  *   likely ours, and there is nowhere to go.
  */
-export function taintsFor(node: Node, mayEvict: boolean, now: string): readonly Taint[] {
+export function taintsFor(node: Node, mayEvict: boolean, now: string): readonly Taint[] | undefined {
   const before = node.spec.taints ?? [];
   const wanted: Pick<Taint, 'key' | 'effect'>[] = [];
   const trouble = { True: undefined, False: NOT_READY_TAINT, Unknown: UNREACHABLE_TAINT }[nodeReadiness(node)];
@@ -45,7 +44,7 @@ export function taintsFor(node: Node, mayEvict: boolean, now: string): readonly 
       before.find((taint) => taint.key === key && taint.effect === effect) ?? { key, effect, timeAdded: now },
   );
   const after = [...others, ...own];
-  return after.length === before.length && after.every((taint) => before.includes(taint)) ? before : after;
+  return after.length === before.length && after.every((taint) => before.includes(taint)) ? undefined : after;
 }
 
 /** Pods that tolerate a taint for a while do so from when it came, which people who set it do not write down. */
