@@ -129,8 +129,9 @@ export class Rules {
     if (isParallel(this.#set) && !this.#healthy(pod)) return undefined;
     this.#deleted.add(name);
     let down = 0;
+    const own = new Map(this.#own().map((each) => [each.metadata.name, each]));
     for (let inRange = start; inRange < end; inRange += 1) {
-      const other = this.#pod(`${this.#set.metadata.name}-${inRange}`);
+      const other = own.get(`${this.#set.metadata.name}-${inRange}`);
       const healthy = other && this.#healthy(other) && !this.#deleted.has(other.metadata.name);
       if (!healthy) down += 1;
       if (!isParallel(this.#set) && (!other || !this.#healthy(other))) {

@@ -52,6 +52,7 @@ async function putRight(world: World, script: Script): Promise<void> {
   if (world.violation !== undefined) return;
   world.note('* everything works from now on');
   world.network.heal();
+  world.spare();
   for (const part of [...nodeNames(script.beginning.nodes), 'others', 'statefulset']) world.start(part);
   // What was to end later by itself (a pod that is held or hangs) ends before anything is judged.
   await world.runUntil(world.nowMs + LONGEST_TROUBLE_MS + 1000);

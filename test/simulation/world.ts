@@ -181,6 +181,11 @@ export class World {
     }
   }
 
+  /** What was to be killed after some writes lives. */
+  spare(): void {
+    for (const life of this.#lives.values()) life.endAfterWrites(Number.POSITIVE_INFINITY, () => {});
+  }
+
   newSet(): New<StatefulSet> {
     const { replicas, parallel, claims, minReadySeconds, whenDeleted, whenScaled } = this.#options.beginning;
     const { tolerationSeconds } = this.#options.beginning;
