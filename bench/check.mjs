@@ -10,6 +10,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 const TOLERATED = 0.2;
+const ATTEMPTS = 3;
 const RECORDED = path.join(import.meta.dirname, 'recorded.json');
 /** Small enough to be run often: about two minutes. */
 const BENCHMARKS = {
@@ -25,31 +26,47 @@ if (!records && !fs.existsSync(RECORDED)) {
   console.error('nothing is recorded yet: npm run bench:check -- --record, on a machine that does nothing else');
   process.exit(2);
 }
-const measured = {};
-for (const [name, options] of Object.entries(BENCHMARKS)) {
+const recorded = records ? {} : JSON.parse(fs.readFileSync(RECORDED, 'utf8'));
+
+/** How much worse a figure is than recorded: 0.2 is 20%. Of rates more is better, of all others less. */
+function worsening(figure, { unit, ratio }) {
+  const before = recorded[figure]?.ratio;
+  if (before === undefined) return 0;
+  return unit === '/s' ? before / ratio - 1 : ratio / before - 1;
+}
+
+function measure(name, options) {
   const file = path.join(import.meta.dirname, `${name}.mjs`);
   const output = execFileSync(process.execPath, [file, '--json', ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
-  for (const [figure, { unit, value, ratio }] of Object.entries(JSON.parse(output))) {
-    // Memory does not depend on how fast the machine is.
-    measured[`${name}: ${figure}`] = { unit, ratio: unit === 'MB' ? value : ratio };
+  const figures = Object.entries(JSON.parse(output));
+  // Memory does not depend on how fast the machine is.
+  return figures.map(([figure, { unit, value, ratio }]) => [
+    `${name}: ${figure}`,
+    { unit, ratio: unit === 'MB' ? value : ratio },
+  ]);
+}
+
+const measured = new Map();
+for (const [name, options] of Object.entries(BENCHMARKS)) {
+  // What looks worse is measured again: a machine that others use is slow at times, and a slower program always.
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const figures = measure(name, options);
+    for (const [figure, now] of figures) {
+      const best = measured.get(figure);
+      if (best === undefined || worsening(figure, now) < worsening(figure, best)) measured.set(figure, now);
+    }
+    if (figures.every(([figure]) => worsening(figure, measured.get(figure)) <= TOLERATED)) break;
   }
 }
 
 if (records) {
-  fs.writeFileSync(RECORDED, `${JSON.stringify(measured, null, 2)}\n`);
-  console.log(`${Object.keys(measured).length} figures are recorded`);
+  fs.writeFileSync(RECORDED, `${JSON.stringify(Object.fromEntries(measured), null, 2)}\n`);
+  console.log(`${measured.size} figures are recorded`);
 } else {
-  const recorded = JSON.parse(fs.readFileSync(RECORDED, 'utf8'));
-  let worse = 0;
-  for (const [figure, { unit, ratio }] of Object.entries(measured)) {
-    const before = recorded[figure]?.ratio;
-    if (before === undefined) continue;
-    // Of rates more is better, of all others less.
-    const change = unit === '/s' ? before / ratio - 1 : ratio / before - 1;
-    if (change <= TOLERATED) continue;
-    worse += 1;
-    console.log(`${figure}: ${Math.round(change * 100)}% worse than recorded`);
+  const worse = [...measured].filter(([figure, now]) => worsening(figure, now) > TOLERATED);
+  for (const [figure, now] of worse) {
+    console.log(`${figure}: ${Math.round(worsening(figure, now) * 100)}% worse than recorded`);
   }
-  console.log(`${Object.keys(measured).length} figures, ${worse} worse by more than ${TOLERATED * 100}%`);
-  if (worse > 0) process.exitCode = 1;
+  console.log(`${measured.size} figures, ${worse.length} worse by more than ${TOLERATED * 100}%`);
+  if (worse.length > 0) process.exitCode = 1;
 }
