@@ -116,8 +116,10 @@ export class Network {
         this.#clock.after(0, () => handler.closed(error));
       },
     };
-    const deliver = (batch: readonly WatchEvent<T>[]): void => {
-      if (open_) handler.events(batch);
+    const underWay: (readonly WatchEvent<T>[])[] = [];
+    const deliverNext = (): void => {
+      const batch = underWay.shift();
+      if (open_ && batch !== undefined) handler.events(batch);
     };
     this.#lines.add(line);
     inner = open({
@@ -130,10 +132,11 @@ export class Network {
         }
         const nowMs = this.#clock.now();
         const late = this.#strikes('late', part) ? this.#random.next() * LONGEST_DELAY_MS : 0;
-        // In order: nothing overtakes what is under way.
+        // In order: nothing overtakes what is under way, not even by the rounding of a time.
         lastDueMs = Math.max(lastDueMs, nowMs + late);
-        if (lastDueMs <= nowMs) deliver(batch);
-        else this.#clock.after(lastDueMs - nowMs, () => deliver(batch));
+        underWay.push(batch);
+        if (underWay.length === 1 && lastDueMs <= nowMs) deliverNext();
+        else this.#clock.after(Math.max(0, lastDueMs - nowMs), deliverNext);
       },
       closed: (error) => {
         if (open_) handler.closed(error);

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
 
-import { inGrowingBatches } from './executor.ts';
+import { setNamed, testRegistry } from '../../../test/support/test-registry.ts';
+import { ControllerRevisions, StatefulSets } from '../../api/kinds.ts';
+import { keyOf } from '../../api/meta.ts';
+import { Executor, inGrowingBatches } from './executor.ts';
+import { planRevisions } from './revisions.ts';
 
 describe('growing batches', () => {
   /** The sizes of the batches that `count` items are worked on in, when item `failing` fails. */
@@ -38,4 +42,16 @@ describe('growing batches', () => {
   test('O6 none is nothing', async () => {
     expect(await batches(0)).toEqual([]);
   });
+});
+
+test('A4 a set that is being deleted gets no revision, even when the cache has not heard of the deletion', async () => {
+  const { client } = await testRegistry();
+  const cached = await client.create(StatefulSets, setNamed('web'));
+  await client.delete(StatefulSets, keyOf(cached), { propagationPolicy: 'Foreground' });
+  const executor = new Executor({ client, events: { record: () => {} } });
+  const { actions } = planRevisions(cached, []);
+  expect(actions).toMatchObject([{ type: 'createRevision' }]);
+  const writes = { wrote: () => {}, removed: () => {} };
+  await expect(executor.execute(cached, actions, writes)).rejects.toThrow('web is being deleted');
+  expect((await client.list(ControllerRevisions, { namespace: 'default' })).items).toEqual([]);
 });

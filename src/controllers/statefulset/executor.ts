@@ -70,7 +70,7 @@ export class Executor {
       for (const phase of PHASES) {
         const due = actions.filter((action) => phaseOf(action) === phase);
         if (due.length === 0) continue;
-        // A1: nothing is taken in by a set that is gone, is going, or is another one by now.
+        // A1: nothing is taken in by a set that is not there any more.
         if (phase === 'adopt') await this.#checkLive(set);
         await inGrowingBatches(due, async (action) => {
           done.push({ action, gone: await this.#do(set, action, writes) });
@@ -98,6 +98,8 @@ export class Executor {
       case 'releasePod':
         return this.#update(Pods, released(set, action.pod), writes);
       case 'createRevision':
+        // The garbage collector takes the revisions of a set that is going: neither would ever come to an end.
+        await this.#checkLive(set);
         return this.#createRevision(action.revision, writes);
       case 'renumberRevision':
         return this.#update(ControllerRevisions, { ...action.revision, revision: action.number }, writes);
@@ -119,6 +121,7 @@ export class Executor {
     }
   }
 
+  /** Asks the API itself: throws when the set is gone, is going, or is another one by now. */
   async #checkLive(set: StatefulSet): Promise<void> {
     const live = await this.#client.get(StatefulSets, keyOf(set));
     if (live.metadata.uid !== set.metadata.uid)
