@@ -169,10 +169,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'O7 goes on with a set that is being deleted',
-    plan: seeing((observed) => {
-      const { deletionTimestamp: _, ...metadata } = observed.set.metadata;
-      return { ...observed, set: { ...observed.set, metadata } };
-    }),
+    plan: (observed) => {
+      const { deletionTimestamp, ...metadata } = observed.set.metadata;
+      const decided = plan({ ...observed, set: { ...observed.set, metadata } });
+      if (deletionTimestamp === undefined) return decided;
+      // A revision, which would come first, is refused when it is to be made: what follows must be found as well.
+      return { ...decided, actions: decided.actions.filter(({ type }) => type !== 'createRevision') };
+    },
   },
   {
     name: 'O9 forgets ordinals.start',
