@@ -198,6 +198,44 @@ describe('a deployment', () => {
     expect(await images()).toEqual(['app:2', 'app:2', 'app:2']);
   });
 
+  test('S3 hands a change of minReadySeconds on, even while it is paused, and restarts nothing', async () => {
+    await create(2);
+    await cluster.settle(5 * SECOND);
+    const before = (await cluster.list(Pods)).map(({ metadata }) => metadata.uid).sort();
+    const minReadySeconds = async () => (await cluster.list(ReplicaSets)).map(({ spec }) => spec.minReadySeconds ?? 0);
+    await change({ minReadySeconds: 60 });
+    await cluster.settle(20 * SECOND);
+    expect(await minReadySeconds()).toEqual([60]);
+    expect((await get()).status).toMatchObject({ readyReplicas: 2, unavailableReplicas: 2 });
+    expect(await condition('Available')).toMatchObject({ status: 'False' });
+    await cluster.settle(60 * SECOND);
+    expect((await get()).status?.availableReplicas).toBe(2);
+    await change({ minReadySeconds: 5, paused: true });
+    await cluster.settle(5 * SECOND);
+    expect(await minReadySeconds()).toEqual([5]);
+    expect((await cluster.list(Pods)).map(({ metadata }) => metadata.uid).sort()).toEqual(before);
+  });
+
+  test('an update that failed is still said to have failed when it is paused and resumed', async () => {
+    await create(2, { progressDeadlineSeconds: 60 });
+    await cluster.settle(5 * SECOND);
+    works = () => false;
+    await change({ template: template('app:broken') });
+    await cluster.settle(90 * SECOND);
+    const failed = await condition('Progressing');
+    expect(failed).toMatchObject({ status: 'False', reason: 'ProgressDeadlineExceeded' });
+    await change({ paused: true });
+    await cluster.settle(10 * SECOND);
+    expect(await condition('Progressing')).toEqual(failed);
+    await change({ paused: false });
+    await cluster.settle(10 * SECOND);
+    expect(await condition('Progressing')).toEqual(failed);
+    works = () => true;
+    await change({ template: template('app:3') });
+    await cluster.settle(60 * SECOND);
+    expect(await condition('Progressing')).toMatchObject({ status: 'True', reason: 'NewReplicaSetAvailable' });
+  });
+
   test('Recreate never runs old and new at the same time', async () => {
     await create(3, { strategy: { type: 'Recreate' } });
     await cluster.settle(5 * SECOND);
@@ -219,6 +257,9 @@ describe('a deployment', () => {
       await cluster.settle(30 * SECOND);
     }
     expect(await sets()).toEqual({ 'app:4': 0, 'app:5': 0, 'app:6': 1 });
+    await change({ paused: true, revisionHistoryLimit: 1 });
+    await cluster.settle(30 * SECOND);
+    expect(await sets()).toEqual({ 'app:5': 0, 'app:6': 1 });
   });
 
   test('takes over a set of an earlier deployment of its name, without a restart', async () => {

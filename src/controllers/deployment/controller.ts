@@ -113,11 +113,7 @@ class DeploymentController {
       const made = await this.#create(key, deployment, plan.create);
       if (!made) status = { ...deployment.status, collisionCount: (deployment.status?.collisionCount ?? 0) + 1 };
     }
-    if (plan.annotate) {
-      const { set, annotations } = plan.annotate;
-      const metadata = { ...set.metadata, annotations };
-      this.#tracker.wrote(key, this.#sets, await client.update(ReplicaSets, { ...set, metadata }));
-    }
+    if (plan.correct) this.#tracker.wrote(key, this.#sets, await client.update(ReplicaSets, plan.correct));
     for (const each of plan.resize) await this.#resize(key, deployment, each);
     for (const set of plan.forget) {
       await client.delete(ReplicaSets, keyOf(set), { preconditions: { uid: set.metadata.uid } });

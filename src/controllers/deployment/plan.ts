@@ -4,7 +4,7 @@ import type { New } from '../../api/meta.ts';
 import { controllerOf } from '../../api/owner-references.ts';
 import { wantedReplicas } from './limits.ts';
 import {
-  currentAnnotations,
+  correctedSet,
   findRevisions,
   newReplicaSet,
   REVISION,
@@ -28,8 +28,8 @@ export interface DeploymentPlan {
   readonly adopt: readonly ReplicaSet[];
   readonly create?: New<ReplicaSet>;
   readonly resize: readonly Resize[];
-  /** What the current set has to say of itself, when it does not. */
-  readonly annotate?: { readonly set: ReplicaSet; readonly annotations: Readonly<Record<string, string>> };
+  /** The current set with what it has of the deployment beside the template, when that has changed. */
+  readonly correct?: ReplicaSet;
   readonly forget: readonly ReplicaSet[];
   /** The revision the deployment is to name, when it does not. */
   readonly revision?: string;
@@ -50,25 +50,28 @@ export function planDeployment(observed: ObservedDeployment): DeploymentPlan {
   // What is taken in first may be the very set that is wanted.
   const step = isEnding || adopt.length > 0 ? STAY : nextStep(observed, revisions);
   const { status, isComplete, againInMs } = planStatus(deployment, revisions, step.create?.metadata.name, nowMs);
-  const revision = step.create?.metadata.annotations?.[REVISION] ?? step.annotate?.annotations[REVISION];
+  const revision = step.create?.metadata.annotations?.[REVISION] ?? step.correct?.metadata.annotations?.[REVISION];
   const named = revision ?? revisions.current?.metadata.annotations?.[REVISION];
   return {
     adopt,
     ...step,
-    forget: isComplete && !isEnding ? setsToForget(deployment, revisions.old) : [],
+    forget: (isComplete || deployment.spec.paused) && !isEnding ? setsToForget(deployment, revisions.old) : [],
     ...(named !== undefined && Number(named) !== revisionOf(deployment) && !isEnding && { revision: named }),
     status,
     ...(againInMs !== undefined && { againInMs }),
   };
 }
 
-type Step = Pick<DeploymentPlan, 'create' | 'resize' | 'annotate'>;
+type Step = Pick<DeploymentPlan, 'create' | 'resize' | 'correct'>;
 
 const STAY: Step = { resize: [] };
 
 function nextStep({ deployment, hasPods }: ObservedDeployment, revisions: Revisions): Step {
   const { current, old } = revisions;
   const all = current === undefined ? old : [...old, current];
+  // Paused or not: this touches no pods.
+  const correct = current && correctedSet(deployment, current, old);
+  if (correct !== undefined) return { correct, resize: [] };
   if (deployment.spec.paused || isScaled(deployment, all)) {
     return { resize: all.length === 0 ? [] : scaledSizes(deployment, revisions) };
   }
@@ -82,19 +85,9 @@ function nextStep({ deployment, hasPods }: ObservedDeployment, revisions: Revisi
     const replicas = isRecreate ? wantedReplicas(deployment) : grownSize(deployment, 0, total(old));
     return { create: newReplicaSet(deployment, old, replicas), resize: [] };
   }
-  const annotations = currentAnnotations(deployment, current, old);
-  const isSame = sameMap(annotations, current.metadata.annotations ?? {});
-  return {
-    ...(!isSame && { annotate: { set: current, annotations } }),
-    resize: isSame ? rolledSizes(deployment, current, isRecreate ? [] : old) : [],
-  };
+  return { resize: rolledSizes(deployment, current, isRecreate ? [] : old) };
 }
 
 function isGoing({ metadata }: ReplicaSet): boolean {
   return metadata.deletionTimestamp !== undefined;
-}
-
-function sameMap(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }

@@ -64,12 +64,23 @@ export function newReplicaSet(deployment: Deployment, old: readonly ReplicaSet[]
   };
 }
 
-/** The annotations the current set should have; a set of an earlier revision that is used again gets a new number. */
-export function currentAnnotations(
+/** The current set with what it should have of the deployment beside the template; undefined when it has. */
+export function correctedSet(
   deployment: Deployment,
   current: ReplicaSet,
   old: readonly ReplicaSet[],
-): Annotations {
+): ReplicaSet | undefined {
+  const { metadata, spec } = current;
+  const annotations = currentAnnotations(deployment, current, old);
+  const { minReadySeconds = 0 } = deployment.spec;
+  const isSame = sameMap(annotations, metadata.annotations ?? {}) && (spec.minReadySeconds ?? 0) === minReadySeconds;
+  return isSame
+    ? undefined
+    : { ...current, metadata: { ...metadata, annotations }, spec: { ...spec, minReadySeconds } };
+}
+
+/** The annotations the current set should have; a set of an earlier revision that is used again gets a new number. */
+function currentAnnotations(deployment: Deployment, current: ReplicaSet, old: readonly ReplicaSet[]): Annotations {
   const before = current.metadata.annotations ?? {};
   const own = revisionOf(current);
   const newest = newestRevision(old);
@@ -92,17 +103,22 @@ export function revisionOf({ metadata }: ReplicaSet | Deployment): number {
   return Number(metadata.annotations?.[REVISION] ?? 0) || 0;
 }
 
-/** The sets beyond the history limit that are empty, oldest revision first. */
+/** Of the oldest sets beyond the history limit those that are empty. */
 export function setsToForget(deployment: Deployment, old: readonly ReplicaSet[]): readonly ReplicaSet[] {
   const limit = deployment.spec.revisionHistoryLimit ?? 10;
-  const empty = old.filter(
+  const oldest = old.toSorted((a, b) => revisionOf(a) - revisionOf(b)).slice(0, Math.max(0, old.length - limit));
+  return oldest.filter(
     ({ metadata, spec, status }) =>
       metadata.deletionTimestamp === undefined &&
       (spec.replicas ?? 1) === 0 &&
       (status?.replicas ?? 0) === 0 &&
       (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0),
   );
-  return empty.toSorted((a, b) => revisionOf(a) - revisionOf(b)).slice(0, Math.max(0, old.length - limit));
+}
+
+function sameMap(a: Annotations, b: Annotations): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
 function newestRevision(sets: readonly ReplicaSet[]): number {

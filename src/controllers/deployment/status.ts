@@ -122,6 +122,8 @@ function progressCondition(
   };
   if (!hasDeadline(deployment)) return undefined;
   if (deployment.spec.paused) {
+    // That it has failed stays to be seen, as in Kubernetes.
+    if (before?.reason === 'ProgressDeadlineExceeded') return unchanged;
     return { type, status: 'Unknown', reason: 'DeploymentPaused', message: 'Deployment is paused' };
   }
   if (created !== undefined) {
