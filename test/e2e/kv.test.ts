@@ -71,6 +71,11 @@ describe.runIf(root)('the kv example on real processes', () => {
     expect(claim.status?.phase).toBe('Bound');
   });
 
+  test('P7 the input of `kubectl run -i` ends the program that reads it', async () => {
+    const run = ['run', 'once', '-i', '--rm', '--quiet', '--restart=Never', '--image=busybox'];
+    expect(await berth.kubectlFed('a word\n', ...run, '--', 'wc', '-w')).toMatchObject({ code: 0, stdout: '2\n' });
+  });
+
   test('a member is alone in its namespaces, with its volume at its mount path', async () => {
     const processes = (await inPod('kv-1', 'sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" "\\n"')).split('\n');
     expect(processes).toContain('/app/server.mjs');

@@ -78,7 +78,11 @@ export class TestBerth {
   }
 
   kubectl(...args: readonly string[]): Promise<Finished> {
-    return run('kubectl', args, { env: { KUBECONFIG: path.join(this.dataDir, 'kubeconfig') } });
+    return this.kubectlFed('', ...args);
+  }
+
+  kubectlFed(input: string, ...args: readonly string[]): Promise<Finished> {
+    return run('kubectl', args, { env: { KUBECONFIG: path.join(this.dataDir, 'kubeconfig') } }, input);
   }
 
   async status(): Promise<ServerStatus> {

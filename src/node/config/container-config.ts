@@ -31,6 +31,7 @@ export function containerConfig(pod: Pod, container: Container, resolved: Resolv
     ...(container.workingDir && { workingDir: container.workingDir }),
     mounts: resolved.mounts,
     stdin: container.stdin ?? false,
+    ...(container.stdinOnce && { stdinOnce: true }),
     tty: container.tty ?? false,
     securityContext: {
       ...(runAsUser !== undefined && { runAsUser }),

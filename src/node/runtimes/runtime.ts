@@ -74,6 +74,8 @@ export interface ContainerConfig {
   readonly workingDir?: string;
   readonly mounts: readonly Mount[];
   readonly stdin: boolean;
+  /** Its input ends with that of the first client that attaches to it. */
+  readonly stdinOnce?: boolean;
   readonly tty: boolean;
   /** Pod's and container's merged. */
   readonly securityContext: SecurityContext & {

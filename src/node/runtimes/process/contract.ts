@@ -418,6 +418,38 @@ export function describeProcessRuntime(isolation: Isolation): void {
       expect(await session.exited).toBe(2);
     });
 
+    test('P7 with stdinOnce the input ends with that of the first client, and not before one came', async () => {
+      const uid = await node.run({ stdin: true, stdinOnce: true, command: ['cat'] });
+      const looker = await node.runtime.attach(uid, 'main', { stdin: false, tty: false });
+      looker.kill();
+      const session = await node.runtime.attach(uid, 'main', { stdin: true, tty: false });
+      session.stdin?.end('one\ntwo\n');
+      expect(await text(session.stdout)).toBe('one\ntwo\n');
+      expect(await session.exited).toBe(0);
+    });
+
+    test('P7 with stdinOnce nobody has to come, and whoever comes late has no input', async () => {
+      const idle = await node.run({ stdin: true, stdinOnce: true, command: ['sh', '-c', 'exit 4'] });
+      expect(await node.exited(idle)).toMatchObject({ exitCode: 4 });
+      const uid = await node.run({
+        stdin: true,
+        stdinOnce: true,
+        command: ['sh', '-c', 'while read line; do echo "got $line"; done; echo over; exec sleep 1000'],
+      });
+      const first = await node.runtime.attach(uid, 'main', { stdin: true, tty: false });
+      first.stdin?.write('a word\n');
+      await eventually(() => node.log(uid)).toBe('got a word\n');
+      first.kill(); // as when a client is cut off
+      await eventually(() => node.log(uid)).toBe('got a word\nover\n');
+      const second = await node.runtime.attach(uid, 'main', { stdin: true, tty: false });
+      expect(second.stdin).toBeUndefined();
+      second.kill();
+    });
+
+    test('P7 a container without an input reads its end', async () => {
+      expect(await node.output({ command: ['sh', '-c', 'cat; echo over'] })).toBe('over\n');
+    });
+
     test('P7 a container may have a terminal itself', async () => {
       const uid = await node.run({
         stdin: true,

@@ -83,18 +83,24 @@ export function isHeld(fifo: string): boolean {
   return descriptor !== undefined;
 }
 
-/** Writes a line at once; false when nobody has the pipe open for reading. */
-export function writeLine(fifo: string, line: string): boolean {
+/** Opens for writing. Undefined when no process has it open for reading. */
+export function openIfRead(fifo: string): number | undefined {
   try {
-    const descriptor = fs.openSync(fifo, O_WRONLY | O_NONBLOCK);
-    try {
-      fs.writeSync(descriptor, `${line}\n`);
-    } finally {
-      fs.closeSync(descriptor);
-    }
-    return true;
+    return fs.openSync(fifo, O_WRONLY | O_NONBLOCK);
   } catch (error) {
-    if (['ENXIO', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    if (['ENXIO', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;
   }
+}
+
+/** Writes a line at once; false when nobody has the pipe open for reading. */
+export function writeLine(fifo: string, line: string): boolean {
+  const descriptor = openIfRead(fifo);
+  if (descriptor === undefined) return false;
+  try {
+    fs.writeSync(descriptor, `${line}\n`);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+  return true;
 }

@@ -23,6 +23,15 @@ describe('what a container runs', () => {
     expect(line('nginx', [], ['-t'])).toEqual(['nginx', '-t']);
   });
 
+  test.each<[image: string, args: string[], command: string[]]>([
+    ['busybox', ['ls', '/'], ['ls', '/']],
+    ['python:3', ['python3', '-V'], ['python3', '-V']],
+    ['redis', ['redis-cli', '-h', 'db'], ['redis-cli', '-h', 'db']],
+    ['redis', ['/etc/redis.conf'], ['redis-server', '/etc/redis.conf']],
+    ['node', ['server.mjs'], ['node', 'server.mjs']],
+    ['shop', ['serve'], ['serve']],
+  ])('%s with arguments %j runs %j', (image, args, command) => expect(line(image, [], args)).toEqual(command));
+
   test.each(['shop', 'example.com/redis/shop:1', 'constructor', ''])('nothing is known of "%s"', (image) => {
     expect(() => line(image)).toThrow(StartError);
     expect(() => line(image, [], ['--port'])).toThrow('`command`');

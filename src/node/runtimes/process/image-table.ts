@@ -30,9 +30,16 @@ const IMAGES: Readonly<Record<string, readonly string[]>> = {
   valkey: ['valkey-server'],
 };
 
+/** Images without an entry point: the arguments of a container are all of its command line. */
+const WITHOUT_ENTRYPOINT: ReadonlySet<string> = new Set(
+  'alpine busybox caddy debian etcd httpd perl python ruby ubuntu'.split(' '),
+);
+
 /**
  * The command line of a container. As Kubernetes has it: `command` replaces the image's program and its arguments,
- * `args` the arguments alone. Throws StartError when the image would have to say what to run, and cannot.
+ * `args` the arguments alone. The entry points of the well-known images run their program when the first argument is an
+ * option or a file for it, and else what the arguments say. Of an unknown image we take it that it has none, unless they
+ * begin with an option. Throws StartError when the image would have to say what to run, and cannot.
  */
 export function commandLine(container: {
   readonly image: string;
@@ -43,6 +50,8 @@ export function commandLine(container: {
   if (first !== undefined) return [first, ...rest, ...container.args];
   const name = imageName(container.image);
   const [program, ...defaults] = (Object.hasOwn(IMAGES, name) ? IMAGES[name] : undefined) ?? [];
+  const [argument, ...others] = container.args;
+  if (argument !== undefined && (WITHOUT_ENTRYPOINT.has(name) || isCommand(argument))) return [argument, ...others];
   if (program === undefined) {
     throw new StartError(
       'ErrImageNeverPull',
@@ -51,6 +60,10 @@ export function commandLine(container: {
     );
   }
   return [program, ...(container.args.length > 0 ? container.args : defaults)];
+}
+
+function isCommand(argument: string): boolean {
+  return !argument.startsWith('-') && !/\.(cfg|cjs|conf|cnf|ini|js|json|mjs|php|ts|yaml|yml)$/.test(argument);
 }
 
 /** `registry.example:5000/library/redis:8@sha256:...` is `redis`. */

@@ -50,6 +50,8 @@ export interface RunFiles {
   readonly outOfMemory: string;
   /** A named pipe, when the container has an input. */
   readonly stdin: string;
+  /** A named pipe that the program reads, when its input ends with that of the first client. */
+  readonly input: string;
   readonly log: string;
   /** Kept by the agent: when the parts of the log were written. */
   readonly logIndex: string;
@@ -89,6 +91,7 @@ export function runFiles(pod: PodFiles, container: string, attempt: number): Run
     ended: file('ended'),
     outOfMemory: file('out-of-memory'),
     stdin: file('stdin'),
+    input: file('input'),
     log: file('log'),
     logIndex: file('log.index'),
     root: file('root'),

@@ -7,6 +7,7 @@ import type { ExecSession, LogOptions } from '../../../client/pod-streams.ts';
 import type { Logger } from '../../../platform/logger.ts';
 import type { ContainerConfig } from '../runtime.ts';
 import { startSession } from './exec.ts';
+import { openIfRead } from './fifo.ts';
 import { logStream } from './log-stream.ts';
 import type { Pod, StartedRun } from './pod.ts';
 import { type RunFiles, runFiles } from './pod-files.ts';
@@ -49,17 +50,17 @@ export function execIn(
  * What a container says from now on, and its input if it has one. Both outputs of a program go to its log, so what it
  * says comes as one.
  */
-export function attachTo(
+export async function attachTo(
   { pod, run, files, config }: RunningContainer,
   options: { readonly stdin: boolean },
   logger: Logger,
-): ExecSession {
+): Promise<ExecSession> {
   const ended = pod.exited(config.name);
   const stdout = logStream(
     { log: files.log, index: files.logIndex, ended },
     { follow: true, timestamps: false, tailLines: 0 },
   );
-  const stdin = options.stdin && fs.existsSync(files.stdin) ? openInput(files.stdin) : undefined;
+  const stdin = options.stdin && fs.existsSync(files.stdin) ? await openInput(files.stdin) : undefined;
   const closed = new Promise<void>((resolve) => stdout.once('close', resolve).once('end', resolve));
   return {
     ...(stdin === undefined ? {} : { stdin }),
@@ -98,9 +99,20 @@ function resize(pod: Pod, run: StartedRun, device: string, columns: number, rows
   });
 }
 
-function openInput(fifo: string): net.Socket {
-  const fd = fs.openSync(fifo, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
-  const socket = new net.Socket({ fd, readable: false, writable: true });
-  socket.on('error', () => {}); // the program has ended
-  return socket;
+/** Undefined when nobody reads it: the first client of a container with `stdinOnce` has gone, or the program has ended. */
+async function openInput(fifo: string): Promise<net.Socket | undefined> {
+  for (let waitedMs = 0; waitedMs <= INPUT_PATIENCE_MS; waitedMs += INPUT_CHECK_MS) {
+    const fd = openIfRead(fifo);
+    if (fd !== undefined) {
+      const socket = new net.Socket({ fd, readable: false, writable: true });
+      socket.on('error', () => {}); // the program has ended
+      return socket;
+    }
+    // With `stdinOnce` what reads it is opened beside the program: it may be about to.
+    await new Promise<void>((resolve) => setTimeout(resolve, INPUT_CHECK_MS));
+  }
+  return undefined;
 }
+
+const INPUT_CHECK_MS = 10;
+const INPUT_PATIENCE_MS = 1000;

@@ -213,7 +213,7 @@ class Processes implements ProcessRuntime {
       // Nothing looks at these files before the sandbox is told to, and what an attempt that failed left is of no use.
       fs.rmSync(files.directory, { recursive: true, force: true });
       fs.mkdirSync(files.directory, { recursive: true, mode: 0o700 });
-      if (container.stdin) await this.#fifos.take(files.stdin);
+      if (container.stdin) await this.#fifos.take(files.stdin, ...(container.stdinOnce ? [files.input] : []));
       pod.level.prepareRun(pod.files, podUid, files, this.#withDnsServer(pod, container));
       fs.writeFileSync(files.record, JSON.stringify(container), { mode: 0o600 });
     }

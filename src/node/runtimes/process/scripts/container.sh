@@ -5,6 +5,7 @@
 #   arguments  the working directory, the search path, the program as its user gave it, and the command line to execute
 #   control-groups  files to write `0` to, which puts the writer into the group
 #   stdin      a pipe for the program's input, if it has one
+#   input      the pipe it reads instead, if its input ends with that of the first client (see sandbox.sh)
 #   log        what the program says
 #   started    written here: the stat lines of the program and of this shell, as the host sees them
 #   code       written here: the exit code of the program
@@ -22,7 +23,7 @@ main() {
   # Held open, as the root with these files is left behind. A redirection of a directory opens it, which is all it takes.
   exec 5</ 6>>started 7>>code 8>>log 9>>failed
   # A pipe that is open for writing too is never at its end, whoever comes and goes.
-  if [ -p stdin ]; then exec 3<>stdin; else exec 3</dev/null; fi
+  if [ -p input ]; then exec 3<input; elif [ -p stdin ]; then exec 3<>stdin; else exec 3</dev/null; fi
   if [ "$own" = none ]; then
     events=$PWD/../../../events host=/proc
   else

@@ -111,28 +111,40 @@ start() {
 # If unshare itself is killed, the first process goes with it, and its end is awaited here: never two of one container.
 supervise() {
   cd "containers/$1/$2" || exit
+  # Opens `input` together with the container, then `stdin` together with the first client; it ends with that one's input,
+  # and so does the container's. It runs out here, where no program of the container can put another in its place.
+  relay=
+  if [ -p input ]; then
+    cat >input <stdin 3<&- 4>&- 2>/dev/null &
+    relay=$!
+  fi
   if [ "$own" = none ]; then
     # Only the sandbox itself keeps the pipe open: the agent is to see the end of it, whatever it leaves behind.
     exec 4>&-
     sh "$scripts/container.sh" "$1" "$2" none 3<&-
     # What is left of the program's own process group.
     read -r leader rest <started && end_group "$leader"
-    echo >ended
+    finish
     printf 'exited %s %s\n' "$1" "$2" >../../../events
   elif [ "${sharing#processes}" != "$sharing" ]; then
     unshare --mount --propagation private sh "$scripts/container.sh" "$1" "$2" "$own" shared 3<&-
     await_end started
     # The third line begins with the number the program has in the pod.
     { read -r line && read -r line && read -r leader rest; } <started && end_group "$leader"
-    echo >ended
+    finish
     printf 'exited %s %s\n' "$1" "$2" >&4
   else
     unshare --mount --propagation private --pid --fork --kill-child sh "$scripts/container.sh" "$1" "$2" "$own" 3<&-
     await_end started
-    echo >ended
+    finish
     printf 'exited %s %s\n' "$1" "$2" >&4
   fi 2>/dev/null
   exit
+}
+
+finish() {
+  [ -z "$relay" ] || { kill "$relay"; wait "$relay"; }
+  echo >ended
 }
 
 # Kills a group of processes and returns when none of it is left; a zombie that nobody waits for is not waited for here either.
