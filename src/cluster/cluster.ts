@@ -63,6 +63,8 @@ export interface ClusterOptions {
 export interface Cluster {
   /** The administrator's. */
   readonly client: Client;
+  /** Its own caches, for who only looks. */
+  readonly informers: InformerSet;
   readonly status: ServerStatus;
   /** What this machine does not allow, in sentences. */
   readonly limitations: readonly string[];
@@ -215,6 +217,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   writeServerStatus(status);
   return {
     client: administrator,
+    informers,
     status,
     limitations: running.limitations,
     async stop({ pods, onEnded = () => {} }) {

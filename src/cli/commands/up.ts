@@ -110,7 +110,7 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
     if (isDetached()) announceToParent({ status: cluster.status, applied });
     else {
       say(cluster, applied, output);
-      view = await startView(cluster.client, applied, output, { hint: await usage(cluster, applied) });
+      view = await startView(cluster.informers, applied, output, { hint: await usage(cluster, applied) });
     }
     await ended.first;
     view?.close();
