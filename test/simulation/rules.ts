@@ -6,6 +6,8 @@ import type { Request } from './intercept.ts';
 /** More than any script asks for. */
 const HIGHEST_ORDINAL = 16;
 
+const REVISION = 'controller-revision-hash';
+
 /**
  * The rules of the StatefulSet, said a second time and in another way: not what is to be done, but what may never be.
  * Each request the controller sends is judged by what the controller had been told when it decided.
@@ -57,7 +59,7 @@ export class Rules {
       }
     }
     const image = pod.spec.containers[0]?.image;
-    const label = pod.metadata.labels?.['controller-revision-hash'];
+    const label = pod.metadata.labels?.[REVISION];
     if (this.#shouldBeNew(ordinal) && image !== imageOf(this.#set)) {
       return `U3: pod ${name} is made from ${image} and not from the set's template`;
     }
@@ -121,11 +123,15 @@ export class Rules {
     const { start, end } = range(this.#set);
     const { type, rollingUpdate } = this.#set.spec.updateStrategy ?? {};
     if (type === 'OnDelete') return `U4: pod ${name} is replaced though the strategy is OnDelete`;
-    if (ordinal < start + (rollingUpdate?.partition ?? 0)) return `U1: pod ${name} below the partition is replaced`;
+    const wasNeverReady = !isReady(pod) && neverReady(pod);
+    if (ordinal < start + (rollingUpdate?.partition ?? 0)) {
+      const isStray = this.#isOutdated(pod) && pod.metadata.labels?.[REVISION] !== this.#currentRevision();
+      return wasNeverReady && isStray ? undefined : `U1: pod ${name} below the partition is replaced`;
+    }
     if (pod.spec.containers[0]?.image === imageOf(this.#set) && this.#revisionIsRight(pod)) {
       return `pod ${name} is replaced though it is up to date`;
     }
-    if (!isReady(pod) && neverReady(pod)) return undefined;
+    if (wasNeverReady) return undefined;
     if (isParallel(this.#set) && !this.#healthy(pod)) return undefined;
     this.#deleted.add(name);
     let down = 0;
@@ -184,7 +190,7 @@ export class Rules {
       for (let ordinal = start; known && ordinal < end; ordinal += 1) {
         const pod = this.#pod(`${this.#set.metadata.name}-${ordinal}`);
         if (!pod || !isReady(pod)) return `S2: the update is called complete while ordinal ${ordinal} is not Ready`;
-        if (pod.metadata.labels?.['controller-revision-hash'] !== updateRevision) {
+        if (pod.metadata.labels?.[REVISION] !== updateRevision) {
           return `S2: the update is called complete while ordinal ${ordinal} is outdated`;
         }
       }
@@ -232,7 +238,7 @@ export class Rules {
 
   /** The label says a revision that holds the set's template. */
   #revisionIsRight(pod: Pod): boolean {
-    const label = pod.metadata.labels?.['controller-revision-hash'];
+    const label = pod.metadata.labels?.[REVISION];
     const revision = this.#observed.revisions.find(({ metadata }) => metadata.name === label);
     return revision !== undefined && JSON.stringify(revision.data).includes(`"${imageOf(this.#set)}"`);
   }

@@ -48,7 +48,7 @@ export function plan(observed: Observed): Plan {
   const strategy = updateStrategy(set);
   const deleting = set.metadata.deletionTimestamp !== undefined;
 
-  const stuck = deleting ? [] : neverReadyToReplace(members, strategy, revisions.update);
+  const stuck = deleting ? [] : neverReadyToReplace(members, strategy, revisions);
   const scene: Scene = {
     set,
     members,

@@ -235,11 +235,25 @@ describe('a corrected template', () => {
       waits: 'PodNotReady web-2',
     },
     {
-      rule: 'U7 leaves pods below the partition alone',
+      rule: 'U7 leaves pods of the current revision below the partition alone',
       pods: 'crashing@1 ready@1 ready@3',
       options: { ...update, updateStrategy: partition(1) },
       does: [],
       waits: 'PodNotReady web-0',
+    },
+    {
+      rule: 'U7 below the partition brings a pod back to the current revision when it is at neither',
+      pods: 'crashing@2 ready@1 ready@1',
+      options: { ...update, updateStrategy: partition(3) },
+      does: ['delete web-0 (never-ready)'],
+      waits: 'PodTerminating web-0',
+    },
+    {
+      rule: 'U7 below the partition leaves a pod that is updated already',
+      pods: 'starting@3 ready@1 ready@1',
+      options: { ...update, updateStrategy: partition(3) },
+      does: [],
+      waits: 'PodStarting web-0',
     },
     {
       rule: 'U7 does not apply to OnDelete',

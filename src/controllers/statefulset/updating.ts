@@ -46,18 +46,19 @@ function isOutdated(member: Member, update: Revision): boolean {
 
 /**
  * U7: the pods in range of an outdated revision that have never been Ready. Waiting for one of them would be waiting
- * for what has just been corrected.
+ * for what has just been corrected. Below the partition neither what the set was nor what it becomes is outdated.
  */
-export function neverReadyToReplace(members: Members, strategy: Strategy, update: Revision): readonly Member[] {
+export function neverReadyToReplace(members: Members, strategy: Strategy, revisions: Revisions): readonly Member[] {
   if (strategy.type === 'OnDelete') return [];
+  const { current, update } = revisions;
   return members.all.filter(
     (member) =>
       !member.state.ready &&
       !member.state.terminating &&
       !member.state.finished &&
-      member.ordinal >= strategy.firstOrdinal &&
       members.inRange.get(member.ordinal) === member &&
       isOutdated(member, update) &&
+      (member.ordinal >= strategy.firstOrdinal || isOutdated(member, current)) &&
       !wasEverReady(member.pod),
   );
 }
