@@ -11,8 +11,8 @@ import { STORE_FILE } from '../store/lmdb-store.ts';
 import { ClusterError } from './cluster-error.ts';
 import { DataDirectoryError, dataPaths, openDataDirectory, removeData } from './data-directory.ts';
 
-/** What a pod gets to end in when its server is not there to say how much it was promised. */
-const GRACE_MS = 30_000;
+/** What a pod gets to end in that was promised nothing else. */
+const DEFAULT_GRACE_MS = 30_000;
 
 /** Whether a directory is one that Berth keeps a cluster in: there is nothing to end or delete in any other. */
 export function holdsCluster(directory: string): boolean {
@@ -76,11 +76,9 @@ async function endPodsOfNode(directory: string, node: string): Promise<readonly 
   await runtime.start(() => {});
   try {
     const ended: string[] = [];
-    const end = async ({ uid, name: pod, alive, containers }: PodStatus): Promise<void> => {
+    const end = async ({ uid, name: pod, alive, containers, graceMs = DEFAULT_GRACE_MS }: PodStatus): Promise<void> => {
       const running = alive ? containers.filter(({ state }) => state === 'running') : [];
-      await Promise.all(
-        running.map(({ name }) => runtime.stopContainer(uid, name, { signal: 'SIGTERM', graceMs: GRACE_MS })),
-      );
+      await Promise.all(running.map(({ name }) => runtime.stopContainer(uid, name, { signal: 'SIGTERM', graceMs })));
       await runtime.stopPod(uid);
       if (alive) ended.push(pod);
     };

@@ -37,6 +37,7 @@ export function podConfig(pod: Pod, dns: NodeDns, locks: readonly IdentityLock[]
     hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames = [] }) => ({ ip, hostnames })),
     sysctls: Object.fromEntries(sysctls.map((sysctl) => [sysctl.name, sysctl.value])),
     locks,
+    ...(spec.terminationGracePeriodSeconds !== undefined && { graceMs: spec.terminationGracePeriodSeconds * 1000 }),
   };
 }
 

@@ -46,6 +46,8 @@ export interface PodConfig extends PodIdentity {
   readonly hostAliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[];
   readonly sysctls: Readonly<Record<string, string>>;
   readonly locks: readonly IdentityLock[];
+  /** How long its containers may take to end, for who ends it without its object. */
+  readonly graceMs?: number;
 }
 
 export interface Mount {
@@ -117,6 +119,8 @@ export interface PodStatus extends PodIdentity {
   /** When others have the same address: which port each that the pod declares is there. */
   readonly ports?: PortNumbers;
   readonly startedAtMs: number;
+  /** As in its {@link PodConfig}. */
+  readonly graceMs?: number;
   /** The newest run of each container that was ever started. */
   readonly containers: readonly ContainerStatus[];
 }

@@ -290,6 +290,25 @@ export function describeProcessRuntime(isolation: Isolation): void {
       expect(await node.exited(uid)).toMatchObject({ exitCode: 9 });
     });
 
+    test('M3 a server on a copy of the directory leaves the pods alone that run where it was copied from', async () => {
+      const uid = await node.run({});
+      const copy = new TestNode({ isolation });
+      spawnSync('cp', ['-R', `${node.directory}/.`, copy.directory]);
+      try {
+        await copy.start();
+        expect(await copy.runtime.status(uid)).toMatchObject({ alive: false });
+        expect(await copy.exited(uid)).toMatchObject({ exitCode: 137 });
+        expect(copy.runtime.podCidr).not.toBe(node.runtime.podCidr);
+        await copy.runtime.startPod(copy.pod({ uid, name: 'copied' }));
+        await copy.runtime.startContainer(uid, containerConfig({ attempt: 1 }));
+        await copy.runtime.removePod(uid);
+        expect(await node.container(uid)).toMatchObject({ state: 'running', attempt: 0 });
+        expect((await node.exec(uid, ['echo', 'here'])).out).toBe('here\n');
+      } finally {
+        await copy.clear();
+      }
+    });
+
     test('M5 a second pod with the same identity is refused while a process of the first lives', async () => {
       const lock = { id: `volume-of-${node.directory}`, description: 'claim default/data-db-0' };
       const uid = await node.run({}, { name: 'db-0', locks: [lock] });

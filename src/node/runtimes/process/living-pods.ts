@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import type { PodIdentity } from '../runtime.ts';
 import { namesIn } from './files.ts';
-import { podDirectory, podFiles, readPodRecord, sandboxProcess } from './pod-files.ts';
+import { lastSandboxProcess, podDirectory, podFiles, readPodRecord } from './pod-files.ts';
 import { isRunning } from './process-identity.ts';
 
 /**
@@ -12,8 +12,9 @@ import { isRunning } from './process-identity.ts';
 export function livingPods(directory: string): readonly PodIdentity[] {
   return namesIn(path.join(directory, 'pods')).flatMap((uid) => {
     const files = podFiles(podDirectory(directory, uid));
-    const first = sandboxProcess(files);
-    const record = first !== undefined && isRunning(first) ? readPodRecord(files) : undefined;
-    return record === undefined ? [] : [{ uid, namespace: record.pod.namespace, name: record.pod.name }];
+    const record = readPodRecord(files);
+    const first = record === undefined ? undefined : lastSandboxProcess(files, record);
+    if (record === undefined || first === undefined || !isRunning(first)) return [];
+    return [{ uid, namespace: record.pod.namespace, name: record.pod.name }];
   });
 }

@@ -43,18 +43,25 @@ export async function openNetwork(
   return { network, limitations: [LOOPBACK_ADDRESSES] };
 }
 
-/** What the node chose before, else what it chooses now. */
+/**
+ * What the node chose before, else what it chooses now. A copy of its directory, of which the node it was copied from may
+ * run on this machine, does not have the same.
+ */
 function kept(directory: string, name: string, choose: (directory: string) => string | number): string {
   const file = path.join(directory, name);
-  const before = readIfThere(file)?.trim();
-  if (before) return before;
+  const [before, chosenBy = directory] = lines(file);
+  if (before && chosenBy === directory) return before;
   const chosen = String(choose(directory));
-  writeAtomically(file, `${chosen}\n`);
+  writeAtomically(file, `${chosen}\n${directory}\n`);
   return chosen;
+}
+
+function lines(file: string): readonly string[] {
+  return (readIfThere(file) ?? '').split('\n').filter((line) => line !== '');
 }
 
 /** The network that a node's pods have on a bridge, whether its runtime is started or not; undefined when they have none. */
 export function bridgedNetworkOf(directory: string): Pick<PodNetwork, 'cidr' | 'gateway'> | undefined {
-  const cidr = readIfThere(path.join(directory, 'network'))?.trim();
+  const [cidr] = lines(path.join(directory, 'network'));
   return cidr === undefined ? undefined : { cidr, gateway: formatAddress(parseCidr(cidr).first + 1) };
 }

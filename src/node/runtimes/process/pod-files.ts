@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import path from 'node:path';
 
 import type { PodConfig } from '../runtime.ts';
@@ -27,6 +28,8 @@ export interface PodFiles {
 export interface PodRecord extends Partial<PodPlace> {
   readonly pod: PodConfig;
   readonly isolation: Isolation;
+  /** The inode of the pipe `events` that its processes hold: a copy of the directory has another. */
+  readonly pipe?: number;
 }
 
 /** The files of one run of a container. */
@@ -106,6 +109,15 @@ export function podDirectory(directory: string, uid: string): string {
 
 export function readPodRecord(files: PodFiles): PodRecord | undefined {
   return readJson(files.record);
+}
+
+/**
+ * The first process of the sandbox that was started last in this very directory. Where the directory is a copy of one
+ * that was in use, that process is of the pod that it was copied from, and none of our business.
+ */
+export function lastSandboxProcess(files: PodFiles, { pipe }: PodRecord): ProcessIdentity | undefined {
+  const isCopy = pipe !== undefined && fs.statSync(files.events, { throwIfNoEntry: false })?.ino !== pipe;
+  return isCopy ? undefined : sandboxProcess(files);
 }
 
 /** The first process of the sandbox that was started last. */

@@ -37,7 +37,7 @@ export async function writePod(files: PodFiles, options: PodWriterOptions): Prom
     holder: lines([holderText({ pod: `${pod.namespace}/${pod.name}`, uid: pod.uid, directory: options.owner })]),
     locks: lines(locks.map(({ file }) => file)),
     ...options.linkFiles,
-    'pod.json': JSON.stringify(record),
+    'pod.json': JSON.stringify({ ...record, pipe: fs.statSync(path.join(directory, 'events')).ino }),
   };
   for (const [name, text] of Object.entries(texts)) {
     // Programs of any user read hosts and resolv.conf.

@@ -7,7 +7,7 @@ import { runName } from './control-groups.ts';
 import { namesIn } from './files.ts';
 import type { Level } from './level.ts';
 import { LogRecorder } from './log-recorder.ts';
-import { type PodFiles, type PodRecord, runFiles, sandboxProcess } from './pod-files.ts';
+import { lastSandboxProcess, type PodFiles, type PodRecord, runFiles } from './pod-files.ts';
 import type { PodPlace } from './pod-network.ts';
 import { Sandbox, type SandboxCommand, type SandboxContext, type SandboxStart } from './sandbox.ts';
 
@@ -56,7 +56,7 @@ export class Pod {
   async adopt(): Promise<void> {
     const sandbox = Sandbox.adopt(this.files, this.#sandboxContext());
     if (sandbox !== undefined) return this.#take(sandbox);
-    await this.#context.level.gone(this.config.uid, sandboxProcess(this.files));
+    await this.#context.level.gone(this.config.uid, lastSandboxProcess(this.files, this.record));
     this.#settle();
   }
 
@@ -93,7 +93,7 @@ export class Pod {
   }
 
   status(): PodStatus {
-    const { uid, namespace, name } = this.config;
+    const { uid, namespace, name, graceMs } = this.config;
     const containers: ContainerStatus[] = [];
     for (const run of this.#newest.values()) containers.push(run.status);
     return {
@@ -104,6 +104,7 @@ export class Pod {
       ips: this.place === undefined ? [] : [this.place.address],
       ...(this.place?.ports && { ports: this.place.ports }),
       startedAtMs: this.#startedAtMs,
+      ...(graceMs !== undefined && { graceMs }),
       containers,
     };
   }
