@@ -1,9 +1,10 @@
 import type { PersistentVolumeClaim, Pod } from '../api/generated/types.ts';
 import { PersistentVolumeClaims, Pods } from '../api/kinds.ts';
 import { formatKey, keyOf } from '../api/meta.ts';
+import { SELECTED_NODE } from '../api/volume-names.ts';
 import type { Client } from '../client/client.ts';
 import type { Informer } from '../client/informer.ts';
-import { isFullyBound, SELECTED_NODE_ANNOTATION } from './volume-filters.ts';
+import { isFullyBound } from './volume-filters.ts';
 
 export type BindingStep =
   | { readonly type: 'bound' }
@@ -26,7 +27,7 @@ export class Binder {
 
   /** The node a claim gets its volume on, if that is decided. */
   selectedNode(claim: PersistentVolumeClaim): string | undefined {
-    return claim.metadata.annotations?.[SELECTED_NODE_ANNOTATION] ?? this.#chosen.get(formatKey(keyOf(claim)));
+    return claim.metadata.annotations?.[SELECTED_NODE] ?? this.#chosen.get(formatKey(keyOf(claim)));
   }
 
   choose(claim: PersistentVolumeClaim, nodeName: string): void {
@@ -35,7 +36,7 @@ export class Binder {
 
   /** A claim was seen in a new version. */
   seen(key: string, claim: PersistentVolumeClaim): void {
-    if (claim.metadata.annotations?.[SELECTED_NODE_ANNOTATION] !== undefined) this.#chosen.delete(key);
+    if (claim.metadata.annotations?.[SELECTED_NODE] !== undefined) this.#chosen.delete(key);
   }
 
   /** The pod does not go where it was to go: its claims are free to go elsewhere. */
@@ -58,7 +59,7 @@ export class Binder {
       // Whoever makes volumes there took the node's name away again.
       if (selected === undefined) return { type: 'impossible', why: `no volume can be made for ${key} on ${nodeName}` };
       if (selected !== nodeName) return { type: 'impossible', why: `claim ${key} gets its volume on ${selected}` };
-      if (claim.metadata.annotations?.[SELECTED_NODE_ANNOTATION] === undefined) await this.#select(claim, nodeName);
+      if (claim.metadata.annotations?.[SELECTED_NODE] === undefined) await this.#select(claim, nodeName);
     }
     if (!isReady) return { type: 'waiting' };
     await this.#bind(pod, nodeName);
@@ -66,7 +67,7 @@ export class Binder {
   }
 
   async #select(claim: PersistentVolumeClaim, nodeName: string): Promise<void> {
-    const annotations = { [SELECTED_NODE_ANNOTATION]: nodeName };
+    const annotations = { [SELECTED_NODE]: nodeName };
     const body = { metadata: { uid: claim.metadata.uid, annotations } };
     await this.#client.patch(PersistentVolumeClaims, keyOf(claim), { type: 'merge', body });
   }

@@ -48,6 +48,21 @@ test('local volumes go where there is room for them, those counted that are stil
   expect(await messageOf('late')).toBe('0/2 nodes are available: 2 node(s) did not have enough free storage.');
 });
 
+test('there is room for a pod where there is room for all of its claims', async () => {
+  await nodeWithDisk('node-0', '10Gi');
+  await nodeWithDisk('node-1', '15Gi');
+  await cluster.settle();
+  for (const name of ['data', 'log']) {
+    await cluster.createClaim(name, {
+      spec: { storageClassName: 'local', resources: { requests: { storage: '6Gi' } } },
+    });
+  }
+  const volumes = ['data', 'log'].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  await cluster.createPod('both', { spec: { volumes } });
+  await cluster.settle();
+  expect([await selectedNode('data'), await selectedNode('log')]).toEqual(['node-1', 'node-1']);
+});
+
 test('and a volume that goes makes room', async () => {
   await nodeWithDisk('node-0', '5Gi');
   const term = { key: 'kubernetes.io/hostname', operator: 'In', values: ['node-0'] };

@@ -8,9 +8,10 @@ import type {
   PodSpec,
   StorageClass,
 } from '../api/generated/types.ts';
+import { SELECTED_NODE } from '../api/volume-names.ts';
 import { type Decision, schedule } from './schedule.ts';
 import { ClusterSnapshot } from './snapshot.ts';
-import { SELECTED_NODE_ANNOTATION, type VolumeLookup } from './volume-filters.ts';
+import type { VolumeLookup } from './volume-filters.ts';
 
 const meta = (name: string) => ({ name, uid: name, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' });
 
@@ -287,7 +288,7 @@ describe('claims', () => {
   });
 
   test('a claim whose node is chosen holds its pods there', () => {
-    const volumes = lookup({ claim: () => claim({}, { [SELECTED_NODE_ANNOTATION]: 'b' }), selectedNode: () => 'b' });
+    const volumes = lookup({ claim: () => claim({}, { [SELECTED_NODE]: 'b' }), selectedNode: () => 'b' });
     expect(decide(withClaim('p'), snapshot, volumes)).toBe('b');
   });
 
@@ -307,6 +308,37 @@ describe('claims', () => {
     expect(decide(withClaim('p'), snapshot, lookup({ claim: () => bound, volume: () => volumeOn('gone') }))).toBe(
       '0/2 nodes are available: 2 node(s) had volume node affinity conflict.',
     );
+  });
+
+  test('volumes made by hand are taken where each claim of the pod finds one of its own that will do', () => {
+    const byHand: StorageClass = { ...storageClass, provisioner: 'kubernetes.io/no-provisioner' };
+    const made = (name: string, where: string, storage: string): PersistentVolume => ({
+      ...volumeOn(where),
+      metadata: meta(name),
+      spec: {
+        ...volumeOn(where).spec,
+        storageClassName: 'local',
+        capacity: { storage },
+        accessModes: ['ReadWriteOnce'],
+      },
+    });
+    const two = pod('p', {
+      volumes: ['data', 'log'].map((name) => ({ name, persistentVolumeClaim: { claimName: name } })),
+    });
+    const free = [made('a-1', 'a', '10Gi'), made('a-2', 'a', '1Gi'), made('b-1', 'b', '10Gi')];
+    const volumes = (more: readonly PersistentVolume[]): VolumeLookup =>
+      lookup({
+        storageClass: () => byHand,
+        freeVolumes: () => [...free, ...more],
+        claim: (_namespace, name) => {
+          const one = claim({ accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '5Gi' } } });
+          return { ...one, metadata: { ...one.metadata, name } };
+        },
+      });
+    expect(decide(two, snapshot, volumes([]))).toBe(
+      "0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind.",
+    );
+    expect(decide(two, snapshot, volumes([made('b-2', 'b', '5Gi')]))).toBe('b');
   });
 
   test('M5 a ReadWriteOncePod claim has one pod', () => {

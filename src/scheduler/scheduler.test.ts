@@ -9,8 +9,8 @@ import {
   PriorityClasses,
   StorageClasses,
 } from '../api/kinds.ts';
+import { SELECTED_NODE } from '../api/volume-names.ts';
 import { startScheduler } from './scheduler.ts';
-import { SELECTED_NODE_ANNOTATION } from './volume-filters.ts';
 
 let cluster: MemoryCluster;
 beforeEach(async () => {
@@ -143,7 +143,7 @@ describe('the scheduler', () => {
     await cluster.createPod('a', { spec });
     await cluster.createPod('b', { spec });
     await cluster.settle();
-    expect((await cluster.claim('data')).metadata.annotations?.[SELECTED_NODE_ANNOTATION]).toBe('node-0');
+    expect((await cluster.claim('data')).metadata.annotations?.[SELECTED_NODE]).toBe('node-0');
     expect(await nodeOf('a')).toBeUndefined();
 
     await cluster.client.create(PersistentVolumes, {

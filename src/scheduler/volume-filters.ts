@@ -1,15 +1,12 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../api/generated/types.ts';
 import { matchesNodeSelector } from '../api/node-selector.ts';
 import { claimNamesOf, mayUseClaim } from '../api/pod-claims.ts';
+import { findVolume } from '../api/volume-matching.ts';
+import { BIND_COMPLETED, classOf, LOCAL_PROVISIONER } from '../api/volume-names.ts';
 import { requestOf } from './local-storage.ts';
 import type { Obstacle } from './obstacle.ts';
 import type { NodeView } from './snapshot.ts';
 
-/** Set on a claim that waits for its consumer: the node whose agent is to make the volume. */
-export const SELECTED_NODE_ANNOTATION = 'volume.kubernetes.io/selected-node';
-const BIND_COMPLETED_ANNOTATION = 'pv.kubernetes.io/bind-completed';
-/** Makes volumes on the disk of a node. */
-const LOCAL_PROVISIONER = 'berth.dev/local';
 /** Volumes of such a class are made by hand. */
 const NO_PROVISIONER = 'kubernetes.io/no-provisioner';
 
@@ -35,15 +32,26 @@ export type VolumeNeeds =
       readonly filter: (view: NodeView) => Obstacle | undefined;
     };
 
+/** A claim that gets its volume where its pod goes. */
+interface UnboundClaim {
+  readonly claim: PersistentVolumeClaim;
+  readonly storageClass: StorageClass;
+}
+
+const NO_VOLUME: Obstacle = {
+  helpedBy: 'volume',
+  reason: "node(s) didn't find available persistent volumes to bind",
+};
+
 /** Whether claim and volume are bound to each other for good. */
 export function isFullyBound(claim: PersistentVolumeClaim): boolean {
-  return Boolean(claim.spec.volumeName) && claim.metadata.annotations?.[BIND_COMPLETED_ANNOTATION] !== undefined;
+  return Boolean(claim.spec.volumeName) && claim.metadata.annotations?.[BIND_COMPLETED] !== undefined;
 }
 
 /** What the claims of a pod ask of its node. */
 export function volumeNeeds(pod: Pod, volumes: VolumeLookup, isClaimInUse: (claim: string) => boolean): VolumeNeeds {
   const { namespace = '' } = pod.metadata;
-  const unbound: PersistentVolumeClaim[] = [];
+  const unbound: UnboundClaim[] = [];
   const filters: ((view: NodeView) => Obstacle | undefined)[] = [];
   for (const name of claimNamesOf(pod)) {
     const claim = volumes.claim(namespace, name);
@@ -68,7 +76,7 @@ export function volumeNeeds(pod: Pod, volumes: VolumeLookup, isClaimInUse: (clai
       filters.push((view) => affinityConflict(volume, view));
       continue;
     }
-    const className = claim.spec.storageClassName;
+    const className = classOf(claim);
     const storageClass = className ? volumes.storageClass(className) : undefined;
     if (className && storageClass === undefined && volumeName === '') {
       // A class without an object is how volumes made by hand are told apart; a slip of the pen looks the same.
@@ -79,12 +87,12 @@ export function volumeNeeds(pod: Pod, volumes: VolumeLookup, isClaimInUse: (clai
     if (storageClass?.volumeBindingMode !== 'WaitForFirstConsumer' || volumeName !== '') {
       return blocked('pod has unbound immediate PersistentVolumeClaims');
     }
-    unbound.push(claim);
-    filters.push((view) => provisioningObstacle(claim, storageClass, view, volumes));
+    unbound.push({ claim, storageClass });
   }
+  if (unbound.length > 0) filters.push((view) => placeObstacle(unbound, view, volumes));
   return {
     type: 'possible',
-    unbound,
+    unbound: unbound.map(({ claim }) => claim),
     filter: (view) => {
       for (const filter of filters) {
         const obstacle = filter(view);
@@ -105,35 +113,39 @@ function affinityConflict(volume: PersistentVolume, { node }: NodeView): Obstacl
   return { helpedBy: 'node', reason: 'node(s) had volume node affinity conflict' };
 }
 
-function provisioningObstacle(
-  claim: PersistentVolumeClaim,
-  storageClass: StorageClass,
-  view: NodeView,
-  volumes: VolumeLookup,
-): Obstacle | undefined {
-  const selected = volumes.selectedNode(claim);
-  const notHere: Obstacle = { helpedBy: 'volume', reason: "node(s) didn't find available persistent volumes to bind" };
-  if (selected !== undefined) return selected === view.node.metadata.name ? undefined : notHere;
-  if (storageClass.provisioner === NO_PROVISIONER) {
-    const found = volumes
-      .freeVolumes(storageClass.metadata.name)
-      .some((volume) => affinityConflict(volume, view) === undefined);
-    return found ? undefined : notHere;
-  }
-  const disk = view.allocatable.get('ephemeral-storage');
+/** What keeps the claims of one pod from getting their volumes on a node: there must be room for all of them. */
+function placeObstacle(unbound: readonly UnboundClaim[], view: NodeView, volumes: VolumeLookup): Obstacle | undefined {
   const { name } = view.node.metadata;
-  if (
-    storageClass.provisioner === LOCAL_PROVISIONER &&
-    disk !== undefined &&
-    volumes.storageTaken(name) + requestOf(claim) > disk
-  ) {
-    return { helpedBy: 'volume', reason: 'node(s) did not have enough free storage' };
+  const promised = new Set<PersistentVolume>();
+  let takenBytes = volumes.storageTaken(name);
+  for (const { claim, storageClass } of unbound) {
+    const selected = volumes.selectedNode(claim);
+    // What is promised to it there is counted already.
+    if (selected === name) continue;
+    if (selected !== undefined) return NO_VOLUME;
+    if (storageClass.provisioner === NO_PROVISIONER) {
+      const free = volumes.freeVolumes(storageClass.metadata.name).filter((volume) => !promised.has(volume));
+      const found = findVolume(claim, free, { type: 'node', node: view.node });
+      if (found === undefined) return NO_VOLUME;
+      promised.add(found);
+      continue;
+    }
+    if (!isAllowed(storageClass, view)) return { ...NO_VOLUME, helpedBy: 'node' };
+    if (storageClass.provisioner !== LOCAL_PROVISIONER) continue;
+    takenBytes += requestOf(claim);
+    const disk = view.allocatable.get('ephemeral-storage');
+    if (disk !== undefined && takenBytes > disk) {
+      return { helpedBy: 'volume', reason: 'node(s) did not have enough free storage' };
+    }
   }
-  const { allowedTopologies = [] } = storageClass;
-  const isAllowed =
+  return undefined;
+}
+
+function isAllowed({ allowedTopologies = [] }: StorageClass, { labels }: NodeView): boolean {
+  return (
     allowedTopologies.length === 0 ||
     allowedTopologies.some(({ matchLabelExpressions = [] }) =>
-      matchLabelExpressions.every(({ key, values }) => values.includes(view.labels[key] ?? '')),
-    );
-  return isAllowed ? undefined : { helpedBy: 'node', reason: notHere.reason };
+      matchLabelExpressions.every(({ key, values }) => values.includes(labels[key] ?? '')),
+    )
+  );
 }

@@ -1,4 +1,5 @@
 import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../generated/types.ts';
+import { CLASS_ANNOTATION } from '../volume-names.ts';
 import { age, ageColumn, nameColumn, shown, type TableLayout, UNSET, wide } from './layout.ts';
 
 const ACCESS_MODES = new Map([
@@ -15,9 +16,6 @@ function accessModes(modes: readonly string[] | undefined): string {
     .map(([, short]) => short)
     .join(',');
 }
-
-/** The class may still be named the way it was before there was a field for it. */
-const CLASS_ANNOTATION = 'volume.beta.kubernetes.io/storage-class';
 
 const DEFAULT_CLASS = [
   'storageclass.kubernetes.io/is-default-class',

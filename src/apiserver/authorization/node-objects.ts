@@ -4,6 +4,7 @@ import { PersistentVolumeClaims, PersistentVolumes, Pods } from '../../api/kinds
 import type { KubernetesObject, ObjectKey } from '../../api/meta.ts';
 import { type ReferencedKind, referenceKey, referencesOf } from '../../api/pod-references.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
+import { SELECTED_NODE } from '../../api/volume-names.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Registry, RequestContext } from '../../registry/requests.ts';
 import { MASTERS_GROUP } from '../authentication/authenticator.ts';
@@ -11,7 +12,6 @@ import { Mirror } from './mirror.ts';
 
 const CONTEXT: RequestContext = { user: { name: 'system:apiserver', groups: [MASTERS_GROUP] } };
 const HOSTNAME_LABEL = 'kubernetes.io/hostname';
-const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
 
 /** Which objects are a node's business: its pods, and what they refer to. Nothing is kept before a node asks. */
 export class NodeObjects {

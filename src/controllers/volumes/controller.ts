@@ -4,12 +4,18 @@ import { Nodes, PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses 
 import { formatKey, keyOf } from '../../api/meta.ts';
 import { claimKeysOf } from '../../api/pod-claims.ts';
 import { nodeReadiness } from '../../api/taints.ts';
+import {
+  BOUND_BY_CONTROLLER,
+  CLAIM_PROTECTION,
+  classOf,
+  SELECTED_NODE,
+  VOLUME_PROTECTION,
+} from '../../api/volume-names.ts';
 import type { Index, Informer } from '../../client/informer.ts';
 import { type Controller, type ControllerQueue, runController } from '../controller.ts';
 import type { ControllerParts } from '../parts.ts';
 import { isDefaultClass } from './default-storage-class.ts';
 import { LiveUse } from './live-use.ts';
-import { BOUND_BY_CONTROLLER, CLAIM_PROTECTION, classOf, SELECTED_NODE, VOLUME_PROTECTION } from './names.ts';
 import {
   boundAnnotations,
   boundStatus,

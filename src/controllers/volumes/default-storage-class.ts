@@ -1,8 +1,8 @@
 import { isAlreadyExists } from '../../api/errors.ts';
 import type { StorageClass } from '../../api/generated/types.ts';
 import { StorageClasses } from '../../api/kinds.ts';
+import { LOCAL_PROVISIONER } from '../../api/volume-names.ts';
 import type { Client } from '../../client/client.ts';
-import { LOCAL_PROVISIONER } from './names.ts';
 
 export const DEFAULT_STORAGE_CLASS = 'berth-local';
 

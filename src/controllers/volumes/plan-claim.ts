@@ -6,7 +6,7 @@ import type {
   StorageClass,
 } from '../../api/generated/types.ts';
 import { compareQuantities } from '../../api/quantity.ts';
-import { findVolume, isReservedFor, mismatch } from './match-volume.ts';
+import { findVolume, isReservedFor, mismatch } from '../../api/volume-matching.ts';
 import {
   BIND_COMPLETED,
   BOUND_BY_CONTROLLER,
@@ -14,7 +14,7 @@ import {
   classOf,
   LOCAL_PROVISIONER,
   SELECTED_NODE,
-} from './names.ts';
+} from '../../api/volume-names.ts';
 
 /** All that the fate of a claim depends on. */
 export interface ObservedClaim {

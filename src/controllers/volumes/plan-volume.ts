@@ -1,5 +1,5 @@
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/generated/types.ts';
-import { BOUND_BY_CONTROLLER, PROVISIONED_BY, VOLUME_PROTECTION } from './names.ts';
+import { BOUND_BY_CONTROLLER, PROVISIONED_BY, VOLUME_PROTECTION } from '../../api/volume-names.ts';
 import type { Note } from './plan-claim.ts';
 
 /** All that the fate of a volume depends on. */

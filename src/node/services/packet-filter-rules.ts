@@ -26,6 +26,8 @@ interface Route {
   readonly ways: readonly { readonly target: Target; readonly chain: string; readonly set: string }[];
 }
 
+/** Characters. */
+const MAX_COMMENT = 128;
 /** Clients remembered for each pod. */
 const MAX_CLIENTS = 65_536;
 
@@ -127,7 +129,7 @@ function inName(address: string): string {
 function definitions({ port, chain, ways }: Route): string {
   const match = `meta l4proto ${port.protocol.toLowerCase()}`;
   if (ways.length === 0)
-    return `  chain ${chain} {\n    ${match} ${spread(port.targets)} comment "${port.name}"\n  }\n`;
+    return `  chain ${chain} {\n    ${match} ${spread(port.targets)} comment "${comment(port)}"\n  }\n`;
   const perTarget = ways.map(
     (way) => `  set ${way.set} {
     type ipv4_addr
@@ -143,9 +145,14 @@ function definitions({ port, chain, ways }: Route): string {
   const known = ways.map((way) => `    ip saddr @${way.set} goto ${way.chain}\n`).join('');
   const choices = ways.map((way, index) => `${index} : goto ${way.chain}`).join(', ');
   return `${perTarget.join('')}  chain ${chain} {
-${known}    numgen random mod ${ways.length} vmap { ${choices} } comment "${port.name}"
+${known}    numgen random mod ${ways.length} vmap { ${choices} } comment "${comment(port)}"
   }
 `;
+}
+
+/** For whoever reads the rules. A name may be longer than what the filter takes as a comment: it refuses all then. */
+function comment({ name }: ReachablePort): string {
+  return name.slice(-MAX_COMMENT);
 }
 
 /** Any of them, at random. */

@@ -104,6 +104,12 @@ const port = (more: Partial<ReachablePort>): ReachablePort => ({
 });
 
 test.runIf(able)('the packet filter accepts every kind of rule', async () => {
+  const longest = port({
+    name: `${'n'.repeat(63)}/${'s'.repeat(63)}:65535`,
+    addresses: ['255.255.255.250'],
+    port: 65_535,
+    targets: ['255.255.255.252', '255.255.255.253'].map((address) => ({ address, port: 65_535 })),
+  });
   const two = [
     { address: '10.1.1.1', port: 1 },
     { address: '10.1.1.2', port: 2 },
@@ -113,6 +119,8 @@ test.runIf(able)('the packet filter accepts every kind of rule', async () => {
     port({ addresses: ['10.96.0.6', '192.0.2.1'], targets: two, stickySeconds: 60, nodePort: 30080 }),
     port({ addresses: ['10.96.0.7'], protocol: 'UDP', targets: two.slice(1) }),
     port({ addresses: ['10.96.0.8'] }),
+    longest,
+    { ...longest, addresses: ['255.255.255.251'], stickySeconds: 86_400 },
   ];
   const check = async (rules: string) => {
     const file = path.join(await fs.mkdtemp(path.join(os.tmpdir(), 'berth-nft-')), 'rules');

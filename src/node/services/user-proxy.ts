@@ -126,6 +126,10 @@ async function forward(client: net.Socket, targets: readonly Target[]): Promise<
   for (const target of targets) {
     try {
       const upstream = await connect(target);
+      if (client.destroyed) {
+        upstream.destroy();
+        return;
+      }
       upstream.on('error', () => client.destroy());
       client.on('error', () => upstream.destroy());
       client.on('close', () => upstream.destroy());

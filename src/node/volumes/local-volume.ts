@@ -1,11 +1,6 @@
 import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../../api/generated/types.ts';
 import type { New } from '../../api/meta.ts';
-
-/** Who makes and removes directories for claims. */
-export const PROVISIONER = 'berth.dev/local';
-/** The scheduler's word on a claim that waited for its consumer. */
-export const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
-export const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
+import { LOCAL_PROVISIONER, PROVISIONED_BY, SELECTED_NODE } from '../../api/volume-names.ts';
 
 const HOSTNAME_LABEL = 'kubernetes.io/hostname';
 
@@ -21,7 +16,7 @@ export function isToProvision(
   nodeName: string,
 ): boolean {
   return (
-    storageClass?.provisioner === PROVISIONER &&
+    storageClass?.provisioner === LOCAL_PROVISIONER &&
     claim.metadata.annotations?.[SELECTED_NODE] === nodeName &&
     claim.metadata.deletionTimestamp === undefined &&
     !claim.spec.volumeName
@@ -38,7 +33,7 @@ export function localVolume(
   const { name, namespace = 'default', uid, resourceVersion } = claim.metadata;
   const { accessModes, resources, volumeMode = 'Filesystem' } = claim.spec;
   return {
-    metadata: { name: volumeNameOf(claim), annotations: { [PROVISIONED_BY]: PROVISIONER } },
+    metadata: { name: volumeNameOf(claim), annotations: { [PROVISIONED_BY]: LOCAL_PROVISIONER } },
     spec: {
       capacity: { storage: resources?.requests?.storage ?? '0' },
       ...(accessModes && { accessModes }),
@@ -60,7 +55,7 @@ export function localVolume(
 export function isMadeHere(volume: PersistentVolume, nodeName: string): boolean {
   const terms = volume.spec.nodeAffinity?.required?.nodeSelectorTerms ?? [];
   return (
-    volume.metadata.annotations?.[PROVISIONED_BY] === PROVISIONER &&
+    volume.metadata.annotations?.[PROVISIONED_BY] === LOCAL_PROVISIONER &&
     volume.spec.local !== undefined &&
     terms.some((term) =>
       term.matchExpressions?.some(({ key, values }) => key === HOSTNAME_LABEL && values?.includes(nodeName)),

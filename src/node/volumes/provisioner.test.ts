@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { NODE, nodeHarness } from '../../../test/support/node-harness.ts';
 import type { PersistentVolume } from '../../api/generated/types.ts';
 import { PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses } from '../../api/kinds.ts';
+import { LOCAL_PROVISIONER, PROVISIONED_BY, SELECTED_NODE } from '../../api/volume-names.ts';
 import { noDisk } from './disk.ts';
-import { PROVISIONED_BY, PROVISIONER, SELECTED_NODE } from './local-volume.ts';
 
 const key = { namespace: 'default', name: 'data-db-0' };
 
@@ -20,7 +20,7 @@ async function cluster(reclaimPolicy = 'Delete') {
   const { client } = harness;
   await client.create(StorageClasses, {
     metadata: { name: 'local' },
-    provisioner: PROVISIONER,
+    provisioner: LOCAL_PROVISIONER,
     reclaimPolicy,
     volumeBindingMode: 'WaitForFirstConsumer',
   });
@@ -50,7 +50,7 @@ describe('the provisioner of a node', () => {
     expect(made).toContain(directory);
     expect(await volumes()).toMatchObject([
       {
-        metadata: { name: `pvc-${metadata.uid}`, annotations: { [PROVISIONED_BY]: PROVISIONER } },
+        metadata: { name: `pvc-${metadata.uid}`, annotations: { [PROVISIONED_BY]: LOCAL_PROVISIONER } },
         spec: {
           capacity: { storage: '1Gi' },
           accessModes: ['ReadWriteOnce'],
@@ -172,7 +172,7 @@ describe('the provisioner of a node', () => {
       },
     };
     const volume = await client.create(PersistentVolumes, {
-      metadata: { name: 'mine', annotations: { [PROVISIONED_BY]: PROVISIONER } },
+      metadata: { name: 'mine', annotations: { [PROVISIONED_BY]: LOCAL_PROVISIONER } },
       spec,
     });
     await client.update(PersistentVolumes, { ...volume, status: { phase: 'Released' } }, { subresource: 'status' });

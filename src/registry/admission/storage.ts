@@ -1,15 +1,11 @@
 import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../../api/generated/types.ts';
 import { StorageClasses } from '../../api/kinds.ts';
+import { CLAIM_PROTECTION, CLASS_ANNOTATION, VOLUME_PROTECTION } from '../../api/volume-names.ts';
 import { objectOf, type RegistryCore } from '../core.ts';
 import { resourcePrefix } from '../keys.ts';
 
 const IS_DEFAULT = 'storageclass.kubernetes.io/is-default-class';
 const IS_DEFAULT_BETA = 'storageclass.beta.kubernetes.io/is-default-class';
-const CLASS_ANNOTATION = 'volume.beta.kubernetes.io/storage-class';
-
-/** C7: what is in use is not removed. */
-const CLAIM_PROTECTION = 'kubernetes.io/pvc-protection';
-const VOLUME_PROTECTION = 'kubernetes.io/pv-protection';
 
 /** A new claim as the cluster takes it in: protected, and of the default class when it names none. */
 export async function admitClaim(core: RegistryCore, claim: PersistentVolumeClaim): Promise<PersistentVolumeClaim> {

@@ -1,8 +1,8 @@
-import type { Node, PersistentVolume, PersistentVolumeClaim } from '../../api/generated/types.ts';
-import { matchSelector } from '../../api/labels.ts';
-import { matchesNodeSelector } from '../../api/node-selector.ts';
-import { compareQuantities } from '../../api/quantity.ts';
-import { classOf } from './names.ts';
+import type { Node, PersistentVolume, PersistentVolumeClaim } from './generated/types.ts';
+import { matchSelector } from './labels.ts';
+import { matchesNodeSelector } from './node-selector.ts';
+import { compareQuantities } from './quantity.ts';
+import { classOf } from './volume-names.ts';
 
 /** Whether a volume is reserved for a claim, by name and (once it has one) by uid. */
 export function isReservedFor(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
