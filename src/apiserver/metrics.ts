@@ -1,5 +1,8 @@
 import type { Registry as ProcessMetrics } from 'prom-client';
 
+import type { QueueStatistics } from '../client/work-queue.ts';
+import { BUCKETS, Histogram } from '../platform/histogram.ts';
+
 /** A request as it is counted. Every text comes from a short list: what clients make up is not kept. */
 export interface CountedRequest {
   /** `GET`, `LIST`, `WATCH`, `POST` ... */
@@ -18,21 +21,14 @@ export interface Current {
   readonly revision: number;
   /** How many objects there are of each resource. */
   readonly objects: ReadonlyMap<string, number>;
-}
-
-/** Upper ends of the buckets of times, in seconds. */
-const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 30] as const;
-
-interface Times {
-  /** How many were within each bucket and not within the one before; the last is beyond them all. */
-  readonly counts: number[];
-  seconds: number;
+  /** The queues of the controllers, by name. */
+  readonly queues: ReadonlyMap<string, QueueStatistics>;
 }
 
 /** What the server counts, in the Prometheus text format, under the names of Kubernetes where it has some. */
 export class ServerMetrics {
   readonly #requests = new Map<string, number>();
-  readonly #times = new Map<string, Times>();
+  readonly #times = new Map<string, Histogram>();
   #process: ProcessMetrics | undefined;
 
   /** A request was answered, `seconds` after it came; without, what it opened (a watch, a stream) has ended. */
@@ -43,13 +39,10 @@ export class ServerMetrics {
     if (seconds === undefined) return;
     let times = this.#times.get(what);
     if (times === undefined) {
-      times = { counts: new Array<number>(BUCKETS.length + 1).fill(0), seconds: 0 };
+      times = new Histogram();
       this.#times.set(what, times);
     }
-    const bucket = BUCKETS.findIndex((upper) => seconds <= upper);
-    const index = bucket < 0 ? BUCKETS.length : bucket;
-    times.counts[index] = (times.counts[index] ?? 0) + 1;
-    times.seconds += seconds;
+    times.add(seconds);
   }
 
   async text(now: Current): Promise<{ readonly contentType: string; readonly body: string }> {
@@ -57,7 +50,7 @@ export class ServerMetrics {
     this.#process ??= (await import('./process-metrics.ts')).processMetrics();
     const own = [
       ...family('apiserver_request_total', 'counter', 'Requests answered.', [...this.#requests]),
-      ...this.#durations(),
+      ...histograms('apiserver_request_duration_seconds', 'How long requests took.', this.#times),
       ...single('apiserver_current_inflight_requests', 'gauge', 'Requests being answered.', now.inFlight),
       ...single('apiserver_longrunning_requests', 'gauge', 'Watches that are open.', now.watches),
       ...family(
@@ -66,23 +59,10 @@ export class ServerMetrics {
         'Objects stored.',
         [...now.objects].map(([resource, count]) => [labels({ resource }), count]),
       ),
+      ...queueLines(now.queues),
       ...single('berth_store_revision', 'counter', 'Changes stored, ever.', now.revision),
     ];
     return { contentType: this.#process.contentType, body: `${own.join('\n')}\n${await this.#process.metrics()}` };
-  }
-
-  #durations(): readonly string[] {
-    const name = 'apiserver_request_duration_seconds';
-    const lines = [`# HELP ${name} How long requests took.`, `# TYPE ${name} histogram`];
-    for (const [what, { counts, seconds }] of this.#times) {
-      let sum = 0;
-      for (const [index, count] of counts.entries()) {
-        sum += count;
-        lines.push(`${name}_bucket{${what},le="${BUCKETS[index] ?? '+Inf'}"} ${sum}`);
-      }
-      lines.push(`${name}_sum{${what}} ${seconds}`, `${name}_count{${what}} ${sum}`);
-    }
-    return lines;
   }
 }
 
@@ -107,3 +87,52 @@ function family(
 
 const single = (name: string, type: 'counter' | 'gauge', help: string, value: number): readonly string[] =>
   family(name, type, help, [['', value]]);
+
+/** Each histogram of `series` under its labels. */
+function histograms(name: string, help: string, series: Iterable<readonly [string, Histogram]>): readonly string[] {
+  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
+  for (const [what, { counts, seconds }] of series) {
+    let sum = 0;
+    for (const [index, count] of counts.entries()) {
+      sum += count;
+      lines.push(`${name}_bucket{${what},le="${BUCKETS[index] ?? '+Inf'}"} ${sum}`);
+    }
+    lines.push(`${name}_sum{${what}} ${seconds}`, `${name}_count{${what}} ${sum}`);
+  }
+  return lines;
+}
+
+function queueLines(queues: Current['queues']): readonly string[] {
+  const each = <V>(value: (queue: QueueStatistics) => V): readonly (readonly [string, V])[] =>
+    [...queues].map(([name, queue]) => [labels({ name }), value(queue)]);
+  return [
+    ...family(
+      'workqueue_depth',
+      'gauge',
+      'Keys that wait for their turn.',
+      each(({ depth }) => depth),
+    ),
+    ...family(
+      'workqueue_adds_total',
+      'counter',
+      'Keys that were added.',
+      each(({ adds }) => adds),
+    ),
+    ...family(
+      'workqueue_retries_total',
+      'counter',
+      'Keys that failed.',
+      each(({ retries }) => retries),
+    ),
+    ...histograms(
+      'workqueue_queue_duration_seconds',
+      'How long keys waited.',
+      each(({ waited }) => waited),
+    ),
+    ...histograms(
+      'workqueue_work_duration_seconds',
+      'How long keys were worked on.',
+      each(({ worked }) => worked),
+    ),
+  ];
+}

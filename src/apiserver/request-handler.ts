@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 
 import { apiError } from '../api/errors.ts';
 import { qualifiedName } from '../api/resource-type.ts';
+import type { QueueStatistics } from '../client/work-queue.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Registry, UserInfo } from '../registry/requests.ts';
 import { sendBytes, sendError, sendJson, sendText } from './answers.ts';
@@ -35,6 +36,7 @@ export interface RequestHandlerOptions {
   readonly discovery: Discovery;
   readonly openApi: OpenApiDocuments;
   readonly metrics: ServerMetrics;
+  readonly queues: () => ReadonlyMap<string, QueueStatistics>;
   readonly version: VersionInfo;
   readonly health: HealthChecks;
   /** Where the server is reached, for discovery. */
@@ -193,14 +195,20 @@ export class RequestHandler {
   }
 
   async #metricsNow(user: UserInfo): Promise<{ readonly contentType: string; readonly body: string }> {
-    const { registry, resources, metrics } = this.#options;
+    const { registry, resources, metrics, queues } = this.#options;
     const objects = new Map<string, number>();
     for (const type of registry.types()) {
       const { items, remainingItemCount = 0 } = await registry.list(type, { limit: 1 }, { user });
       objects.set(qualifiedName(type), items.length + remainingItemCount);
     }
     const revision = Number(registry.resourceVersion);
-    return metrics.text({ inFlight: this.#inFlight, watches: resources.watches, revision, objects });
+    return metrics.text({
+      inFlight: this.#inFlight,
+      watches: resources.watches,
+      revision,
+      objects,
+      queues: queues(),
+    });
   }
 
   #serveDiscovery(request: IncomingMessage, response: ServerResponse, path: string): void {

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { type TableLayout, tableLayout } from '../api/columns.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import type { PodStreams } from '../client/pod-streams.ts';
+import type { QueueStatistics } from '../client/work-queue.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { type Random, systemRandom } from '../platform/random.ts';
@@ -40,6 +41,8 @@ export interface ApiServerOptions {
   readonly access?: Access;
   /** The byte streams of a node's pods; undefined for a node that is not there. */
   readonly streams?: (nodeName: string) => PodStreams | undefined;
+  /** The queues of the controllers behind the API, by name, for metrics; default none. */
+  readonly queues?: () => ReadonlyMap<string, QueueStatistics>;
   /** How a kind is printed. */
   readonly layoutOf?: (type: ResourceType) => TableLayout;
   /** True once the cluster behind the API is ready, else what is missing; default always true. */
@@ -122,6 +125,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       version: servedVersion.gitVersion,
     }),
     metrics: new ServerMetrics(),
+    queues: options.queues ?? (() => new Map()),
     version: servedVersion,
     health: new HealthChecks(options.ready ?? (() => true)),
     address: () => address,

@@ -125,6 +125,24 @@ describe('work queue', () => {
     expect(() => queue.add('c')).toThrow(WorkQueueFullError);
   });
 
+  test('tells what it has done', async () => {
+    const { queue, endNext, clock } = start({ concurrency: 1 });
+    queue.add('a');
+    queue.add('b');
+    queue.add('b');
+    await settle();
+    expect(queue).toMatchObject({ depth: 1, adds: 2, retries: 0 });
+    await clock.advance(50);
+    endNext();
+    await settle();
+    expect(queue.depth).toBe(0);
+    // The second waited while the first was worked on.
+    expect(queue.waited.seconds).toBe(0.05);
+    expect(queue.worked.seconds).toBe(0.05);
+    expect(queue.worked.counts.reduce((sum, count) => sum + count)).toBe(1);
+    endNext();
+  });
+
   test('close drops what waits and resolves when what is under way is done', async () => {
     const { queue, began, endNext, clock } = start({ concurrency: 1 });
     queue.add('a');

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../platform/clock.ts';
+import { Histogram } from '../platform/histogram.ts';
 
 export interface WorkQueueOptions {
   readonly clock: Clock;
@@ -21,6 +22,20 @@ export class WorkQueueFullError extends Error {
   override readonly name = 'WorkQueueFullError';
 }
 
+/** What a queue has done so far, for metrics. */
+export interface QueueStatistics {
+  /** Keys that wait for their turn now. */
+  readonly depth: number;
+  /** Keys that were added, without those that were waiting already. */
+  readonly adds: number;
+  /** How often a key has failed. */
+  readonly retries: number;
+  /** How long keys waited for their turn. */
+  readonly waited: Histogram;
+  /** How long keys were worked on. */
+  readonly worked: Histogram;
+}
+
 interface Delayed {
   readonly dueMs: number;
   readonly timer: Timer;
@@ -35,7 +50,7 @@ interface Delayed {
  * queue.add('default/redis');
  * queue.after('default/redis', 10_000);
  */
-export class WorkQueue {
+export class WorkQueue implements QueueStatistics {
   readonly #clock: Clock;
   readonly #handle: (key: string) => Promise<void>;
   readonly #onFailure: WorkQueueOptions['onFailure'];
@@ -43,12 +58,16 @@ export class WorkQueue {
   readonly #initialBackoffMs: number;
   readonly #maxBackoffMs: number;
   readonly #maxKeys: number;
-  // A Set keeps the order of insertion: it is the queue and the coalescing in one.
-  readonly #ready = new Set<string>();
+  // A Map keeps the order of insertion: it is the queue and the coalescing in one, with when each key came.
+  readonly #ready = new Map<string, number>();
   readonly #running = new Set<string>();
   readonly #again = new Set<string>();
   readonly #delayed = new Map<string, Delayed>();
   readonly #failures = new Map<string, number>();
+  readonly waited = new Histogram();
+  readonly worked = new Histogram();
+  #adds = 0;
+  #retries = 0;
   #pumping = false;
   #closed = false;
   #idle: (() => void)[] = [];
@@ -68,6 +87,18 @@ export class WorkQueue {
     return this.#ready.size + this.#again.size + this.#delayed.size;
   }
 
+  get depth(): number {
+    return this.#ready.size;
+  }
+
+  get adds(): number {
+    return this.#adds;
+  }
+
+  get retries(): number {
+    return this.#retries;
+  }
+
   /** Keys that are worked on now. */
   get running(): number {
     return this.#running.size;
@@ -84,7 +115,8 @@ export class WorkQueue {
     if (this.#ready.size >= this.#maxKeys) {
       throw new WorkQueueFullError(`more than ${this.#maxKeys} keys are waiting for work`);
     }
-    this.#ready.add(key);
+    this.#adds++;
+    this.#ready.set(key, this.#clock.now());
     this.#schedule();
   }
 
@@ -123,15 +155,17 @@ export class WorkQueue {
     this.#pumping = true;
     queueMicrotask(() => {
       this.#pumping = false;
-      for (const key of this.#ready) {
+      for (const [key, addedMs] of this.#ready) {
         if (this.#running.size >= this.#concurrency) break;
         this.#ready.delete(key);
-        void this.#run(key);
+        void this.#run(key, addedMs);
       }
     });
   }
 
-  async #run(key: string): Promise<void> {
+  async #run(key: string, addedMs: number): Promise<void> {
+    const startedMs = this.#clock.now();
+    this.waited.add((startedMs - addedMs) / 1000);
     this.#running.add(key);
     try {
       await this.#handle(key);
@@ -140,12 +174,14 @@ export class WorkQueue {
       if (!this.#closed) this.#retry(key, error);
     }
     this.#running.delete(key);
+    this.worked.add((this.#clock.now() - startedMs) / 1000);
     if (this.#again.delete(key)) this.add(key);
     if (this.#ready.size > 0) this.#schedule();
     if (this.#closed && this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   #retry(key: string, error: unknown): void {
+    this.#retries++;
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
     // 2^40 times any initial delay is past every cap; more would overflow.

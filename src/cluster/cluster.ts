@@ -22,7 +22,7 @@ import { StoreFileError } from '../store/store-file-error.ts';
 import { localAddress, localUrl, namesOf } from './api-address.ts';
 import { Closers } from './closers.ts';
 import { ClusterError } from './cluster-error.ts';
-import { startControllers } from './controllers.ts';
+import { type RunningControllers, startControllers } from './controllers.ts';
 import {
   DataDirectoryError,
   dataDirectoryError,
@@ -129,6 +129,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
 
   const access = new Access(registry, logger);
   let nodes: Nodes | undefined;
+  let queues: RunningControllers['queues'] | undefined;
   const apiServer = await startApiServer({
     registry,
     access,
@@ -139,6 +140,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     host: apiAddress,
     port: options.apiPort,
     streams: (node) => nodes?.agent(node)?.streams,
+    queues: () => queues ?? new Map(),
   }).catch((error: unknown) => {
     throw explainApiPort(error, apiAddress, options.apiPort);
   });
@@ -201,6 +203,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     nodeGraceMs,
     rootCertificate: pki.authorityCertificate,
   });
+  queues = controllers.queues;
   closers.add(() => controllers.stop());
 
   const status: ServerStatus = {

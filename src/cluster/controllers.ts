@@ -3,7 +3,9 @@ import type { ResourceType } from '../api/resource-type.ts';
 import type { Client } from '../client/client.ts';
 import { ApiEventRecorder } from '../client/event-recorder.ts';
 import type { InformerSet } from '../client/informer.ts';
+import type { QueueStatistics } from '../client/work-queue.ts';
 import { startClusterRoleController } from '../controllers/cluster-roles/controller.ts';
+import type { Controller } from '../controllers/controller.ts';
 import { startCustomResourceController } from '../controllers/custom-resources/controller.ts';
 import { startDeploymentController } from '../controllers/deployment/controller.ts';
 import { startDisruptionController } from '../controllers/disruption/controller.ts';
@@ -43,6 +45,8 @@ export interface ControllersOptions {
 }
 
 export interface RunningControllers {
+  /** The queues of the controllers, by the controller's name. */
+  readonly queues: ReadonlyMap<string, QueueStatistics>;
   /** Resolves when nothing of them is under way any more. */
   stop(): Promise<void>;
 }
@@ -56,7 +60,11 @@ export function startControllers(options: ControllersOptions): RunningController
     closers.add(() => events.stop());
     return events;
   };
-  const start = (controller: { stop(): Promise<void> }): void => closers.add(() => controller.stop());
+  const queues = new Map<string, QueueStatistics>();
+  const start = (controller: Controller): void => {
+    queues.set(controller.name, controller.statistics);
+    closers.add(() => controller.stop());
+  };
 
   start(startStatefulSetController({ ...options, events: recorder('statefulset-controller') }));
   start(startReplicaSetController({ ...options, events: recorder('replicaset-controller') }));
@@ -73,6 +81,10 @@ export function startControllers(options: ControllersOptions): RunningController
   start(startDisruptionController(options));
   start(startVolumeController({ ...options, events: recorder('persistentvolume-controller') }));
   start(startEphemeralClaims({ ...options, events: recorder('ephemeral-volume-controller') }));
-  if (options.schedule) start(startScheduler({ ...options, events: recorder('default-scheduler') }));
-  return { stop: () => closers.close() };
+  if (options.schedule) {
+    const scheduler = startScheduler({ ...options, events: recorder('default-scheduler') });
+    queues.set('scheduler', scheduler.statistics);
+    closers.add(() => scheduler.stop());
+  }
+  return { queues, stop: () => closers.close() };
 }

@@ -1,4 +1,4 @@
-import { WorkQueue } from '../client/work-queue.ts';
+import { type QueueStatistics, WorkQueue } from '../client/work-queue.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 
@@ -52,6 +52,7 @@ export interface ControllerQueue {
 /** A running controller. */
 export interface Controller extends ControllerQueue {
   readonly name: string;
+  readonly statistics: QueueStatistics;
   /** Resolves when nothing of it is under way any more. */
   stop(): Promise<void>;
 }
@@ -110,6 +111,7 @@ export function runController(options: ControllerOptions): Controller {
   const subscriptions = options.follow?.(controllerQueue) ?? [];
   return {
     name,
+    statistics: queue,
     ...controllerQueue,
     stop() {
       for (const unsubscribe of subscriptions) unsubscribe();

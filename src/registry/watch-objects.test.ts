@@ -60,7 +60,7 @@ describe('watch', () => {
   test('an object that stops matching is gone, and one that begins to is new', async () => {
     const fixture = await testRegistry();
     const { client } = fixture;
-    const { said } = await watching(fixture, ConfigMaps, { labelSelector: 'app=redis' });
+    const { said, seen } = await watching(fixture, ConfigMaps, { labelSelector: 'app=redis' });
     await client.create(ConfigMaps, map('a', { app: 'redis' }));
     await client.create(ConfigMaps, map('b', { app: 'other' }));
     const relabel = (name: string, app: string | null) =>
@@ -69,7 +69,11 @@ describe('watch', () => {
         { namespace: 'default', name },
         { type: 'merge', body: { metadata: { labels: { app } } } },
       );
-    await relabel('a', 'other');
+    const { metadata } = await relabel('a', 'other');
+    // As it was last seen, and from which version on it is gone.
+    expect(seen.at(-1)).toMatchObject({
+      item: { object: { metadata: { labels: { app: 'redis' }, resourceVersion: metadata.resourceVersion } } },
+    });
     await relabel('a', null);
     await relabel('a', 'redis');
     await relabel('b', 'redis');

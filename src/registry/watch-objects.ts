@@ -1,7 +1,7 @@
 import { ApiError, apiError } from '../api/errors.ts';
 import type { ResourceType } from '../api/resource-type.ts';
-import { CompactedError, type StoreEvent, type StoreWatch } from '../store/store.ts';
-import { objectOf, type RegistryCore, StoredEntry } from './core.ts';
+import { CompactedError, type Entry, type StoreEvent, type StoreWatch } from '../store/store.ts';
+import { objectOf, type RegistryCore, StoredEntry, UnstoredObject } from './core.ts';
 import { listPrefix } from './keys.ts';
 import { assertReached, expired, parseVersion } from './list-objects.ts';
 import type { StoredWatchEvent, StoredWatchHandler, WatchRequest } from './requests.ts';
@@ -108,7 +108,14 @@ function shownEvent(event: StoreEvent, matches: Selection['matches']): StoredWat
   if (event.type === 'delete') return before ? { type: 'DELETED', item } : undefined;
   const now = matches?.(objectOf(event.entry)) ?? true;
   if (now) return { type: before ? 'MODIFIED' : 'ADDED', item };
-  return before ? { type: 'DELETED', item } : undefined;
+  return before && event.previous !== undefined ? { type: 'DELETED', item: lastSeen(event.previous, item) } : undefined;
+}
+
+/** What a watcher last saw of an object that it sees no longer, at the version from which on it does not. */
+function lastSeen(previous: Entry, item: StoredEntry): UnstoredObject {
+  const { metadata, ...rest } = objectOf(previous);
+  const { resourceVersion } = item.object.metadata;
+  return new UnstoredObject(Object.freeze({ ...rest, metadata: Object.freeze({ ...metadata, resourceVersion }) }));
 }
 
 function asApiError(error: unknown): Error {

@@ -5,7 +5,7 @@ import { formatKey, keyOf } from '../api/meta.ts';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Change, Informer, InformerSet } from '../client/informer.ts';
-import { WorkQueue } from '../client/work-queue.ts';
+import { type QueueStatistics, WorkQueue } from '../client/work-queue.ts';
 import { type Clock, type Timer, timestamp } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { Binder } from './binder.ts';
@@ -27,6 +27,8 @@ export interface SchedulerOptions {
 }
 
 export interface Scheduler {
+  /** Of the pods that were decided on. */
+  readonly statistics: QueueStatistics;
   /** Resolves when no write is under way any more. */
   stop(): Promise<void>;
 }
@@ -132,6 +134,10 @@ class RunningScheduler implements Scheduler {
       this.#synced = true;
       this.#pump();
     });
+  }
+
+  get statistics(): QueueStatistics {
+    return this.#binding;
   }
 
   async stop(): Promise<void> {

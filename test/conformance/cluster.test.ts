@@ -106,6 +106,13 @@ describe.each(kubectls)('kubectl $version on a whole cluster', ({ path: program,
     if (minor >= 26) expect(await kubectl.ok('events --for sts/db')).toContain('SuccessfulCreate');
   });
 
+  test('metrics have the queues of the controllers', async () => {
+    const text = await kubectl.ok('get --raw /metrics');
+    expect(text).toMatch(/^workqueue_depth\{name="statefulset"\} \d+$/m);
+    expect(text).toMatch(/^workqueue_adds_total\{name="statefulset"\} [1-9]/m);
+    expect(text).toMatch(/^workqueue_work_duration_seconds_count\{name="scheduler"\} [1-9]/m);
+  });
+
   test('C2 delete leaves the claims', async () => {
     await kubectl.ok('delete sts/db --timeout=25s');
     await gone('pod -l app=db');

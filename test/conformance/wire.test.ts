@@ -27,6 +27,8 @@ const configMap = (name: string, more: object = {}): object => ({
   ...more,
 });
 
+const labelled = (name: string): object => ({ metadata: { name, labels: { old: 'yes' } } });
+
 async function failure(attempt: Promise<unknown>): Promise<Status> {
   const error = await attempt.then(
     () => expect.unreachable('the request succeeded'),
@@ -127,6 +129,24 @@ describe('an answer', () => {
       next = page.metadata.continue;
     } while (next);
     expect(names).toEqual(['chunk-1', 'chunk-2', 'chunk-3']);
+  });
+
+  test('of a list goes on with a token that is too old as the answer says: the rest, as it is now', async () => {
+    for (const name of ['old-1', 'old-2', 'old-3']) await send('POST', configMaps, configMap(name, labelled(name)));
+    const chunk = (more: object) =>
+      request('GET', configMaps, { query: { labelSelector: 'old=yes', limit: 1, ...more } });
+    const first = json(await chunk({}));
+    await send('POST', configMaps, configMap('old-4', labelled('old-4')));
+    await request('DELETE', `${configMaps}/old-2`);
+    const consistent = json(await chunk({ continue: first.metadata.continue }));
+    expect(consistent.items[0].metadata.name).toBe('old-2');
+    expect(consistent.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
+    await server.store.compact(server.store.revision);
+    const { code, reason, metadata } = await failure(chunk({ continue: first.metadata.continue }));
+    expect({ code, reason }).toEqual({ code: 410, reason: 'Expired' });
+    const rest = json(await chunk({ continue: metadata?.continue, limit: 10 }));
+    expect(rest.items.map((item: { metadata: { name: string } }) => item.metadata.name)).toEqual(['old-3', 'old-4']);
+    expect(Number(rest.metadata.resourceVersion)).toBeGreaterThan(Number(first.metadata.resourceVersion));
   });
 
   test('can be YAML', async () => {

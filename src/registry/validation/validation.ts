@@ -11,6 +11,7 @@ import {
 import type { ResourceType } from '../../api/resource-type.ts';
 import { validateDefinition, validateDefinitionUpdate } from '../custom-resources/definition-validation.ts';
 import * as Config from './config-validation.ts';
+import { validateEvent } from './event-validation.ts';
 import type { Errors } from './field-errors.ts';
 import { checkAnyFinalizer, validateMetadata, validateMetadataUpdate } from './metadata-validation.ts';
 import * as Other from './other-validation.ts';
@@ -68,6 +69,7 @@ add(Kinds.EndpointSlices, {
   update: Services.validateEndpointSliceUpdate,
 });
 add(Kinds.StorageClasses, { create: Volumes.validateStorageClass, update: Volumes.validateStorageClassUpdate });
+add(Kinds.Events, { create: validateEvent });
 add(Kinds.Leases, { create: Other.validateLease });
 add(Kinds.PodDisruptionBudgets, { create: Workloads.validateDisruptionBudget });
 add(Kinds.PriorityClasses, { create: Other.validatePriorityClass, update: Other.validatePriorityClassUpdate });

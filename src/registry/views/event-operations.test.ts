@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { failure, testRegistry } from '../../../test/support/test-registry.ts';
+import type { ApiError } from '../../api/errors.ts';
 import { Events, EventsEvents } from '../../api/kinds.ts';
 import type { WatchEvent } from '../../client/client.ts';
 import { settle } from '../../platform/virtual-clock.ts';
@@ -67,14 +68,44 @@ describe('events.k8s.io', () => {
     const stale = { ...event, note: 'x' };
     expect(await failure(client.update(EventsEvents, stale))).toMatchObject({ code: 409 });
     const current = await client.get(EventsEvents, key);
-    await client.update(EventsEvents, { ...current, note: 'still runs' });
+    await client.update(EventsEvents, { ...current, series: { ...series, count: 3 } });
     await client.delete(EventsEvents, key);
     expect(events).toMatchObject([
       { type: 'ADDED', object: { note: 'it runs' } },
       { type: 'MODIFIED', object: { series } },
-      { type: 'MODIFIED', object: { note: 'still runs', series } },
+      { type: 'MODIFIED', object: { note: 'it runs', series: { ...series, count: 3 } } },
       { type: 'DELETED', object: { apiVersion: 'events.k8s.io/v1' } },
     ]);
+  });
+
+  test('V1 a new event says who did what, when and why', async () => {
+    const { client } = await testRegistry();
+    const fieldsOf = (refused: Promise<object>) =>
+      refused.then(
+        () => [],
+        (error: ApiError) => error.status.details?.causes?.map(({ field }) => field),
+      );
+    const create = (event: object) => fieldsOf(client.create(EventsEvents, event as typeof said));
+    expect(await create({ metadata: key, regarding })).toEqual([
+      'eventTime',
+      'reportingController',
+      'reportingInstance',
+      'action',
+      'reason',
+      'type',
+    ]);
+    expect(await create({ ...said, deprecatedCount: 1 })).toEqual(['count']);
+    expect(await create({ ...said, reportingController: 'a b', action: 'x'.repeat(129) })).toEqual([
+      'reportingController',
+      'action',
+    ]);
+    expect(await create({ ...said, regarding: { ...regarding, namespace: 'other' } })).toEqual([
+      'involvedObject.namespace',
+    ]);
+    expect(await create({ ...said, series: { count: 1, lastObservedTime: said.eventTime } })).toEqual(['series.count']);
+    await client.create(EventsEvents, said);
+    const changed = client.patch(EventsEvents, key, { type: 'merge', body: { note: 'else', type: 'Warning' } });
+    expect(await fieldsOf(changed)).toEqual(['message', 'type']);
   });
 
   test('V4 a field of the other group is unknown', async () => {

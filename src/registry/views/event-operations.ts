@@ -1,4 +1,4 @@
-import { apiError, isConflict } from '../../api/errors.ts';
+import { apiError, invalid, isConflict, isNotFound } from '../../api/errors.ts';
 import type { Event, EventsEvent } from '../../api/generated/types.ts';
 import { Events, EventsEvents } from '../../api/kinds.ts';
 import { SelectorSyntaxError } from '../../api/labels.ts';
@@ -9,6 +9,8 @@ import { knownType } from '../managed-fields.ts';
 import type { Operations } from '../operations.ts';
 import { applyPatch } from '../patch/patch.ts';
 import type { ListRequest, PatchRequest, RequestContext, StoredList, StoredObject } from '../requests.ts';
+import { validateStrictEvent, validateStrictEventChange } from '../validation/event-validation.ts';
+import type { Errors } from '../validation/field-errors.ts';
 import { shownEvent, storedEvent, storedFieldSelector } from './events-v1.ts';
 
 /** How often a patch that was overtaken by another write is made again. */
@@ -24,10 +26,12 @@ export function eventOperations(stored: Operations): Operations {
       throw apiError('UnsupportedMediaType', 'events are recorded, not applied', { type: EventsEvents });
     }
     for (let attempt = 1; ; attempt += 1) {
-      const old = shown(await stored.get(Events, key)).object;
-      const body = applyPatch(request.type, old, request.body, knownType(EventsEvents));
+      const old = await stored.get(Events, key);
+      const body = applyPatch(request.type, shown(old).object, request.body, knownType(EventsEvents));
+      const event = asStored(body, context);
+      assertStrict(event, old);
       try {
-        return shown(await stored.update(Events, key, asStored(body, context), trusted(context)));
+        return shown(await stored.update(Events, key, event, trusted(context)));
       } catch (error) {
         if (!isConflict(error) || namesVersion(request) || attempt === ATTEMPTS) throw error;
       }
@@ -37,10 +41,16 @@ export function eventOperations(stored: Operations): Operations {
   return {
     get: async (_type, key) => shown(await stored.get(Events, key)),
     list: async (_type, request) => shownList(await stored.list(Events, inStoredWords(request))),
-    create: async (_type, namespace, object, context) =>
-      shown(await stored.create(Events, namespace, asStored(object, context), trusted(context))),
-    update: async (_type, key, object, context) =>
-      shown(await stored.update(Events, key, asStored(object, context), trusted(context))),
+    async create(_type, namespace, object, context) {
+      const event = asStored(object, context);
+      assertStrict(event);
+      return shown(await stored.create(Events, namespace, event, trusted(context)));
+    },
+    async update(_type, key, object, context) {
+      const event = asStored(object, context);
+      assertStrict(event, await found(stored.get(Events, key)));
+      return shown(await stored.update(Events, key, event, trusted(context)));
+    },
     patch: (_type, key, request, context) => patch(key, request, context),
     async delete(_type, key, request, context) {
       const outcome = await stored.delete(Events, key, request, context);
@@ -62,6 +72,24 @@ export function eventOperations(stored: Operations): Operations {
 /** The body of a request, checked in the words it is written in, in the words it is stored in. */
 function asStored(body: unknown, context: RequestContext): Event {
   return storedEvent(readObject(EventsEvents, body, context) as unknown as EventsEvent);
+}
+
+/** Throws `Invalid`: this group asks for more than `v1` does, which checks the rest when it is stored. */
+function assertStrict(event: Event, old?: StoredObject): void {
+  const errors: Errors = [];
+  const { resourceVersion = '' } = event.metadata;
+  // A change of what it no longer is: the conflict is told when it is stored.
+  if (old !== undefined && resourceVersion !== '' && resourceVersion !== old.object.metadata.resourceVersion) return;
+  if (old === undefined) validateStrictEvent(event, errors);
+  else validateStrictEventChange(event, old.object as unknown as Event, errors);
+  if (errors.length > 0) throw invalid(EventsEvents, event.metadata.name, errors);
+}
+
+function found(object: Promise<StoredObject>): Promise<StoredObject | undefined> {
+  return object.catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
 }
 
 /** What is not known was dealt with in the words of the request. */
