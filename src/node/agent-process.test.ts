@@ -222,6 +222,23 @@ describe.runIf(able)('a node with real processes', () => {
     expect(await end('logs')).toMatchObject({ exitCode: 4, message: 'out of luck\n' });
   });
 
+  test('P1 P2 a container that is ended for its probe or its hook says what that said', async () => {
+    const fails: Container['livenessProbe'] = {
+      periodSeconds: 1,
+      failureThreshold: 1,
+      exec: { command: ['sh', '-c', 'echo disk is full; exit 1'] },
+    };
+    const hook = { postStart: { exec: { command: ['sh', '-c', 'echo no license; exit 1'] } } };
+    await create('lives', shell('sleep 1000000', { livenessProbe: fails }));
+    await create('hooked', shell('sleep 1000000', { lifecycle: hook }));
+    const lastRun = async (name: string) => {
+      const pod = await when(name, ({ status }) => status?.containerStatuses?.[0]?.lastState?.terminated !== undefined);
+      return pod.status?.containerStatuses?.[0]?.lastState?.terminated;
+    };
+    expect(await lastRun('lives')).toMatchObject({ message: 'Liveness probe failed: disk is full' });
+    expect(await lastRun('hooked')).toMatchObject({ message: 'PostStartHook failed: no license' });
+  });
+
   test('P1 a program that is not there is named', async () => {
     await create('wrong', { name: 'main', image: 'none', command: ['/no/such/program'] });
     const pod = await when(

@@ -53,6 +53,29 @@ const troubles: readonly (readonly [set: string, cause: RegExp, manifest: string
       '      volumes: [{ name: key, secret: { secretName: key } }]\n',
     ),
   ],
+  [
+    'account',
+    /account-0 cannot be created: .*serviceaccount "nobody" not found/,
+    set('account', SLEEP, '      serviceAccountName: nobody\n'),
+  ],
+  [
+    'initial',
+    /initial-0 is starting .*configmap "settings" not found/,
+    set(
+      'initial',
+      SLEEP,
+      '      initContainers: [{ name: first, image: "busybox:1", command: ["true"] }]\n' +
+        '      volumes: [{ name: settings, configMap: { name: settings } }]\n',
+    ),
+  ],
+  [
+    'liveness',
+    /disk is full/,
+    set(
+      'liveness',
+      `${SLEEP}, livenessProbe: { periodSeconds: 1, failureThreshold: 1, exec: { command: [sh, -c, "echo disk is full; exit 1"] } }`,
+    ),
+  ],
   ['large', /Insufficient cpu/, set('large', `${SLEEP}, resources: { requests: { cpu: "10000" } }`)],
   [
     'class',

@@ -1,11 +1,20 @@
 import { Command, Option } from 'commander';
 import { humanDuration } from '../../api/duration.ts';
 import { isNotFound } from '../../api/errors.ts';
-import type { Event, PersistentVolumeClaim, Pod } from '../../api/generated/types.ts';
-import { Events, Nodes, PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses } from '../../api/kinds.ts';
+import type { Event, PersistentVolumeClaim, Pod, StatefulSet } from '../../api/generated/types.ts';
+import {
+  Events,
+  Nodes,
+  PersistentVolumeClaims,
+  PersistentVolumes,
+  Pods,
+  StatefulSets,
+  StorageClasses,
+} from '../../api/kinds.ts';
 import type { KubernetesObject, ObjectKey } from '../../api/meta.ts';
 import type { Client } from '../../client/client.ts';
 import { explainPod, observeSet, podsUsing } from '../../controllers/statefulset/explain.ts';
+import { ordinalRange, parsePodName } from '../../controllers/statefulset/identity.ts';
 import { plan } from '../../controllers/statefulset/plan.ts';
 import type { Waiting } from '../../controllers/statefulset/waiting.ts';
 import { connect } from '../connect.ts';
@@ -72,7 +81,7 @@ function explain(client: Client, plural: string, key: ObjectKey, now: number): P
     case 'statefulsets':
       return explainSet(client, key, now);
     case 'pods':
-      return client.get(Pods, key).then((pod) => explainOnePod(client, pod, now));
+      return explainPodOf(client, key, now);
     default:
       return client.get(PersistentVolumeClaims, key).then((claim) => explainClaim(client, claim));
   }
@@ -93,7 +102,48 @@ async function explainSet(client: Client, key: ObjectKey, now: number): Promise<
   const { waiting } = plan(observed);
   if (waiting === undefined) return { waits: false, summary: 'waits for nothing', causes: [] };
   const pod = observed.pods.find(({ metadata }) => metadata.name === waiting.pod);
-  return { ...about(waiting), causes: pod ? await causesOf(client, pod, waiting.sinceMs) : [] };
+  const [behind, refusals] = await Promise.all([
+    pod ? causesOf(client, pod, waiting.sinceMs) : [],
+    refusalLines(client, observed.set, waiting),
+  ]);
+  return { ...about(waiting), causes: [...behind, ...refusals] };
+}
+
+/** How long a refusal matters while nobody has said yet that it lasts. */
+const RECENT_MS = 60_000;
+
+/** What the API did not let the controller do for the pod that is waited for, unless the wait says so itself. */
+async function refusalLines(client: Client, set: StatefulSet, waiting: Waiting): Promise<readonly string[]> {
+  const { pod, message, sinceMs, undated, reason } = waiting;
+  if (reason === 'PodRefused') return [];
+  const lines = await warningLines(client, set, undated ? sinceMs - RECENT_MS : sinceMs);
+  return lines.filter((line) => line.startsWith('Failed') && line.includes(` Pod ${pod} `) && !line.includes(message));
+}
+
+/** A pod that is not there is explained by the set that is to make it. */
+async function explainPodOf(client: Client, key: ObjectKey, now: number): Promise<Explanation> {
+  try {
+    return await explainOnePod(client, await client.get(Pods, key), now);
+  } catch (error) {
+    const parsed = parsePodName(key.name);
+    if (!isNotFound(error) || parsed === undefined) throw error;
+    const set = await client.get(StatefulSets, { ...key, name: parsed.set }).catch(absent);
+    if (set === undefined) throw error;
+    const { start, end } = ordinalRange(set);
+    if (parsed.ordinal < start || parsed.ordinal >= end) {
+      const summary = `does not exist: statefulset ${parsed.set} has ordinals from ${start} to ${end - 1} only`;
+      return {
+        waits: false,
+        summary: end > start ? summary : `does not exist: statefulset ${parsed.set} has no replicas`,
+        causes: [],
+      };
+    }
+    const of = await explainSet(client, { ...key, name: parsed.set }, now);
+    return {
+      ...of,
+      summary: `does not exist: ${of.waits ? of.summary : `statefulset ${parsed.set} is about to make it`}`,
+    };
+  }
 }
 
 async function explainOnePod(client: Client, pod: Pod, now: number): Promise<Explanation> {
@@ -173,11 +223,17 @@ async function warningLines(client: Client, object: KubernetesObject, sinceMs = 
     namespace: object.metadata.namespace ?? 'default',
     fieldSelector: `involvedObject.uid=${object.metadata.uid}`,
   });
-  return items
-    .filter((event) => event.type === 'Warning' && lastSeen(event) >= Math.floor(sinceMs / 1000) * 1000)
-    .sort((a, b) => lastSeen(b) - lastSeen(a))
-    .slice(0, MAX_WARNINGS)
-    .map((event) => `${event.reason}${(event.count ?? 1) > 1 ? ` (${event.count} times)` : ''}: ${event.message}`);
+  return (
+    items
+      .filter((event) => event.type === 'Warning' && lastSeen(event) >= Math.floor(sinceMs / 1000) * 1000)
+      // That it waits before it tries again says nothing of why.
+      .filter(({ reason }) => reason !== 'BackOff')
+      .sort((a, b) => lastSeen(b) - lastSeen(a))
+      // A probe's output may be another each time: the last is what counts.
+      .filter((event, index, all) => index === all.findIndex(({ reason }) => reason === event.reason))
+      .slice(0, MAX_WARNINGS)
+      .map((event) => `${event.reason}${(event.count ?? 1) > 1 ? ` (${event.count} times)` : ''}: ${event.message}`)
+  );
 }
 
 function lastSeen(event: Event): number {
@@ -187,9 +243,7 @@ function lastSeen(event: Event): number {
 async function explainClaim(client: Client, claim: PersistentVolumeClaim): Promise<Explanation> {
   const { name, namespace = 'default' } = claim.metadata;
   const users = podsUsing(claim, (await client.list(Pods, { namespace })).items);
-  const held = users.map(
-    (pod) => `used by pod ${pod.metadata.name}${pod.spec.nodeName ? ` on ${pod.spec.nodeName}` : ''}`,
-  );
+  const held = users.map((pod) => usedBy(pod, name));
   const warnings = await warningLines(client, claim);
   const since = claim.metadata.deletionTimestamp ?? claim.metadata.creationTimestamp;
   if (claim.metadata.deletionTimestamp !== undefined) {
@@ -227,6 +281,18 @@ async function explainClaim(client: Client, claim: PersistentVolumeClaim): Promi
     summary: `is ${claim.status?.phase ?? 'Pending'}: ${why}`,
     causes: [...held, ...warnings],
   };
+}
+
+/** Who uses the claim; for a pod that cannot, because of the claim's volume, also why: M5 names who holds it. */
+function usedBy(pod: Pod, claim: string): string {
+  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
+  const why = [...initContainerStatuses, ...containerStatuses]
+    .map(({ state }) => state?.waiting?.message)
+    .find((message) => message?.includes(`claim ${pod.metadata.namespace}/${claim} `));
+  const where = pod.spec.nodeName ? ` on ${pod.spec.nodeName}` : '';
+  const ends = pod.metadata.deletionTimestamp === undefined ? '' : ', which is being deleted';
+  const { name } = pod.metadata;
+  return why === undefined ? `used by pod ${name}${where}${ends}` : `wanted by pod ${name}${where}${ends}: ${why}`;
 }
 
 function absent(error: unknown): undefined {

@@ -11,6 +11,7 @@ import { apiError } from '../../api/errors.ts';
 import type { Pod, StatefulSet } from '../../api/generated/types.ts';
 import { ControllerRevisions, PersistentVolumeClaims, Pods, StatefulSets } from '../../api/kinds.ts';
 import type { Client } from '../../client/client.ts';
+import { timestamp } from '../../platform/clock.ts';
 
 let cluster: SetCluster | undefined;
 
@@ -509,6 +510,63 @@ describe('what others do', () => {
     await started.report('web-0', { phase: 'Running', ready: true });
     await started.settle(10_000);
     expect((await started.getSet('web')).status?.conditions).toMatchObject([{ status: 'False', reason: 'Settled' }]);
+  });
+
+  test('O10 a pod that the API does not take: since when and why, told once, also by a controller that is started anew', async () => {
+    let answer: string | undefined = 'pods "web-0" is forbidden: no service account';
+    const refusePods = (client: Client): Client => ({
+      ...client,
+      create: (type, object, options) =>
+        type.kind === 'Pod' && answer !== undefined
+          ? Promise.reject(apiError('Forbidden', answer))
+          : client.create(type, object, options),
+    });
+    const started = await start({ wrap: refusePods });
+    await started.settle(10_000);
+    const since = timestamp(started.clock.now());
+    await started.createSet('web', { replicas: 2 });
+    const told = async () => (await started.getSet('web')).status?.conditions;
+    const waits = (): readonly string[] =>
+      started.events.filter(({ reason }) => reason.startsWith('Waiting')).map(({ message }) => message);
+    await started.settle(1000);
+    expect(await told()).toBeUndefined();
+
+    await started.settle(60_000);
+    const message =
+      'web-0 cannot be created: pods "web-0" is forbidden: no service account; until then web-1 is not created';
+    const refused = { status: 'True', reason: 'PodRefused', lastTransitionTime: since };
+    expect(await told()).toMatchObject([{ ...refused, message }]);
+    await started.restart();
+    await started.settle(60_000);
+    expect(await told()).toMatchObject([{ ...refused, message }]);
+    expect(waits()).toEqual([message]);
+
+    answer = 'exceeded quota';
+    await started.settle(60_000);
+    expect(await told()).toMatchObject([
+      { ...refused, message: expect.stringContaining('web-0 cannot be created: exceeded quota') },
+    ]);
+    expect(waits()).toHaveLength(2);
+
+    answer = undefined;
+    await started.settle(60_000);
+    expect(await started.podNames()).toEqual(['web-0', 'web-1']);
+    expect(await told()).toMatchObject([{ status: 'False', reason: 'Settled' }]);
+    expect(waits()).toHaveLength(2);
+  });
+
+  test('O10 C3 a claim that nobody takes away after its pod is told as an alarm, since it was met', async () => {
+    const persistentVolumeClaimRetentionPolicy = { whenScaled: 'Delete', whenDeleted: 'Retain' };
+    const started = await startWith({ replicas: 2, claims: ['data'], persistentVolumeClaimRetentionPolicy });
+    await started.changeSet('web', withSpec({ replicas: 1 }));
+    await started.settle(10_000);
+    const since = timestamp(started.clock.now());
+    await started.changeSet('web', withSpec({ replicas: 2 }));
+    await started.settle(60_000);
+    expect((await started.getSet('web')).status?.conditions).toMatchObject([
+      { status: 'True', reason: 'ClaimStale', lastTransitionTime: since },
+    ]);
+    expect(started.events.filter(({ reason }) => reason === 'WaitingClaimStale')).toMatchObject([{ type: 'Warning' }]);
   });
 });
 

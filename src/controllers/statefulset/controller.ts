@@ -12,11 +12,11 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { type Controller, type ReconcileResult, runController } from '../controller.ts';
 import type { Claims } from './claims.ts';
-import { ExecutionError, Executor, RevisionCollisionError, type Writes } from './executor.ts';
+import { ExecutionError, Executor, RefusedError, RevisionCollisionError, type Writes } from './executor.ts';
 import { parsePodName } from './identity.ts';
 import { type Observed, type Plan, plan as planSet } from './plan.ts';
 import { type Done, isStatusCurrent, WAITING_CONDITION } from './status.ts';
-import type { Waiting } from './waiting.ts';
+import type { Remembered, Waiting } from './waiting.ts';
 
 export interface StatefulSetControllerOptions {
   readonly client: Client;
@@ -146,6 +146,7 @@ const ALARMING: ReadonlySet<string> = new Set<Waiting['reason']>([
   'NodeLost',
   'ClaimStale',
   'NameTaken',
+  'PodRefused',
 ]);
 
 class Reconciler {
@@ -156,6 +157,8 @@ class Reconciler {
   readonly #executor: Executor;
   readonly #tracker: WriteTracker;
   readonly #plan: (observed: Observed) => Plan;
+  /** Waits that no object tells since when; from before a restart the sets' conditions tell them. */
+  readonly #before = new Map<string, Remembered>();
 
   constructor(options: StatefulSetControllerOptions, caches: Caches) {
     this.#clock = options.clock;
@@ -173,7 +176,10 @@ class Reconciler {
       this.#logger.warn('the cache does not show what was written; going on with what it shows', { key });
     }
     const set = sets.getByKey(key);
-    if (set === undefined) return {};
+    if (set === undefined) {
+      this.#before.delete(key);
+      return {};
+    }
 
     const plan = this.#plan(this.#observe(key, set));
     const writes = this.#writesOf(key);
@@ -186,7 +192,11 @@ class Reconciler {
       done = error.done;
       failure = error.cause;
     }
-    await this.#writeStatus(set, plan, done, failure, writes);
+    const refusal = failure instanceof RefusedError ? failure.refusal : undefined;
+    const waiting = plan.waitingAfter(done, refusal);
+    if (waiting?.undated) this.#before.set(key, waiting);
+    else this.#before.delete(key);
+    await this.#writeStatus(set, plan.status(done, refusal), failure, writes);
     if (failure !== undefined && !(failure instanceof RevisionCollisionError)) throw failure;
     return plan.recheckAtMs === undefined ? {} : { requeueAfterMs: Math.max(0, plan.recheckAtMs - this.#clock.now()) };
   }
@@ -201,19 +211,19 @@ class Reconciler {
       pods: [...podsByName.get(key), ...misnamed.get(uid)],
       revisions: [...revisionsByOwner.get(uid), ...revisionsByOwner.get(`orphans of ${namespace}`)],
       claims: lookup,
+      before: this.#before.get(key),
       now: this.#clock.now(),
     };
   }
 
   async #writeStatus(
     set: StatefulSet,
-    plan: Plan,
-    done: readonly Done[],
+    planned: StatefulSet['status'],
     failure: unknown,
     writes: Writes,
   ): Promise<void> {
-    let status = plan.status(done);
-    if (status === undefined) return;
+    if (planned === undefined) return;
+    let status = planned;
     if (failure instanceof RevisionCollisionError) {
       // R2: with another count the next pass picks another name. Nothing else is known for certain without a revision.
       status = { ...(set.status ?? { replicas: 0 }), collisionCount: (set.status?.collisionCount ?? 0) + 1 };

@@ -1,4 +1,4 @@
-import { isAlreadyExists, isConflict, isNotFound } from '../../api/errors.ts';
+import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../../api/errors.ts';
 import type {
   ControllerRevision,
   PersistentVolumeClaim,
@@ -16,6 +16,7 @@ import { type Action, PHASES, phaseOf } from './actions.ts';
 import { newPod, podName, withIdentity } from './identity.ts';
 import { sameContent } from './revisions.ts';
 import type { Done } from './status.ts';
+import type { Refusal } from './waiting.ts';
 
 /** Told of every write, so that the cache can be waited for. */
 export interface Writes {
@@ -31,6 +32,17 @@ export interface ExecutorOptions {
 /** R2: the name of the new revision is taken by other content. The set's `collisionCount` must rise. */
 export class RevisionCollisionError extends Error {
   override readonly name = 'RevisionCollisionError';
+}
+
+/** The API refused something that was asked of it for a pod. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal, cause: ApiError) {
+    super(`${refusal.pod} ${refusal.message}`, { cause });
+    this.refusal = refusal;
+  }
 }
 
 /** Some of a pass could not be done. */
@@ -172,7 +184,7 @@ export class Executor {
           'FailedCreate',
           `create Claim ${name} for Pod ${pod} in StatefulSet ${set.metadata.name} failed error: ${textOf(error)}`,
         );
-        throw error;
+        throw asRefusal(error, pod, `cannot be created without claim ${name}`);
       }
     }
   }
@@ -193,7 +205,7 @@ export class Executor {
           `create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${textOf(error)}`,
         );
       }
-      throw error;
+      throw asRefusal(error, name, 'cannot be created');
     }
   }
 
@@ -221,7 +233,7 @@ export class Executor {
         'FailedDelete',
         `delete Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${textOf(error)}`,
       );
-      throw error;
+      throw asRefusal(error, name, 'cannot be deleted');
     }
   }
 
@@ -293,6 +305,12 @@ function isObject<T extends KubernetesObject>(result: T | object): result is T {
   return (
     'metadata' in result && typeof result.metadata === 'object' && result.metadata !== null && 'uid' in result.metadata
   );
+}
+
+/** The error to throw on: what the API answered is told as the reason why the pod waits. */
+function asRefusal(error: unknown, pod: string, what: string): unknown {
+  if (!(error instanceof ApiError) || isAlreadyExists(error) || isConflict(error)) return error;
+  return new RefusedError({ pod, message: `${what}: ${error.message}` }, error);
 }
 
 function textOf(error: unknown): string {

@@ -5,9 +5,17 @@ import type { Claims } from './claims.ts';
 import { type Member, type Members, sortMembers } from './members.ts';
 import { planRevisions, revisionsToForget } from './revisions.ts';
 import { emptyRest, fillRange, type Scene, type Step } from './scaling.ts';
-import { type Done, REPORT_WAITING_AFTER_MS, statusAfter } from './status.ts';
+import { type Done, REPORT_WAITING_AFTER_MS, reportedWait, statusAfter } from './status.ts';
 import { neverReadyToReplace, podsToUpdate, updateStrategy } from './updating.ts';
-import { type Waiting, waitForDeletedPod, waitForPod } from './waiting.ts';
+import {
+  asRefused,
+  asRemembered,
+  type Refusal,
+  type Remembered,
+  type Waiting,
+  waitForDeletedPod,
+  waitForPod,
+} from './waiting.ts';
 
 /** All that a decision rests on. */
 export interface Observed {
@@ -17,6 +25,8 @@ export interface Observed {
   /** Those the set controls, and all that have a name of its pods, whoever they belong to; in any order. */
   readonly pods: readonly Pod[];
   readonly claims: Claims;
+  /** What the pass before waited for, where that is remembered better than the set's condition tells. */
+  readonly before?: Remembered | undefined;
   /** Ms since the epoch. */
   readonly now: number;
 }
@@ -24,8 +34,13 @@ export interface Observed {
 export interface Plan {
   /** What to do in this pass, by phase (see `PHASES`) and within a phase in order. */
   readonly actions: readonly Action[];
-  /** The status once these actions have been done; undefined when it must not be decided yet. */
-  status(done: readonly Done[]): StatefulSetStatus | undefined;
+  /**
+   * The status once these actions have been done, and the API has refused another; undefined when it must not be
+   * decided yet.
+   */
+  status(done: readonly Done[], refusal?: Refusal): StatefulSetStatus | undefined;
+  /** What is waited for then. */
+  waitingAfter(done: readonly Done[], refusal?: Refusal): Waiting | undefined;
   /** Why this pass does not do more; undefined when all is as it should be. */
   readonly waiting: Waiting | undefined;
   /** When the plan may be another one though nothing happens (ms since the epoch). */
@@ -41,7 +56,9 @@ export function plan(observed: Observed): Plan {
   const membership = findMembers(set, observed.pods, observed.revisions);
   if (membership.actions.length > 0) {
     // A1: who belongs to the set comes first; the rest is decided when the API has confirmed it.
-    return { actions: membership.actions, status: () => undefined, waiting: undefined, recheckAtMs: undefined };
+    const undecided = () => undefined;
+    const { actions } = membership;
+    return { actions, status: undecided, waitingAfter: undecided, waiting: undefined, recheckAtMs: undefined };
   }
   const members = sortMembers(set, membership.pods, nowMs);
   const revisions = planRevisions(set, membership.revisions);
@@ -60,7 +77,12 @@ export function plan(observed: Observed): Plan {
     nowMs,
   };
   const steps = deleting ? [] : decideSteps(scene, stuck);
-  const waiting = steps.find((step) => step.waiting !== undefined)?.waiting;
+  const planned = steps.find((step) => step.waiting !== undefined)?.waiting;
+  const waiting = asRemembered(planned, observed.before ?? reportedWait(set));
+  const waitingAfter: Plan['waitingAfter'] = (done, refusal) => {
+    const after = done.some(isAbout(planned)) ? planned : waiting;
+    return refusal === undefined ? after : asRefused(after, refusal);
+  };
   const forgotten = deleting
     ? []
     : revisionsToForget(set, membership.revisions, { ...revisions, members: members.all });
@@ -70,10 +92,18 @@ export function plan(observed: Observed): Plan {
       ...steps.flatMap((step) => step.actions),
       ...forgotten.map((revision): Action => ({ type: 'deleteRevision', revision })),
     ],
-    status: (done) => statusAfter({ set, members, revisions, waiting, nowMs }, done),
+    status: (done, refusal) =>
+      statusAfter({ set, members, revisions, waiting: waitingAfter(done, refusal), nowMs }, done),
+    waitingAfter,
     waiting,
     recheckAtMs: recheckAt(members, waiting, nowMs),
   };
+}
+
+/** Whether something has been done about the very pod that is waited for. */
+function isAbout(waiting: Waiting | undefined): (done: Done) => boolean {
+  return ({ action }) =>
+    (action.type === 'createPod' || action.type === 'deletePod') && action.ordinal === waiting?.ordinal;
 }
 
 /** O7: scaling up, scaling down, updating, in this order; each only when the one before lets it. */
@@ -119,5 +149,6 @@ function recheckAt(members: Members, waiting: Waiting | undefined, nowMs: number
   };
   for (const { state } of members.all) consider(state.availableAtMs);
   if (waiting !== undefined) consider(waiting.sinceMs + REPORT_WAITING_AFTER_MS);
+  if (waiting?.reason === 'ContainerFailing') consider(waiting.settlesAtMs);
   return earliest;
 }

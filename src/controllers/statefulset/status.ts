@@ -3,7 +3,7 @@ import { timestamp } from '../../platform/clock.ts';
 import type { Action } from './actions.ts';
 import type { Members } from './members.ts';
 import type { Revisions } from './revisions.ts';
-import type { Waiting } from './waiting.ts';
+import type { Remembered, Waiting } from './waiting.ts';
 
 /** Says on the set why the controller waits; false when it does not, or not for long. */
 export const WAITING_CONDITION = 'berth.dev/Waiting';
@@ -139,7 +139,18 @@ function isLasting(waiting: Waiting | undefined, nowMs: number): waiting is Wait
   return waiting !== undefined && nowMs - waiting.sinceMs >= REPORT_WAITING_AFTER_MS;
 }
 
+const UNTIL_THEN = '; until then ';
+
 /** A wait as a sentence. */
 function describe(waiting: Waiting): string {
-  return `${waiting.message}; until then ${waiting.holdsBack}`;
+  return `${waiting.message}${UNTIL_THEN}${waiting.holdsBack}`;
+}
+
+/** The wait that stands on the set; undefined when none does. */
+export function reportedWait(set: StatefulSet): Remembered | undefined {
+  const condition = set.status?.conditions?.find(({ type, status }) => type === WAITING_CONDITION && status === 'True');
+  if (condition?.lastTransitionTime === undefined) return undefined;
+  const { reason = '', message = '', lastTransitionTime } = condition;
+  const end = message.lastIndexOf(UNTIL_THEN);
+  return { reason, message: message.slice(0, Math.max(end, 0)), sinceMs: Date.parse(lastTransitionTime) };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { NOW, type SceneOptions, scene } from '../../../test/support/set-scene.ts';
+import { timestamp } from '../../platform/clock.ts';
 import { plan } from './plan.ts';
 
 describe('why it waits', () => {
@@ -48,8 +49,30 @@ describe('why it waits', () => {
       { terminated: { exitCode: 1, reason: 'Error', message: 'no such table' } },
     );
     expect(message('crashing', crash)).toBe(
-      'container app of web-0: CrashLoopBackOff: back-off 40s restarting failed container, the last run ended with exit code 1 (Error): no such table',
+      'container app of web-0: CrashLoopBackOff, the last run ended with exit code 1 (Error): no such table',
     );
+  });
+
+  test('O10 a container that ends time and again is told in the same words while it runs in between', () => {
+    const at = (state: object): string | undefined =>
+      message(
+        'crashing',
+        statusOfApp(state, { terminated: { exitCode: 1, reason: 'Error', message: 'no such table' } }),
+      );
+    const backOff = at({
+      waiting: { reason: 'CrashLoopBackOff', message: 'back-off 40s restarting failed container' },
+    });
+    expect(backOff).toContain('no such table');
+    expect(at({ running: { startedAt: timestamp(NOW - 5000) } })).toBe(backOff);
+    expect(at({ terminated: { exitCode: 1, reason: 'Error', message: 'no such table' } })).toBe(backOff);
+    // One that has run for longer than that is waited for as any other.
+    expect(at({ running: { startedAt: timestamp(NOW - 60_000) } })).toContain('web-0 is not Ready');
+  });
+
+  test('O10 the end of its moment is awaited', () => {
+    const running = { running: { startedAt: timestamp(NOW - 5000) } };
+    const options = statusOfApp(running, { terminated: { exitCode: 1, reason: 'Error' } });
+    expect(plan(scene('crashing', options)).recheckAtMs).toBe(NOW + 25_000);
   });
 
   test('O10 an image that cannot be had is named', () => {

@@ -1,4 +1,9 @@
-import type { ContainerStatus, PersistentVolumeClaim, Pod } from '../../api/generated/types.ts';
+import type {
+  ContainerStateTerminated,
+  ContainerStatus,
+  PersistentVolumeClaim,
+  Pod,
+} from '../../api/generated/types.ts';
 import { controllerOf } from '../../api/owner-references.ts';
 import { timestamp } from '../../platform/clock.ts';
 import type { Claims } from './claims.ts';
@@ -14,16 +19,26 @@ interface About {
   readonly message: string;
   /** What does not happen meanwhile: `kv-2 is not created`. */
   readonly holdsBack: string;
+  /** No object tells since when: `sinceMs` is now, unless it is remembered ({@link asRemembered}). */
+  readonly undated?: true;
 }
 
 /** Why a pass stopped before all was done (O10). */
 export type Waiting =
+  /** The API does not take the pod, or a claim of it, or does not let it go. */
+  | (About & { readonly reason: 'PodRefused' })
   /** No node has been found for the pod. */
   | (About & { readonly reason: 'PodUnscheduled' })
   /** On a node, and its containers are about to run. */
   | (About & { readonly reason: 'PodStarting'; readonly node?: string })
   /** A container cannot start, or keeps ending. */
-  | (About & { readonly reason: 'ContainerFailing'; readonly container: string; readonly cause: string })
+  | (About & {
+      readonly reason: 'ContainerFailing';
+      readonly container: string;
+      readonly cause: string;
+      /** When its present run will have lasted long enough to be no part of a loop (ms since the epoch). */
+      readonly settlesAtMs?: number;
+    })
   | (About & { readonly reason: 'PodNotReady' })
   /** M6: its node does not answer; nobody knows what runs there. */
   | (About & { readonly reason: 'NodeLost'; readonly node: string })
@@ -102,7 +117,7 @@ export function waitForPod(
       node,
     };
   }
-  const failing = failingContainer(pod);
+  const failing = failingContainer(pod, nowMs);
   if (failing !== undefined) {
     return {
       ...about,
@@ -111,6 +126,7 @@ export function waitForPod(
       message: `container ${failing.name} of ${name}: ${failing.text}`,
       container: failing.name,
       cause: failing.cause,
+      ...(failing.settlesAtMs !== undefined && { settlesAtMs: failing.settlesAtMs }),
     };
   }
   if (pod.status?.phase === 'Running') {
@@ -120,7 +136,7 @@ export function waitForPod(
       ...about,
       reason: 'PodNotReady',
       sinceMs: timeOf(ready?.lastTransitionTime, createdMs),
-      message: `${name} is not Ready: ${cause}`,
+      message: `${name} is not Ready: ${cause}${startingDetail(pod)}`,
     };
   }
   const missing = missingClaim(pod, claims);
@@ -135,7 +151,8 @@ export function waitForPod(
 
 /** A pod that has only just been asked for. */
 export function waitForNewPod(pod: string, ordinal: number, holdsBack: string, nowMs: number): Waiting {
-  return { reason: 'PodUnscheduled', ordinal, pod, holdsBack, sinceMs: nowMs, message: `${pod} is being created` };
+  const message = `${pod} is being created`;
+  return { reason: 'PodUnscheduled', ordinal, pod, holdsBack, sinceMs: nowMs, undated: true, message };
 }
 
 /** A pod whose deletion has only just been asked for. */
@@ -147,6 +164,7 @@ export function waitForDeletedPod(pod: Pod, ordinal: number, why: string, holdsB
     pod: pod.metadata.name,
     holdsBack,
     sinceMs: nowMs,
+    undated: true,
     message: `${pod.metadata.name} is being deleted: ${why}`,
     ...(node !== undefined && { node }),
   };
@@ -169,6 +187,7 @@ export function waitForClaim(
       pod,
       holdsBack,
       sinceMs: nowMs,
+      undated: true,
       message: `claim ${name} belongs to an earlier pod ${pod} and is about to be deleted with it`,
       claim: name,
     };
@@ -201,6 +220,39 @@ export function waitForName(stranger: Pod, ordinal: number, nowMs: number): Wait
   };
 }
 
+/** What the API answered when something was asked of it for a pod. */
+export interface Refusal {
+  readonly pod: string;
+  /** `cannot be created: pods "kv-0" is forbidden: ...` */
+  readonly message: string;
+}
+
+/** What was waited for in the pass before: of a {@link Waiting} what its condition tells. */
+export interface Remembered {
+  readonly reason: string;
+  readonly message: string;
+  readonly sinceMs: number;
+}
+
+/** A wait of which no object tells all, completed from the one before where that was the same. */
+export function asRemembered(waiting: Waiting | undefined, before: Remembered | undefined): Waiting | undefined {
+  if (!waiting?.undated || before === undefined) return waiting;
+  const { sinceMs, message, reason } = before;
+  // It is asked for once more; until the API has answered, what it said last is what there is to say.
+  if (reason === 'PodRefused' && message.startsWith(`${waiting.pod} cannot `))
+    return refused(waiting, message, sinceMs);
+  return reason === waiting.reason && message === waiting.message ? { ...waiting, sinceMs } : waiting;
+}
+
+/** What is waited for once the API has refused something that was asked of it for the pod. */
+export function asRefused(waiting: Waiting | undefined, { pod, message }: Refusal): Waiting | undefined {
+  return waiting?.pod === pod ? refused(waiting, `${pod} ${message}`, waiting.sinceMs) : waiting;
+}
+
+function refused({ ordinal, pod, holdsBack }: Waiting, message: string, sinceMs: number): Waiting {
+  return { reason: 'PodRefused', ordinal, pod, holdsBack, sinceMs, message, undated: true };
+}
+
 /** The deletion timestamp is when the grace period is over; the deletion was asked for that long before. */
 function terminatingSinceMs(pod: Pod, nowMs: number): number {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata;
@@ -225,36 +277,59 @@ interface Failing {
   readonly name: string;
   readonly cause: string;
   readonly text: string;
+  readonly settlesAtMs?: number;
 }
 
 /** What a container waits for when all is well. */
 const ORDINARY_WAITS = new Set(['ContainerCreating', 'PodInitializing']);
 
-function failingContainer(pod: Pod): Failing | undefined {
+/**
+ * A container that ends time and again runs for moments in between. Until it has run for so long these are part of the
+ * same trouble, and the same message.
+ */
+const LOOP_SETTLES_MS = 30_000;
+
+function failingContainer(pod: Pod, nowMs: number): Failing | undefined {
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
   for (const status of [...initContainerStatuses, ...containerStatuses]) {
-    const failing = failureOf(status);
+    const failing = failureOf(status, nowMs);
     if (failing !== undefined) return failing;
   }
   return undefined;
 }
 
-function failureOf({ name, state, lastState }: ContainerStatus): Failing | undefined {
-  const waiting = state?.waiting;
-  const ended = state?.terminated ?? lastState?.terminated;
-  const lastRun =
-    ended === undefined
-      ? ''
-      : `, the last run ended with exit code ${ended.exitCode}${ended.reason ? ` (${ended.reason})` : ''}${ended.message ? `: ${ended.message.trim()}` : ''}`;
+function failureOf(
+  { name, state, lastState, restartCount, ready }: ContainerStatus,
+  nowMs: number,
+): Failing | undefined {
+  const { waiting, running, terminated } = state ?? {};
+  const ended = terminated ?? lastState?.terminated;
+  if (waiting?.reason === 'CrashLoopBackOff') return looping(name, ended);
   if (waiting?.reason !== undefined && !ORDINARY_WAITS.has(waiting.reason)) {
-    const detail = waiting.message ? `: ${waiting.message}` : '';
-    return { name, cause: waiting.reason, text: `${waiting.reason}${detail}${lastRun}` };
+    const text = [waiting.reason, waiting.message].filter(Boolean).join(': ');
+    return { name, cause: waiting.reason, text: ended === undefined ? text : `${text}, ${lastRun(ended)}` };
   }
-  if (state?.terminated !== undefined && state.terminated.exitCode !== 0) {
-    const cause = state.terminated.reason ?? 'Error';
-    return { name, cause, text: `${cause}${lastRun}` };
+  // It is about to be started once more, or has just been.
+  const loops = restartCount > 1 && !ready && lastState?.terminated !== undefined;
+  if (running !== undefined && loops) {
+    const settlesAtMs = timeOf(running.startedAt, nowMs) + LOOP_SETTLES_MS;
+    return settlesAtMs > nowMs ? { ...looping(name, ended), settlesAtMs } : undefined;
+  }
+  if (terminated !== undefined && (terminated.exitCode !== 0 || loops)) {
+    if (restartCount > 0) return looping(name, ended);
+    return { name, cause: terminated.reason ?? 'Error', text: lastRun(terminated) };
   }
   return undefined;
+}
+
+/** Without the length of the back-off, which is another each time. */
+function looping(name: string, ended: ContainerStateTerminated | undefined): Failing {
+  const cause = 'CrashLoopBackOff';
+  return { name, cause, text: ended === undefined ? cause : `${cause}, ${lastRun(ended)}` };
+}
+
+function lastRun({ exitCode, reason, message }: ContainerStateTerminated): string {
+  return `the last run ended with exit code ${exitCode}${reason ? ` (${reason})` : ''}${message ? `: ${message.trim()}` : ''}`;
 }
 
 function startingDetail(pod: Pod): string {

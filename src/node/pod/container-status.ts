@@ -8,7 +8,7 @@ import type {
 import { timestamp } from '../../platform/clock.ts';
 import { type ContainerView, exited, isReady, isStarted, running } from './container-view.ts';
 import type { Exit, ObservedPod } from './observed.ts';
-import { waitingToStart } from './plan-running.ts';
+import { sandboxWait, waitingToStart } from './plan-running.ts';
 
 /** What the API is told about one container (P1). */
 export function containerStatus(
@@ -55,10 +55,12 @@ function waitsForRestart(observed: ObservedPod, pod: Pod, view: ContainerView): 
 }
 
 function waiting(observed: ObservedPod, pod: Pod, view: ContainerView, initialized: boolean): ContainerStateWaiting {
-  const blocked = observed.runtime?.alive ? waitingToStart(observed, pod, view) : undefined;
+  const alive = observed.runtime?.alive === true;
+  const blocked = alive ? waitingToStart(observed, pod, view) : undefined;
   if (blocked) return { reason: blocked.reason, message: blocked.message };
-  if (!initialized || view.kind === 'init') return { reason: 'PodInitializing' };
-  return { reason: 'ContainerCreating', ...(observed.blocked && { message: observed.blocked.message }) };
+  const reason = !initialized || view.kind === 'init' ? 'PodInitializing' : 'ContainerCreating';
+  const message = alive ? undefined : sandboxWait(observed)?.message;
+  return { reason, ...(message !== undefined && { message }) };
 }
 
 /** How the run before the newest one ended: as remembered, else as the API was told. */

@@ -14,6 +14,8 @@ export interface StopRequest {
   readonly container: string;
   readonly graceMs: number;
   readonly message: string;
+  /** What is wrong with it: said of its end, if it says nothing itself. */
+  readonly why?: string;
 }
 
 /** P4: ends containers in the background: hook, signal, grace, kill. */
@@ -50,6 +52,7 @@ export class ContainerStopper {
     const deadlineMs = this.#clock.now() + graceMs;
     record.remember(container, (memory) => ({ ...memory, operation: { type: 'stopping', deadlineMs } }));
     if (!underWay) {
+      if (request.why !== undefined) record.noteStop(container, request.why);
       if (record.pod) this.#events.normal(record.pod, 'Killing', request.message, container);
       void this.#run(record, container, deadlineMs);
       return;

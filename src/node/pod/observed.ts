@@ -124,6 +124,8 @@ export type PodAction =
       /** From now on, hooks included. */
       readonly graceMs: number;
       readonly message: string;
+      /** The last output of the probe it failed. */
+      readonly why?: string;
     }
   /** M2: see to it that nothing of it is left. */
   | { readonly type: 'stopSandbox' }

@@ -167,7 +167,7 @@ describe('a pod that is to run', () => {
     ['startup', { startupProbe: { tcpSocket: { port: 1 }, terminationGracePeriodSeconds: 5 } }],
   ] as const)('P2 stops a container whose %s probe has failed, with the grace of the probe', (probe, field) => {
     const pod = podWith({ containers: [{ ...main, ...field }] });
-    const memory = remembering('main', { probes: { [probe]: false } });
+    const memory = remembering('main', { probes: { [probe]: false, failure: 'refused' } });
     expect(planPod(observed(pod, sandbox(up('main')), memory)).actions).toEqual([
       {
         type: 'stopContainer',
@@ -175,6 +175,7 @@ describe('a pod that is to run', () => {
         ending: false,
         graceMs: 5_000,
         message: `Container main failed ${probe} probe, will be restarted`,
+        why: 'refused',
       },
     ]);
   });
@@ -198,11 +199,28 @@ describe('a pod that is to run', () => {
   });
 
   test('M7 waits for what still runs of the pod that had its name', () => {
-    const { actions, waiting } = planPod(
+    const { actions, waiting, status } = planPod(
       observed(podWith(), undefined, { predecessor: 'default/redis-0 with uid u0' }),
     );
     expect(actions).toEqual([]);
     expect(waiting?.message).toContain('u0');
+    expect(status?.containerStatuses?.[0]?.state?.waiting).toEqual({
+      reason: 'ContainerCreating',
+      message: 'waiting for what still runs of default/redis-0 with uid u0',
+    });
+  });
+
+  test('P1 says so while its sandbox keeps ending', () => {
+    const { status } = planPod(observed(podWith(), undefined, { sandboxNotBeforeMs: NOW + 1000 }));
+    expect(status?.containerStatuses?.[0]?.state?.waiting?.message).toBe('the pod as a whole keeps ending');
+  });
+
+  test('P5 says of init containers, too, why the pod cannot be started', () => {
+    const blocked = { reason: 'FailedMount', message: 'configmap "c" not found', retryAtMs: NOW + 500 };
+    const { status } = planPod(observed(podWith({ initContainers: [{ name: 'a' }] }), undefined, { blocked }));
+    const waiting = { reason: 'PodInitializing', message: blocked.message };
+    expect(status?.initContainerStatuses?.[0]?.state).toEqual({ waiting });
+    expect(status?.containerStatuses?.[0]?.state).toEqual({ waiting });
   });
 
   test('M5 stays Pending while somebody else holds its volume, and says who', () => {

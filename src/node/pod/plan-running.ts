@@ -27,18 +27,22 @@ export function planRunning(observed: ObservedPod, views: readonly ContainerView
 
 function planSandbox(observed: ObservedPod): Decision {
   const { predecessor, blocked, sandboxNotBeforeMs, nowMs } = observed;
+  const waiting = sandboxWait(observed);
+  if (predecessor !== undefined) return idle(waiting);
+  if (blocked && blocked.retryAtMs > nowMs) return idle(waiting, blocked.retryAtMs);
+  if (sandboxNotBeforeMs !== undefined && sandboxNotBeforeMs > nowMs) return idle(waiting, sandboxNotBeforeMs);
+  return act({ type: 'startSandbox' });
+}
+
+/** Why the sandbox has not been started, or not again; undefined when nothing stands against it as far as is known. */
+export function sandboxWait({ predecessor, blocked, sandboxNotBeforeMs, nowMs }: ObservedPod): Explanation | undefined {
   if (predecessor !== undefined) {
     // M7: the name may be free in the API; here it is free when nothing of the one before is left.
-    return idle({
-      reason: 'PredecessorRunning',
-      message: `waiting for what still runs of ${predecessor}`,
-    });
+    return { reason: 'PredecessorRunning', message: `waiting for what still runs of ${predecessor}` };
   }
-  if (blocked && blocked.retryAtMs > nowMs) return idle(blocked, blocked.retryAtMs);
-  if (sandboxNotBeforeMs !== undefined && sandboxNotBeforeMs > nowMs) {
-    return idle({ reason: 'SandboxBackOff', message: 'the pod as a whole keeps ending' }, sandboxNotBeforeMs);
-  }
-  return act({ type: 'startSandbox' });
+  if (blocked) return blocked;
+  if (sandboxNotBeforeMs === undefined || sandboxNotBeforeMs <= nowMs) return undefined;
+  return { reason: 'SandboxBackOff', message: 'the pod as a whole keeps ending' };
 }
 
 /** Initialization happens once in the life of a sandbox: it is over for good when an ordinary container has run. */
@@ -112,7 +116,15 @@ class Steps {
     const { terminationGracePeriodSeconds = 30 } = this.#pod.spec;
     const graceMs = (probe?.terminationGracePeriodSeconds ?? terminationGracePeriodSeconds) * 1000;
     const message = `Container ${container.name} failed ${failed} probe, will be restarted`;
-    this.#actions.push({ type: 'stopContainer', container: container.name, ending: false, graceMs, message });
+    const why = view.memory.probes.failure;
+    this.#actions.push({
+      type: 'stopContainer',
+      container: container.name,
+      ending: false,
+      graceMs,
+      message,
+      ...(why !== undefined && { why }),
+    });
   }
 
   #wait(reason: string, message: string, untilMs?: number): void {

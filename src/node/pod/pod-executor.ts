@@ -142,7 +142,7 @@ export class PodExecutor {
       events.warning(pod, 'FailedPostStartHook', failure, container.name);
       const graceMs = (pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;
       const message = `Container ${container.name} failed its postStart hook`;
-      stopper.stop(record, { container: container.name, graceMs, message });
+      stopper.stop(record, { container: container.name, graceMs, message, why: failure });
     }
     changed(record);
   }

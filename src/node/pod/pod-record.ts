@@ -28,6 +28,7 @@ export class PodRecord {
   #runtime: RuntimePod | undefined;
   readonly #hostIPs: readonly string[];
   readonly #messages = new Map<string, string>();
+  readonly #stops = new Map<string, { readonly attempt: number; readonly why: string }>();
   /** Something happened to the pod by itself: `runtime` must be read again. */
   stale = false;
   /** Something that fills the pod's files has changed. */
@@ -82,12 +83,21 @@ export class PodRecord {
   }
 
   #withMessages(found: RuntimePod | undefined): RuntimePod | undefined {
-    if (found === undefined || this.#messages.size === 0) return found;
+    if (found === undefined || this.#messages.size + this.#stops.size === 0) return found;
     const containers = found.containers.map((container) => {
-      const message = this.#messages.get(`${container.name}/${container.attempt}`);
-      return container.state === 'exited' && message ? { ...container, message } : container;
+      if (container.state !== 'exited' || container.message) return container;
+      const { name, attempt } = container;
+      const stop = this.#stops.get(name);
+      const message = this.#messages.get(`${name}/${attempt}`) || (stop?.attempt === attempt && stop.why);
+      return message ? { ...container, message } : container;
     });
     return { ...found, containers };
+  }
+
+  /** The present run of a container is about to be ended for this, which its exit code will not say. */
+  noteStop(container: string, why: string): void {
+    const run = this.#runtime?.containers.find(({ name }) => name === container);
+    if (run !== undefined) this.#stops.set(container, { attempt: run.attempt, why });
   }
 
   /** What containers said when they ended, by `container/attempt`, as far as the runtime does not say it. */

@@ -3,7 +3,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import { type IdentityLock, LockHeldError } from '../runtime.ts';
-import { readIfThere } from './files.ts';
+import { namesIn, readIfThere } from './files.ts';
+import { isRunning, parseStat } from './process-identity.ts';
 import { findTool } from './tools.ts';
 
 /** A lock and the file that is locked for it. */
@@ -56,15 +57,38 @@ export function holderText(holder: { readonly pod: string; readonly uid: string;
 }
 
 export function lockHeld({ lock, file }: LockFile): LockHeldError {
-  let holder = 'another process';
+  const [text = '', stat = ''] = (readIfThere(file) ?? '').split('\n');
+  const pod = namedHolder(text);
+  const first = parseStat(stat);
+  if (pod !== undefined && first !== undefined && isRunning(first)) return new LockHeldError(lock, pod);
+  // The pod that is named there is over: something it left behind, or another program, has locked the file.
+  const process = processWithFile(file);
+  const last = pod === undefined ? '' : `; the last to have it was ${pod}`;
+  return new LockHeldError(lock, `${process ?? 'another process'}${last}`);
+}
+
+function namedHolder(text: string): string | undefined {
   try {
-    const { pod, uid, directory } = JSON.parse((readIfThere(file) ?? '').split('\n')[0] ?? '') as Record<
-      string,
-      string
-    >;
-    holder = `pod ${pod} (uid ${uid}) of the server with its data in ${directory}`;
+    const { pod, uid, directory } = JSON.parse(text) as Record<string, string>;
+    return `pod ${pod} (uid ${uid}) of the server with its data in ${directory}`;
   } catch {
-    // it has not written it down yet
+    return undefined;
   }
-  return new LockHeldError(lock, holder);
+}
+
+/** The first process that has the file open, where the system tells (Linux). */
+function processWithFile(file: string): string | undefined {
+  // By its name: a process with another root sees another path.
+  const name = path.basename(file);
+  for (const pid of namesIn('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const isOpen = fs
+        .readdirSync(`/proc/${pid}/fd`)
+        .some((descriptor) => path.basename(fs.readlinkSync(`/proc/${pid}/fd/${descriptor}`)) === name);
+      if (isOpen) return `process ${pid} (${fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim()})`;
+    } catch {
+      // it has ended meanwhile, or is another user's
+    }
+  }
+  return undefined;
 }
