@@ -2,7 +2,7 @@ import { ageOf } from '../duration.ts';
 import type { CustomResourceColumnDefinition, CustomResourceDefinitionVersion } from '../generated/types.ts';
 import { parseJsonPath } from '../json-path.ts';
 import type { KubernetesObject } from '../meta.ts';
-import { ageColumn, type Cell, nameColumn, type TableColumn, type TableLayout } from './layout.ts';
+import { type Cell, nameColumn, shown, type TableColumn, type TableLayout } from './layout.ts';
 
 interface CustomColumn {
   readonly column: TableColumn;
@@ -10,7 +10,7 @@ interface CustomColumn {
 }
 
 const creation: CustomColumn = {
-  column: { ...ageColumn(), type: 'date' },
+  column: shown('Age', ['ObjectMeta', 'creationTimestamp'], 'date'),
   cell: (object, nowMs) => ageOf(object.metadata.creationTimestamp, nowMs),
 };
 

@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-
 import { Command, Option } from 'commander';
 
 import type { Pod } from '../../api/generated/types.ts';
@@ -79,9 +77,6 @@ Examples:
 }
 
 async function run(sources: readonly ManifestSource[], options: UpOptions, output: Output): Promise<void> {
-  // Functions are optimized when they have run four times as often as usual: nearly all of them run a few thousand
-  // times in the first second of a busy server, and to optimize them all takes a core for more than that second.
-  setFlagsFromString('--interrupt-budget=270336');
   // Loaded here, so that the other commands do not wait for what only this one needs.
   const { startCluster } = await import('../../cluster/cluster.ts');
   const clusterOptions: Omit<ClusterOptions, 'prepare'> = {

@@ -2,7 +2,6 @@ import type { Container, Probe } from '../../api/generated/types.ts';
 import type { Runtime, PodStatus as RuntimePod } from '../runtimes/runtime.ts';
 import { reach } from './address.ts';
 import { execProbe } from './exec-probe.ts';
-import { grpcProbe } from './grpc-probe.ts';
 import { httpProbe } from './http-probe.ts';
 import { failure, type ProbeOutcome, success } from './outcome.ts';
 import { tcpProbe } from './tcp-probe.ts';
@@ -24,5 +23,6 @@ export async function runProbe(
   if ('unreachable' in to) return failure(to.unreachable);
   if (httpGet) return httpProbe(httpGet, to, signal);
   if (tcpSocket) return tcpProbe(to, signal);
+  const { grpcProbe } = await import('./grpc-probe.ts'); // HTTP/2 is loaded by whoever probes with it
   return grpcProbe(grpc?.service ?? '', to, signal);
 }

@@ -1,0 +1,44 @@
+const fs = require('node:fs');
+const { createRequire, wrap } = require('node:module');
+const path = require('node:path');
+const { Script } = require('node:vm');
+const { crc32 } = require('node:zlib');
+
+/** The program of the command line, one file. */
+const file = path.join(__dirname, '..', 'dist', 'bin', 'berth.cjs');
+const source = fs.readFileSync(file);
+
+// V8 itself compares versions, flags and the length of the program, and trusts the rest. So the name tells for which
+// Node and of which program it is, and the end has a checksum.
+const compiledFile = `${file}.${process.version}-${process.arch}-${crc32(source).toString(16)}`;
+const CHECKSUM_BYTES = 4;
+
+/** What V8 once compiled of the program, or undefined: never made for this Node, or damaged. */
+function readCompiled() {
+  if (!fs.existsSync(compiledFile)) return undefined;
+  const bytes = fs.readFileSync(compiledFile);
+  const end = bytes.length - CHECKSUM_BYTES;
+  if (end <= 0) return undefined;
+  const compiled = bytes.subarray(0, end);
+  return crc32(compiled) === bytes.readUInt32LE(end) ? compiled : undefined;
+}
+
+/** Keeps what V8 has compiled of the program until now. */
+function writeCompiled(script) {
+  const compiled = script.createCachedData();
+  const checksum = Buffer.alloc(CHECKSUM_BYTES);
+  checksum.writeUInt32LE(crc32(compiled));
+  // As a whole or not at all.
+  fs.writeFileSync(`${compiledFile}.new`, Buffer.concat([compiled, checksum]));
+  fs.renameSync(`${compiledFile}.new`, compiledFile);
+}
+
+/** Runs the program; what V8 does not take of `compiled` it compiles anew. */
+function runScript(compiled) {
+  const script = new Script(wrap(source.latin1Slice()), { filename: file, cachedData: compiled });
+  const program = { exports: {} };
+  script.runInThisContext()(program.exports, createRequire(file), program, file, path.dirname(file));
+  return script;
+}
+
+module.exports = { file, readCompiled, runScript, writeCompiled };
