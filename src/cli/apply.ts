@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { ApiError, isNotFound } from '../api/errors.ts';
 import type { CustomResourceDefinition } from '../api/generated/types.ts';
-import { CustomResourceDefinitions } from '../api/kinds.ts';
+import { CustomResourceDefinitions, Namespaces } from '../api/kinds.ts';
 import type { KubernetesObject, ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import type { Client } from '../client/client.ts';
@@ -51,14 +51,14 @@ export async function applyManifests(
     .filter((type) => !served.some((other) => isSameType(type, other)));
   const types = [...served, ...toCome];
   const planned = sources.map((source) => plan(source, types, options)).sort((a, b) => rank(a.type) - rank(b.type));
-  const newNamespaces = new Set(planned.filter(({ type }) => type.plural === 'namespaces').map(({ key }) => key.name));
-  // What lands in a namespace of the same files, or is of a kind of theirs, cannot be tried before that exists.
-  const canBeTried = ({ type, key }: Planned): boolean =>
-    !toCome.includes(type) && (key.namespace === undefined || !newNamespaces.has(key.namespace));
-  for (const one of planned) if (canBeTried(one)) await applyOne(client, one, true);
-  if (options.dryRun) {
-    return Promise.all(planned.map((one) => (toCome.includes(one.type) ? asNew(one) : applyOne(client, one, true))));
+  const newNamespaces = await namespacesToCome(client, planned);
+  const tried: Applied[] = [];
+  for (const one of planned) {
+    if (toCome.includes(one.type)) tried.push(asNew(one));
+    else if (newNamespaces.has(one.key.namespace ?? '')) tried.push(await tryElsewhere(client, one));
+    else tried.push(await applyOne(client, one, true));
   }
+  if (options.dryRun) return tried;
   const applied: Applied[] = [];
   for (const one of planned) {
     applied.push(await applyOne(client, one, false));
@@ -75,6 +75,39 @@ async function assertEstablished(client: Client, { key, source }: Planned): Prom
   throw new CliError(`${source.where}: ${key.name} cannot be served: ${refusal.message ?? refusal.reason ?? ''}`, {
     hint: 'it was applied, and what comes before it; what comes after it was not',
   });
+}
+
+/** The namespaces that the files make: what is in them cannot be tried there before they exist. */
+async function namespacesToCome(client: Client, planned: readonly Planned[]): Promise<ReadonlySet<string>> {
+  const named = planned.filter(({ type }) => type === Namespaces).map(({ key }) => key);
+  const there = await Promise.all(named.map((key) => getIfThere(client, Namespaces, key)));
+  return new Set(named.filter((_, index) => there[index] === undefined).map(({ name }) => name));
+}
+
+/** Namespaces that are always there, the one that nobody puts anything into first. */
+const PLACES_TO_TRY = ['kube-public', 'default'];
+
+/** What is wrong with an object, and what is left out in it, is the same in a namespace that exists. */
+async function tryElsewhere(client: Client, planned: Planned): Promise<Applied> {
+  const { type, key, source } = planned;
+  const options = { fieldManager: FIELD_MANAGER, fieldValidation: 'Strict', dryRun: true } as const;
+  for (const namespace of PLACES_TO_TRY) {
+    try {
+      const { metadata } = source.manifest;
+      const made = await client.create(
+        type,
+        { ...source.manifest, metadata: { ...metadata, name: key.name, namespace } },
+        options,
+      );
+      return { type, key, object: { ...made, metadata: { ...made.metadata, ...key } }, outcome: 'created' };
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.reason === 'Invalid' || error.reason === 'BadRequest')
+        throw new CliError(`${source.where}: ${error.message}`, { hint: 'nothing was applied' });
+      // There is one of that name, or something that it needs is missing there.
+    }
+  }
+  return asNew(planned);
 }
 
 /** What would be the outcome for an object of which nothing can be asked yet. */
@@ -117,10 +150,7 @@ export function rank(type: ResourceType): number {
 
 async function applyOne(client: Client, { source, type, key, body }: Planned, dryRun: boolean): Promise<Applied> {
   try {
-    const before = await client.get(type, key).catch((error: unknown) => {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    });
+    const before = await getIfThere(client, type, key);
     const object = await client.patch(
       type,
       key,
@@ -134,6 +164,19 @@ async function applyOne(client: Client, { source, type, key, body }: Planned, dr
       throw new CliError(`${source.where}: ${error.message}`, {
         hint: dryRun ? 'nothing was applied' : 'what comes before it was applied',
       });
+    throw error;
+  }
+}
+
+async function getIfThere<T extends KubernetesObject>(
+  client: Client,
+  type: ResourceType<T>,
+  key: ObjectKey,
+): Promise<T | undefined> {
+  try {
+    return await client.get(type, key);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
     throw error;
   }
 }

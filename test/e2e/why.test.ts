@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { StatefulSets } from '../../src/api/kinds.ts';
 import { recordPods, TestBerth, untilSettled, untilWaiting } from './support.ts';
 
 const real = process.platform === 'linux';
@@ -27,6 +28,8 @@ spec:
 ${spec}`;
 }
 
+const claimOf = (storageClass = 'berth-local') =>
+  `  volumeClaimTemplates: [{ metadata: { name: data }, spec: { storageClassName: ${storageClass}, accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Mi } } } }]\n`;
 const SLEEP = 'command: [sleep, "1000000"]';
 const CRASH = 'command: [sh, -c, "echo boom >&2; exit 3"], terminationMessagePolicy: FallbackToLogsOnError';
 
@@ -77,15 +80,7 @@ const troubles: readonly (readonly [set: string, cause: RegExp, manifest: string
     ),
   ],
   ['large', /Insufficient cpu/, set('large', `${SLEEP}, resources: { requests: { cpu: "10000" } }`)],
-  [
-    'class',
-    /class "nothing"/,
-    set(
-      'class',
-      SLEEP,
-      '  volumeClaimTemplates: [{ metadata: { name: data }, spec: { storageClassName: nothing, accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Mi } } } }]\n',
-    ),
-  ],
+  ['class', /class "nothing"/, set('class', SLEEP, claimOf('nothing'))],
 ];
 
 describe.runIf(real)('what a set waits for, and what would become of it', () => {
@@ -116,6 +111,41 @@ describe.runIf(real)('what a set waits for, and what would become of it', () => 
     const said = await berth.ok('why', 'pvc/data-class-0');
     expect(said).toMatch(/there is no storage class nothing/);
     expect(said).toMatch(/used by pod class-0/);
+  });
+
+  test('A3 C2 a plan for a set that is not there yet sees what an earlier one has left', async () => {
+    const text = set('again', SLEEP, claimOf(), 2);
+    const manifest = write('again.yaml', text);
+    await berth.ok('apply', '-f', manifest);
+    await untilSettled(berth.client(), 'again', 2);
+    await berth.client().delete(StatefulSets, { namespace: 'default', name: 'again' }, { propagationPolicy: 'Orphan' });
+    await expect.poll(() => berth.ok('get', 'statefulsets'), PATIENCE).not.toMatch(/again/);
+    await berth.ok('delete', 'pod', 'again-1');
+    await expect.poll(() => berth.ok('get', 'pods'), PATIENCE).not.toMatch(/again-1/);
+    const plan = await berth.ok('plan', '-f', manifest);
+    expect(plan).toMatch(/adopt pod again-0/);
+    expect(planned(plan)).toEqual(['create pod again-1']);
+    expect(plan).not.toMatch(/create (claim|revision)/);
+  });
+
+  test('a plan for a set in a namespace that the same file makes names the steps that are taken then', async () => {
+    const namespace = 'apiVersion: v1\nkind: Namespace\nmetadata: { name: fresh }\n---';
+    const text = set('calm', SLEEP, claimOf(), 2).replace('name: calm }', 'name: calm, namespace: fresh }');
+    const manifest = write('fresh.yaml', namespace + text);
+    const plan = await berth.ok('plan', '-f', manifest);
+    expect(plan).toMatch(/namespace\/fresh: created/);
+    expect(planned(plan)).toEqual(['create pod calm-0', 'create pod calm-1']);
+    await berth.ok('apply', '-f', manifest);
+    const revision = /create revision (\S+)/.exec(plan)?.[1] ?? 'none is planned';
+    await expect
+      .poll(() => berth.ok('get', 'statefulset', 'calm', '-n', 'fresh', '-o', 'json'), PATIENCE)
+      .toContain(`"updateRevision": "${revision}"`);
+    // Now that it is there, the same file changes nothing.
+    await expect.poll(() => berth.ok('plan', '-f', manifest), PATIENCE).toMatch(/calm: nothing to do/);
+    const wrong = write('wrong.yaml', text.replace('replicas: 2', 'replicas: -2').replaceAll('fresh', 'other'));
+    await expect(
+      berth.ok('plan', '-f', write('other.yaml', namespace.replace('fresh', 'other')), '-f', wrong),
+    ).rejects.toThrow(/spec.replicas/);
   });
 
   test('U1 O5 a plan names the very steps that are taken then', async () => {

@@ -1,11 +1,7 @@
 import { Command, Option } from 'commander';
 
-import { isNotFound } from '../../api/errors.ts';
 import type { StatefulSet } from '../../api/generated/types.ts';
-import { keyOf } from '../../api/meta.ts';
-import type { Client } from '../../client/client.ts';
-import { observeSet } from '../../controllers/statefulset/explain.ts';
-import type { Observed } from '../../controllers/statefulset/plan.ts';
+import { observeAround, observeSet } from '../../controllers/statefulset/explain.ts';
 import { describeStep, type Preview, preview } from '../../controllers/statefulset/preview.ts';
 import { applyManifests } from '../apply.ts';
 import { connect } from '../connect.ts';
@@ -49,7 +45,12 @@ export function planCommand(output: Output): Command {
         })) {
           const name = displayName(type, key.name);
           if (type.kind === 'StatefulSet')
-            show(name, preview(await observeChanged(session.client, object as StatefulSet)), options, output);
+            show(
+              name,
+              preview(await observeAround(session.client, object as StatefulSet, Date.now())),
+              options,
+              output,
+            );
           else if (options.output !== 'json') output.line(`${name}: ${outcome}`);
         }
       } finally {
@@ -89,19 +90,9 @@ function planScaleCommand(output: Output): Command {
     });
 }
 
-/** What there is of the set, with the set as it would be. */
-async function observeChanged(client: Client, set: StatefulSet): Promise<Observed> {
-  try {
-    return { ...(await observeSet(client, keyOf(set), Date.now())), set };
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    return { set, pods: [], revisions: [], claims: new Map(), now: Date.now() };
-  }
-}
-
-function show(name: string, { steps, stuck, truncated }: Preview, options: PlanOptions, output: Output): void {
+function show(name: string, { steps, stuck, paused, truncated }: Preview, options: PlanOptions, output: Output): void {
   if (options.output === 'json') {
-    output.text(toJson({ object: name, steps, ...(stuck && { stuck }), truncated }));
+    output.text(toJson({ object: name, steps, ...(stuck && { stuck }), ...(paused && { paused }), truncated }));
     return;
   }
   output.line(steps.length === 0 ? `${name}: nothing to do` : `${name}:`);
@@ -109,5 +100,6 @@ function show(name: string, { steps, stuck, truncated }: Preview, options: PlanO
   for (const [index, step] of steps.entries())
     output.line(`  ${String(index + 1).padStart(width)}. ${describeStep(step)}`);
   if (truncated) output.line('  and so on');
+  if (paused) output.line(`  then ${paused}`);
   if (stuck) output.line(`  then it waits, and only you can help: ${stuck.message}`);
 }

@@ -13,7 +13,7 @@ import {
 } from '../../api/kinds.ts';
 import type { KubernetesObject, ObjectKey } from '../../api/meta.ts';
 import type { Client } from '../../client/client.ts';
-import { explainPod, observeSet, podsUsing } from '../../controllers/statefulset/explain.ts';
+import { explainPause, explainPod, observeSet, podsUsing } from '../../controllers/statefulset/explain.ts';
 import { ordinalRange, parsePodName } from '../../controllers/statefulset/identity.ts';
 import { plan } from '../../controllers/statefulset/plan.ts';
 import type { Waiting } from '../../controllers/statefulset/waiting.ts';
@@ -100,7 +100,11 @@ function lines(object: string, explanation: Explanation, now: number): readonly 
 async function explainSet(client: Client, key: ObjectKey, now: number): Promise<Explanation> {
   const observed = await observeSet(client, key, now);
   const { waiting } = plan(observed);
-  if (waiting === undefined) return { waits: false, summary: 'waits for nothing', causes: [] };
+  if (waiting === undefined) {
+    const paused = explainPause(observed);
+    if (paused === undefined) return { waits: false, summary: 'waits for nothing', causes: [] };
+    return { waits: false, reason: 'UpdatePaused', summary: `waits for you: ${paused}`, causes: [] };
+  }
   const pod = observed.pods.find(({ metadata }) => metadata.name === waiting.pod);
   const [behind, refusals] = await Promise.all([
     pod ? causesOf(client, pod, waiting.sinceMs) : [],

@@ -65,9 +65,75 @@ describe('preview', () => {
     expect(preview(scene('ready', { changePods })).stuck).toMatchObject({ reason: 'NameTaken', pod: 'web-0' });
   });
 
+  test('C5 a claim that is being deleted is gone before its pod is made', () => {
+    const changeClaims: SceneOptions['changeClaims'] = (claim) => ({
+      ...claim,
+      metadata: { ...claim.metadata, deletionTimestamp: '2026-01-01T11:00:00Z', finalizers: ['example.com/backup'] },
+    });
+    const observed = scene('-', { replicas: 1, claimTemplates: ['data'], changeClaims });
+    expect(preview(observed).steps.map(describeStep)).toEqual([
+      'wait until claim data-web-0 is gone (held by example.com/backup)',
+      'create claim data-web-0',
+      `create pod web-0 at revision ${revisionName(1)}`,
+      'wait until web-0 is Ready',
+    ]);
+    expect(preview(observed).stuck).toBeUndefined();
+  });
+
+  test('C3 whenScaled Delete: the claims go with their pods', () => {
+    const at = revisionName(1);
+    const persistentVolumeClaimRetentionPolicy = { whenScaled: 'Delete', whenDeleted: 'Retain' };
+    expect(
+      steps('ready ready', { replicas: 1, claimTemplates: ['data'], persistentVolumeClaimRetentionPolicy }),
+    ).toEqual([
+      'make claim data-web-1 owned by Pod web-1',
+      `delete pod web-1 at revision ${at} (scale-down)`,
+      'wait until web-1 is gone',
+      'delete claim data-web-1 with it',
+    ]);
+  });
+
+  test('A3 the pods of an earlier set of the name are waited for, those without an owner taken over', () => {
+    const at = revisionName(1);
+    const earlier = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web', uid: 'earlier', controller: true };
+    const owned =
+      (ownerReferences: readonly object[]): NonNullable<SceneOptions['changePods']> =>
+      (pod) =>
+        ({ ...pod, metadata: { ...pod.metadata, ownerReferences } }) as typeof pod;
+    expect(steps('ready', { replicas: 1, changePods: owned([earlier]) })).toEqual([
+      'wait until web-0 is gone',
+      `create pod web-0 at revision ${at}`,
+      'wait until web-0 is Ready',
+    ]);
+    expect(steps('ready', { replicas: 1, changePods: owned([]) })).toEqual(['adopt pod web-0']);
+  });
+
+  test('U1 U4 what the strategy keeps from the update is named', () => {
+    const to = revisionName(2);
+    const updateStrategy = { type: 'RollingUpdate', rollingUpdate: { partition: 1 } };
+    const changed = { version: 2, current: 1 };
+    expect(preview(scene('ready@1 ready@1', { ...changed, replicas: 2, updateStrategy })).paused).toBe(
+      `the update to revision ${to} is kept from web-0 (partition 1)`,
+    );
+    const all = scene('ready@1 ready@1 ready@1 ready@1', {
+      ...changed,
+      replicas: 4,
+      updateStrategy: { type: 'OnDelete' },
+    });
+    expect(preview(all)).toMatchObject({
+      steps: [],
+      paused: `the update to revision ${to} reaches web-0, web-1, web-2 and 1 more only when you delete them (OnDelete)`,
+    });
+  });
+
   test('nothing to do is no step', () => {
-    const { steps: none, stuck, truncated } = preview(scene('ready ready ready'));
-    expect({ none, stuck, truncated }).toEqual({ none: [], stuck: undefined, truncated: false });
+    const { steps: none, stuck, paused, truncated } = preview(scene('ready ready ready'));
+    expect({ none, stuck, paused, truncated }).toEqual({
+      none: [],
+      stuck: undefined,
+      paused: undefined,
+      truncated: false,
+    });
   });
 
   test('a long way is cut off', () => {

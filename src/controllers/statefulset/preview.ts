@@ -8,7 +8,8 @@ import type {
 import type { KubernetesObject, New } from '../../api/meta.ts';
 import { timestamp } from '../../platform/clock.ts';
 import type { Action, DeleteReason } from './actions.ts';
-import { newPod, ordinalOf, revisionOf, withIdentity } from './identity.ts';
+import { explainPause } from './explain.ts';
+import { claimName, newPod, ordinalOf, revisionOf, withIdentity } from './identity.ts';
 import { type Observed, plan } from './plan.ts';
 import { podState } from './pod-state.ts';
 import type { Waiting } from './waiting.ts';
@@ -19,7 +20,11 @@ export type PreviewStep =
   | { readonly type: 'createClaim'; readonly claim: string }
   | { readonly type: 'createPod'; readonly pod: string; readonly revision: string }
   | { readonly type: 'deletePod'; readonly pod: string; readonly revision: string; readonly reason: DeleteReason }
-  | { readonly type: 'waitUntilGone'; readonly pod: string }
+  | { readonly type: 'waitUntilGone'; readonly pod: string; readonly heldBy?: readonly string[] }
+  /** C3: the garbage collector takes it, as the pod it belongs to is gone. */
+  | { readonly type: 'deleteClaim'; readonly claim: string }
+  /** C5 */
+  | { readonly type: 'waitUntilClaimGone'; readonly claim: string; readonly heldBy?: readonly string[] }
   | { readonly type: 'waitUntilReady'; readonly pod: string }
   | { readonly type: 'waitUntilAvailable'; readonly pod: string }
   /** Any other write, as the action it is. */
@@ -29,6 +34,8 @@ export interface Preview {
   readonly steps: readonly PreviewStep[];
   /** What nothing would change: nobody but the user can. Undefined when the set ends up as it should be. */
   readonly stuck: Waiting | undefined;
+  /** Which pods the strategy keeps from the update, and how; undefined when it is over or comes to its end. */
+  readonly paused: string | undefined;
   /** There are more steps than were asked for. */
   readonly truncated: boolean;
 }
@@ -49,12 +56,13 @@ export function preview(observed: Observed, maxSteps = 10_000): Preview {
       world.apply(decided.actions, decided.status);
     } else {
       world.report(decided.status([]));
-      if (!world.passTime()) {
-        return { steps: world.steps, stuck: decided.waiting, truncated: false };
+      if (!world.passTime(decided.waiting)) {
+        const paused = explainPause(world.observe());
+        return { steps: world.steps, stuck: decided.waiting, paused, truncated: false };
       }
     }
   }
-  return { steps: world.steps.slice(0, maxSteps), stuck: undefined, truncated: true };
+  return { steps: world.steps.slice(0, maxSteps), stuck: undefined, paused: undefined, truncated: true };
 }
 
 /** A step as a line of text. */
@@ -69,7 +77,11 @@ export function describeStep(step: PreviewStep): string {
     case 'deletePod':
       return `delete pod ${step.pod} at revision ${step.revision} (${step.reason})`;
     case 'waitUntilGone':
-      return `wait until ${step.pod} is gone`;
+      return `wait until ${step.pod} is gone${holders(step.heldBy)}`;
+    case 'deleteClaim':
+      return `delete claim ${step.claim} with it`;
+    case 'waitUntilClaimGone':
+      return `wait until claim ${step.claim} is gone${holders(step.heldBy)}`;
     case 'waitUntilReady':
       return `wait until ${step.pod} is Ready`;
     case 'waitUntilAvailable':
@@ -77,6 +89,10 @@ export function describeStep(step: PreviewStep): string {
     case 'other':
       return describeOther(step.action);
   }
+}
+
+function holders(heldBy: readonly string[] | undefined): string {
+  return heldBy === undefined ? '' : ` (held by ${heldBy.join(', ')})`;
 }
 
 function describeOther(action: Action): string {
@@ -103,6 +119,9 @@ function describeOther(action: Action): string {
   }
 }
 
+/** Goes by itself when nobody uses the claim. */
+const CLAIM_PROTECTION = 'kubernetes.io/pvc-protection';
+
 /** A copy of what was observed, in which everything goes well. */
 class World {
   readonly steps: PreviewStep[] = [];
@@ -111,8 +130,8 @@ class World {
   #made = 0;
   readonly #pods: Map<string, Pod>;
   readonly #revisions: Map<string, ControllerRevision>;
-  /** Only what differs from `#observedClaims`. */
-  readonly #claims = new Map<string, PersistentVolumeClaim>();
+  /** Only what differs from `#observedClaims`; undefined for one that has gone. */
+  readonly #claims = new Map<string, PersistentVolumeClaim | undefined>();
   readonly #observedClaims: Observed['claims'];
 
   constructor({ set, pods, revisions, claims, now }: Observed) {
@@ -128,7 +147,7 @@ class World {
       set: this.#set,
       pods: Array.from(this.#pods.values()),
       revisions: Array.from(this.#revisions.values()),
-      claims: { get: (name) => this.#claims.get(name) ?? this.#observedClaims.get(name) },
+      claims: { get: (name) => this.#claim(name) },
       now: this.#nowMs,
     };
   }
@@ -142,13 +161,14 @@ class World {
     if (status !== undefined) this.#set = { ...this.#set, status };
   }
 
+  #claim(name: string): PersistentVolumeClaim | undefined {
+    return this.#claims.has(name) ? this.#claims.get(name) : this.#observedClaims.get(name);
+  }
+
   /** Lets the next thing happen by itself; false when nothing would. */
-  passTime(): boolean {
-    const ending = this.#own(({ metadata }) => metadata.deletionTimestamp !== undefined);
-    for (const pod of ending) {
-      this.#pods.delete(pod.metadata.name);
-      this.steps.push({ type: 'waitUntilGone', pod: pod.metadata.name });
-    }
+  passTime(waiting: Waiting | undefined): boolean {
+    const ending = this.#sorted((pod) => this.#goes(pod));
+    for (const pod of ending) this.#letGo(pod);
     const starting = this.#own((pod) => !podState(pod, 0, this.#nowMs).ready);
     for (const pod of starting) {
       this.#pods.set(pod.metadata.name, madeReady(pod, this.#nowMs));
@@ -158,18 +178,57 @@ class World {
     const minReadySeconds = this.#set.spec.minReadySeconds ?? 0;
     const availableAtMs = (pod: Pod): number | undefined => podState(pod, minReadySeconds, this.#nowMs).availableAtMs;
     const nextMs = Math.min(...this.#own(() => true).map((pod) => availableAtMs(pod) ?? Number.POSITIVE_INFINITY));
-    if (!Number.isFinite(nextMs)) return false;
+    if (!Number.isFinite(nextMs)) return this.#letClaimGo(waiting);
     const early = this.#own((pod) => availableAtMs(pod) === nextMs);
     this.#nowMs = nextMs;
     for (const pod of early) this.steps.push({ type: 'waitUntilAvailable', pod: pod.metadata.name });
     return true;
   }
 
+  /** Whether a pod that has one of the set's names will be gone: it is ending, or its set is gone. */
+  #goes({ metadata }: Pod): boolean {
+    const { name, uid } = this.#set.metadata;
+    const ofEarlier = metadata.ownerReferences?.some(
+      (owner) => owner.controller && owner.kind === 'StatefulSet' && owner.name === name && owner.uid !== uid,
+    );
+    return metadata.deletionTimestamp !== undefined || ofEarlier === true;
+  }
+
+  #letGo({ metadata }: Pod): void {
+    const { name, uid, finalizers } = metadata;
+    this.#pods.delete(name);
+    this.steps.push({ type: 'waitUntilGone', pod: name, ...(finalizers?.length && { heldBy: finalizers }) });
+    const ordinal = ordinalOf(this.#set, name) ?? -1;
+    for (const template of this.#set.spec.volumeClaimTemplates ?? []) {
+      const claim = claimName(this.#set, template.metadata?.name ?? '', ordinal);
+      const owners = this.#claim(claim)?.metadata.ownerReferences ?? [];
+      if (owners.length === 0 || owners.some((owner) => owner.uid !== uid)) continue;
+      this.#claims.set(claim, undefined);
+      this.steps.push({ type: 'deleteClaim', claim });
+    }
+  }
+
+  /** C3, C5: the claim that holds its pod back goes, unless somebody has to let go of it first. */
+  #letClaimGo(waiting: Waiting | undefined): boolean {
+    if (waiting?.reason !== 'ClaimTerminating' && waiting?.reason !== 'ClaimStale') return false;
+    const { claim } = waiting;
+    const heldBy = this.#claim(claim)?.metadata.finalizers?.filter((finalizer) => finalizer !== CLAIM_PROTECTION);
+    this.#claims.set(claim, undefined);
+    this.steps.push({ type: 'waitUntilClaimGone', claim, ...(heldBy?.length && { heldBy }) });
+    return true;
+  }
+
   /** The set's pods, lowest ordinal first. */
   #own(chosen: (pod: Pod) => boolean): readonly Pod[] {
     const { uid } = this.#set.metadata;
+    return this.#sorted(
+      (pod) => pod.metadata.ownerReferences?.some((owner) => owner.uid === uid) === true && chosen(pod),
+    );
+  }
+
+  #sorted(chosen: (pod: Pod) => boolean): readonly Pod[] {
     return Array.from(this.#pods.values())
-      .filter((pod) => pod.metadata.ownerReferences?.some((owner) => owner.uid === uid) && chosen(pod))
+      .filter(chosen)
       .sort((a, b) => this.#ordinal(a) - this.#ordinal(b));
   }
 
