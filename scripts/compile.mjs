@@ -22,9 +22,7 @@ process.argv = [process.execPath, path.join(import.meta.dirname, '..', 'bin', 'b
 process.once('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
 
 const script = runScript();
-const running = path.join(directory, 'berth.json');
-while (!fs.existsSync(running)) await pause();
-const { apiServer } = JSON.parse(fs.readFileSync(running, 'utf8'));
+const { apiServer } = await started(path.join(directory, 'berth.json'));
 const token = /token: (\S+)/.exec(fs.readFileSync(path.join(directory, 'kubeconfig'), 'utf8'))[1];
 const client = new Client({ port: new URL(apiServer).port, token });
 await useEverything();
@@ -33,6 +31,15 @@ process.exit(0);
 
 function pause() {
   return new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** What the server tells of itself once it has started. */
+async function started(file) {
+  for (;;) {
+    const status = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : {};
+    if (status.apiServer !== undefined) return status;
+    await pause();
+  }
 }
 
 async function until(path_, condition) {

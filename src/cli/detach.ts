@@ -17,9 +17,11 @@ import type { UpOptions } from './up-options.ts';
 /** Tells the process that was started for `--detach` what it is. */
 const MARK = 'BERTH_DETACHED';
 
+const DETACHED = process.env[MARK] === '1' && process.send !== undefined;
+
 /** Whether this process is the one that goes on running. */
 export function isDetached(): boolean {
-  return process.env[MARK] === '1' && process.send !== undefined;
+  return DETACHED;
 }
 
 /** What the process that goes on running tells the one that started it. */
@@ -35,6 +37,8 @@ export function announceToParent(started: {
 }): void {
   const applied = started.applied.map(({ type, key }) => ({ apiVersion: apiVersionOf(type), kind: type.kind, key }));
   const announcement: Announcement = { status: started.status, applied };
+  // The one that started it may have gone, or wait no longer.
+  if (!process.connected) return;
   process.send?.(announcement);
   process.disconnect();
 }
@@ -50,7 +54,11 @@ export async function detach(options: UpOptions, output: Output): Promise<void> 
   // Other commands have to be told which cluster is meant, unless it is the one they take by themselves.
   const where = directory === dataDirectoryPath() ? '' : ` --data-dir ${shellWord(directory)}`;
   const logFile = dataPaths(directory).detachedOutput;
-  const { status, applied } = await startServer(directory, options.filename?.includes('-') === true);
+  const { status, applied } = await startServer(directory, {
+    readsInput: options.filename?.includes('-') === true,
+    timeoutMs: options.timeout,
+    late: `it goes on starting; ${logFile} has what it says, berth down${where} ends it`,
+  });
   output.line(`Berth ${status.version} runs in ${status.dataDir} (process ${status.pid})`);
   output.line(`  API ${status.apiServer}   DNS ${status.dns}   log ${logFile}`);
   const session = connect(options);
@@ -91,10 +99,13 @@ export async function detach(options: UpOptions, output: Output): Promise<void> 
 }
 
 /**
- * Resolves when the new process says that it is up; throws what it says when it fails. It alone reads the manifests, and
- * so the standard input when they come from there.
+ * Resolves when the new process says that it is up; throws what it says when it fails, and `late` when it does neither in
+ * time. It alone reads the manifests, and so the standard input when they come from there.
  */
-function startServer(directory: string, readsInput: boolean): Promise<Announcement> {
+function startServer(
+  directory: string,
+  { readsInput, timeoutMs, late }: { readonly readsInput: boolean; readonly timeoutMs: number; readonly late: string },
+): Promise<Announcement> {
   const logFile = dataPaths(directory).detachedOutput;
   const log = openLog(directory, logFile);
   const sizeBefore = fs.fstatSync(log).size;
@@ -105,13 +116,22 @@ function startServer(directory: string, readsInput: boolean): Promise<Announceme
   });
   fs.closeSync(log);
   return new Promise((resolve, reject) => {
-    child.once('message', (message) => {
-      child.disconnect();
+    const letGo = (): void => {
+      clearTimeout(timer);
+      if (child.connected) child.disconnect();
       child.unref();
+    };
+    const timer = setTimeout(() => {
+      letGo();
+      reject(new CliError(`the server has not started after ${timeoutMs / 1000} s`, { hint: late }));
+    }, timeoutMs);
+    child.once('message', (message) => {
+      letGo();
       resolve(message as Announcement);
     });
     child.once('error', reject);
     child.once('exit', (code) => {
+      letGo();
       const said = fs.readFileSync(logFile).subarray(sizeBefore).toString().trim();
       // The new process has said what is wrong in its own words.
       const [message, ...hint] = said.split('\n').filter((line) => !line.startsWith('{'));

@@ -1,3 +1,4 @@
+import { serverProcess } from '../cluster/data-directory.ts';
 import { leftoverPods } from '../cluster/leftover-pods.ts';
 import { CliError } from './errors.ts';
 
@@ -6,6 +7,13 @@ export const NOT_RUNNING = 3;
 
 /** What to say when a command needs a server and none runs on the directory; pods that run without one are named. */
 export function notRunning(directory: string, exitCode?: number): CliError {
+  const starting = serverProcess(directory);
+  if (starting !== undefined) {
+    return new CliError(`the server on ${directory} is still starting (process ${starting})`, {
+      hint: 'wait for it, or end it with berth down',
+      ...(exitCode !== undefined && { exitCode }),
+    });
+  }
   const pods = leftoverPods(directory);
   if (pods.length === 0) {
     return new CliError(`no cluster runs on ${directory}`, {

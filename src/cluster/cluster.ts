@@ -102,6 +102,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   const { nodeGraceMs = DEFAULT_NODE_GRACE_MS } = options;
   const directory = await openDataDirectory(dataDirectoryPath(options.dataDir));
   closers.add(() => directory.release());
+  writeServerStatus({ pid: process.pid, dataDir: directory.path });
   // Last of all, but while nobody else can have begun on the same directory.
   let remains: 'pods' | 'pods of nodes that are away' | 'nothing' = 'pods';
   closers.add(async () => {
@@ -130,6 +131,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   const access = new Access(registry, logger);
   let nodes: Nodes | undefined;
   let queues: RunningControllers['queues'] | undefined;
+  let ready = false;
   const apiServer = await startApiServer({
     registry,
     access,
@@ -141,18 +143,18 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     port: options.apiPort,
     streams: (node) => nodes?.agent(node)?.streams,
     queues: () => queues ?? new Map(),
+    ready: () => ready || 'the cluster is starting',
   }).catch((error: unknown) => {
     throw explainApiPort(error, apiAddress, options.apiPort);
   });
   closers.add(() => apiServer.close());
-  await writeKubeconfig(directory.kubeconfig, {
-    server: localUrl(apiAddress, apiServer.port),
-    authorityCertificate: pki.authorityCertificate,
-    credentials: { token: pki.adminToken },
-  });
-
   const client = inProcessClient(registry, SYSTEM);
   await Promise.all([
+    writeKubeconfig(directory.kubeconfig, {
+      server: localUrl(apiAddress, apiServer.port),
+      authorityCertificate: pki.authorityCertificate,
+      credentials: { token: pki.adminToken },
+    }),
     ensureDefaultStorageClass(client),
     ensureApiEndpoints(client, { address: localAddress(apiAddress), port: apiServer.port }),
   ]);
@@ -218,6 +220,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     nodes: running.names,
   };
   writeServerStatus(status);
+  ready = true;
   return {
     client: administrator,
     informers,

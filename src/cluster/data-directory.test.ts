@@ -12,6 +12,7 @@ import {
   readServerStatus,
   removeData,
   type ServerStatus,
+  serverProcess,
   writeServerStatus,
 } from './data-directory.ts';
 import { processIdentity } from './process-identity.ts';
@@ -215,6 +216,20 @@ describe('the status of the running server', () => {
     other.kill('SIGKILL');
     await new Promise((resolve) => other.once('exit', resolve));
     expect(readServerStatus(base)).toBeUndefined();
+  });
+
+  test('is of this directory: a copy of it has no server, and neither has one that is still starting', async () => {
+    await open(base);
+    const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'berth-copy-'));
+    writeServerStatus({ pid: process.pid, dataDir: base });
+    expect([readServerStatus(base), serverProcess(base)]).toEqual([undefined, process.pid]);
+    writeServerStatus(status(base));
+    fs.cpSync(base, copy, { recursive: true });
+    const link = `${copy}-link`;
+    fs.symlinkSync(base, link);
+    expect([readServerStatus(copy), serverProcess(copy)]).toEqual([undefined, undefined]);
+    expect(readServerStatus(link)).toEqual(status(base));
+    for (const directory of [copy, link]) fs.rmSync(directory, { recursive: true });
   });
 
   test('that was damaged is none', () => {

@@ -134,26 +134,49 @@ export async function openDataDirectory(directory: string): Promise<DataDirector
   }
 }
 
-/** Tells others of this server. The file is replaced in one step: a reader finds the old one or the new one. */
-export function writeServerStatus(status: ServerStatus): void {
+/**
+ * Tells others of this server, or, while it is starting, of its process. The file is replaced in one step: a reader
+ * finds the old one or the new one.
+ */
+export function writeServerStatus(status: ServerStatus | StartingServer): void {
   const { statusFile } = dataPaths(status.dataDir);
   const temporary = `${statusFile}.${process.pid}`;
-  const file = { ...status, identity: processIdentity(status.pid) };
+  const file: StatusFile = { ...status, identity: processIdentity(status.pid) };
   fs.writeFileSync(temporary, `${JSON.stringify(file, undefined, 2)}\n`, { mode: 0o600 });
   fs.renameSync(temporary, statusFile);
 }
 
-/** The server that runs on a directory; undefined when none does, also when one was killed. */
+/** The server that runs on a directory; undefined when none does, also when one was killed or is still starting. */
 export function readServerStatus(directory: string): ServerStatus | undefined {
+  const file = readStatusFile(directory);
+  if (file === undefined || !('apiServer' in file)) return undefined;
+  const { identity: _, ...status } = file;
+  return status;
+}
+
+/** The process of the server that runs on a directory, or is starting on it. */
+export function serverProcess(directory: string): number | undefined {
+  return readStatusFile(directory)?.pid;
+}
+
+/** What the file says, when it is about a process that lives, and about this directory and none it was copied from. */
+function readStatusFile(directory: string): StatusFile | undefined {
   try {
-    const { identity, ...status } = JSON.parse(fs.readFileSync(dataPaths(directory).statusFile, 'utf8')) as StatusFile;
-    return identity !== undefined && processIdentity(status.pid) === identity ? status : undefined;
+    const file = JSON.parse(fs.readFileSync(dataPaths(directory).statusFile, 'utf8')) as StatusFile;
+    const lives = file.identity !== undefined && processIdentity(file.pid) === file.identity;
+    return lives && isSameDirectory(file.dataDir, directory) ? file : undefined;
   } catch {
     return undefined; // there is none, or somebody else has written there
   }
 }
 
-type StatusFile = ServerStatus & { readonly identity?: string };
+function isSameDirectory(one: string, other: string): boolean {
+  const [a, b] = [fs.statSync(one), fs.statSync(other)];
+  return a.ino === b.ino && a.dev === b.dev;
+}
+
+type StartingServer = Pick<ServerStatus, 'pid' | 'dataDir'>;
+type StatusFile = (ServerStatus | StartingServer) & { readonly identity: string | undefined };
 
 function heldError(paths: DataPaths, holder: { readonly pid: number; readonly since: string } | undefined): Error {
   if (holder === undefined) {

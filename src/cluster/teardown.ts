@@ -21,12 +21,15 @@ export function holdsCluster(directory: string): boolean {
 
 /**
  * Ends the pods that a killed server left running, of each name the highest ordinal first, and removes what they leave
- * on the machine: mounts, addresses, bridges. Their data stays. Returns the names of those that ran. Throws
- * {@link ClusterError} when a server runs on the directory.
+ * on the machine: mounts, addresses, bridges. Their data stays. Tells of each, and returns the names of those that ran.
+ * Throws {@link ClusterError} when a server runs on the directory.
  */
-export function endLeftoverPods(directory: string): Promise<readonly string[]> {
+export function endLeftoverPods(
+  directory: string,
+  onEnded: (pod: string) => void = () => {},
+): Promise<readonly string[]> {
   return whileHeld(directory, async () => {
-    const ended = await endPodsOfNodes(directory);
+    const ended = await endPodsOfNodes(directory, onEnded);
     await clearMachine(directory);
     return ended;
   });
@@ -41,11 +44,16 @@ export async function removeCluster(directory: string): Promise<boolean> {
   return whileHeld(directory, async () => removeData(directory));
 }
 
-/** Ends what runs of a cluster whose directory the caller holds, and returns the names of those pods. */
-export async function endPodsOfNodes(directory: string): Promise<readonly string[]> {
+/** Ends what runs of a cluster whose directory the caller holds, tells of each pod, and returns their names. */
+export async function endPodsOfNodes(
+  directory: string,
+  onEnded: (pod: string) => void = () => {},
+): Promise<readonly string[]> {
   const { nodes } = dataPaths(directory);
   if (!fs.existsSync(nodes)) return [];
-  const ended = await Promise.all(fs.readdirSync(nodes).map((node) => endPodsOfNode(path.join(nodes, node), node)));
+  const ended = await Promise.all(
+    fs.readdirSync(nodes).map((node) => endPodsOfNode(path.join(nodes, node), node, onEnded)),
+  );
   return ended.flat();
 }
 
@@ -69,7 +77,11 @@ async function whileHeld<T>(directory: string, work: () => Promise<T>): Promise<
   }
 }
 
-async function endPodsOfNode(directory: string, node: string): Promise<readonly string[]> {
+async function endPodsOfNode(
+  directory: string,
+  node: string,
+  onEnded: (pod: string) => void,
+): Promise<readonly string[]> {
   // A node of the simulated runtime leaves nothing running.
   if (!fs.existsSync(path.join(directory, 'pods'))) return [];
   const runtime = processRuntime({ directory, nodeName: node, clock: systemClock, logger: silentLogger });
@@ -80,7 +92,9 @@ async function endPodsOfNode(directory: string, node: string): Promise<readonly 
       const running = alive ? containers.filter(({ state }) => state === 'running') : [];
       await Promise.all(running.map(({ name }) => runtime.stopContainer(uid, name, { signal: 'SIGTERM', graceMs })));
       await runtime.stopPod(uid);
-      if (alive) ended.push(pod);
+      if (!alive) return;
+      ended.push(pod);
+      onEnded(pod);
     };
     await Promise.all(
       leftoverOrder(await runtime.list()).map(async (group) => {

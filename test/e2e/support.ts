@@ -16,7 +16,8 @@ import type { ServerStatus } from '../../src/cluster/data-directory.ts';
 
 const root = path.join(import.meta.dirname, '..', '..');
 export const example = (name: string): string => path.join(root, 'examples', name);
-const bin = path.join(root, 'bin', 'berth.js');
+/** The built command. */
+export const program = path.join(root, 'bin', 'berth.js');
 
 export interface Finished {
   readonly code: number | null;
@@ -49,12 +50,12 @@ export class TestBerth {
 
   /** Runs one command to its end. */
   run(...args: readonly string[]): Promise<Finished> {
-    return run(process.execPath, [bin, ...args], this.#identity);
+    return run(process.execPath, [program, ...args], this.#identity);
   }
 
   /** Runs one command to its end, with this as its standard input. */
   fed(input: string, ...args: readonly string[]): Promise<Finished> {
-    return run(process.execPath, [bin, ...args], this.#identity, input);
+    return run(process.execPath, [program, ...args], this.#identity, input);
   }
 
   /** Runs one command, which must succeed. */
@@ -66,7 +67,7 @@ export class TestBerth {
 
   /** Starts `berth up` on free ports and resolves when the API answers. */
   async up(...args: readonly string[]): Promise<Server> {
-    const child = spawn(process.execPath, [bin, 'up', '--api-port', '0', '--dns-port', '0', ...args], {
+    const child = spawn(process.execPath, [program, 'up', '--api-port', '0', '--dns-port', '0', ...args], {
       ...this.#identity,
       env: { ...process.env, ...this.#identity.env, NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],

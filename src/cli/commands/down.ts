@@ -1,7 +1,8 @@
 import readline from 'node:readline/promises';
 import { Command, Option } from 'commander';
 
-import { dataDirectoryPath, readServerStatus } from '../../cluster/data-directory.ts';
+import { dataDirectoryPath, serverProcess } from '../../cluster/data-directory.ts';
+import { leftoverPods } from '../../cluster/leftover-pods.ts';
 import { processIdentity } from '../../cluster/process-identity.ts';
 import { CliError } from '../errors.ts';
 import { dataDirOption, duration } from '../options.ts';
@@ -37,17 +38,24 @@ export function downCommand(output: Output): Command {
           hint: 'name the directory of the cluster with --data-dir',
         });
       if (options.volumes && !options.yes) await confirm(directory);
-      const status = readServerStatus(directory);
-      if (status !== undefined) {
-        output.note(`ending process ${status.pid} and its pods, highest ordinal first`);
-        askToEnd(status.pid);
-        await untilGone(status.pid, options.timeout);
+      const deadline = Date.now() + options.timeout;
+      const server = serverProcess(directory);
+      if (server !== undefined) {
+        output.note(`ending process ${server} and its pods, highest ordinal first`);
+        askToEnd(server);
+        await untilGone(server, options.timeout);
         output.line(`Berth in ${directory} has ended`);
       }
       // A server that was killed leaves its pods running.
-      const ended = await endLeftoverPods(directory);
-      for (const pod of ended) output.line(`pod ${pod} ended`);
-      if (status === undefined && ended.length === 0 && !options.volumes) output.line(`nothing runs on ${directory}`);
+      const timer = setTimeout(() => {
+        const left = leftoverPods(directory).map(({ name }) => name);
+        output.note(`berth: after ${options.timeout / 1000} s these pods have not ended: ${left.join(', ')}`);
+        output.note('  berth down goes on with them');
+        process.exit(1);
+      }, Math.max(1000, deadline - Date.now()));
+      const ended = await endLeftoverPods(directory, (pod) => output.line(`pod ${pod} has ended`));
+      clearTimeout(timer);
+      if (server === undefined && ended.length === 0 && !options.volumes) output.line(`nothing runs on ${directory}`);
       if (options.volumes) {
         const isGone = await removeCluster(directory);
         output.line(

@@ -93,13 +93,18 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
   };
   const ended = untilEnded();
   let applied: readonly Applied[] = [];
-  const cluster = await startCluster({
+  const starting = startCluster({
     ...clusterOptions,
     // Before any node starts: a mistake in a file must not touch what already runs.
     prepare: async (client) => {
       applied = await applyManifests(client, sources, { namespace: options.namespace });
     },
   });
+  const cluster = await Promise.race([starting, ended.whileStarting]);
+  if (cluster === undefined) {
+    output.note('berth: ended before it had started; pods that run go on: berth up adopts them, berth down ends them');
+    process.exit(1);
+  }
   let view: View | undefined;
   try {
     if (isDetached()) announceToParent({ status: cluster.status, applied });
@@ -130,8 +135,18 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
 /** A signal so soon after the first is the same one: npm and shells pass on what the whole group got already. */
 const SAME_SIGNAL_MS = 1000;
 
-/** The first and the second time somebody asks this process to end. */
-function untilEnded(): { readonly first: Promise<void>; readonly second: Promise<void> } {
+/** So long may a start take that somebody has asked to end; what has started ends in good order. */
+const START_PATIENCE_MS = 10_000;
+
+interface Endings {
+  /** The first time somebody asks this process to end. */
+  readonly first: Promise<void>;
+  readonly second: Promise<void>;
+  /** When a start cannot be waited for any longer. */
+  readonly whileStarting: Promise<undefined>;
+}
+
+function untilEnded(): Endings {
   let onFirst = (): void => {};
   let onSecond = (): void => {};
   const first = new Promise<void>((resolve) => {
@@ -147,7 +162,8 @@ function untilEnded(): { readonly first: Promise<void>; readonly second: Promise
     if (performance.now() - firstAtMs > SAME_SIGNAL_MS) onSecond();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, asked);
-  return { first, second };
+  const patience = first.then(() => new Promise<void>((resolve) => setTimeout(resolve, START_PATIENCE_MS).unref()));
+  return { first, second, whileStarting: Promise.race([second, patience]).then(() => undefined) };
 }
 
 function say(cluster: Cluster, applied: readonly Applied[], output: Output): void {
