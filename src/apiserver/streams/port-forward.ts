@@ -45,17 +45,28 @@ export function forwardOverChannels(socket: WebSocket, target: PodTarget, ports:
     number.writeUInt16LE(port);
     data.write(number);
     errors.write(number);
+    let gone = false;
+    socket.once('close', () => {
+      gone = true;
+    });
     target.streams.portForward(target.pod, port).then(
       (connection) => {
-        socket.once('close', () => connection.destroy());
         connection.on('error', (error) => errors.write(messageOf(error)));
+        if (gone) {
+          connection.destroy();
+          return;
+        }
+        socket.once('close', () => connection.destroy());
         input.pipe(connection);
         connection.pipe(data, { end: false });
-        connection.on('close', () => {
-          if (ports.length === 1) socket.close(1000);
-        });
+        // Only when the client has been sent everything.
+        connection.on('close', () => data.end(() => ports.length === 1 && socket.close(1000)));
       },
-      (error: unknown) => errors.write(messageOf(error)),
+      (error: unknown) => {
+        errors.write(messageOf(error));
+        // What is sent to a port that cannot be reached does not hold up the others.
+        input.resume();
+      },
     );
   });
 }
@@ -67,6 +78,8 @@ async function joinPort({ pod, streams }: PodTarget, port: number, stream: Duple
   return new Promise((resolve, reject) => {
     connection.on('error', reject);
     connection.on('close', resolve);
+    // The client may have gone while the port was being connected to.
+    if (stream.destroyed) connection.destroy();
     stream.on('close', () => connection.destroy());
     stream.pipe(connection);
     connection.pipe(stream);

@@ -6,6 +6,7 @@ import { apiVersionOf, type ResourceType } from '../../api/resource-type.ts';
 import type { Entry, Store } from '../../store/store.ts';
 import { resourcePrefix } from '../keys.ts';
 import { convertingStore } from './converting-store.ts';
+import { loadPatterns } from './patterns.ts';
 import { loadRules } from './rules/cel.ts';
 import { hasRules } from './rules/validate-rules.ts';
 
@@ -53,6 +54,7 @@ export class CustomKinds {
     const definitions = entries.map(definitionOf);
     const schemas = definitions.flatMap(({ spec }) => spec.versions.map(({ schema }) => schema?.openAPIV3Schema));
     if (schemas.some(hasRules)) await loadRules();
+    else if (definitions.length > 0) await loadPatterns();
     for (const definition of definitions) this.#put(definition);
     this.#arrange();
     this.#store.watch(prefix, revision, {

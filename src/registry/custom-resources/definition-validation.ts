@@ -8,9 +8,10 @@ import { checkDns1035Label, checkDnsSubdomain } from '../../api/names.ts';
 import { checkName, checkRequiredName, checkRequiredOneOf } from '../validation/checks.ts';
 import { duplicate, type Errors, forbidden, invalidValue, notSupported, required } from '../validation/field-errors.ts';
 import { checkImmutable } from '../validation/metadata-validation.ts';
+import { readPattern } from './patterns.ts';
 import { readRule } from './rules/cel.ts';
 import { rulesOf } from './rules/validate-rules.ts';
-import { patternOf, validateAgainstSchema } from './schema-validation.ts';
+import { validateAgainstSchema } from './schema-validation.ts';
 import { asSchema, itemSchema } from './structural-schema.ts';
 
 /** Groups of Kubernetes itself: nobody takes names there by accident. */
@@ -81,11 +82,11 @@ export function validateDefinitionUpdate(
   }
 }
 
-/** A rule is refused when it is none; what it needs and this server does not have, its author is told of. */
+/** A rule that cannot be evaluated is refused now, and not when somebody writes an object. */
 function validateRuleTexts(schema: JSONSchemaProps, at: string, errors: Errors): void {
   for (const { rule, at: field } of rulesOf(schema, at)) {
     const read = readRule(rule);
-    if (typeof read === 'function' || !read.isSyntax) continue;
+    if (typeof read === 'function') continue;
     errors.push(invalidValue(field, rule, `compilation failed: ERROR: ${read.message}`));
   }
 }
@@ -170,9 +171,7 @@ function validateNode(schema: JSONSchemaProps, at: string, errors: Errors, depth
       ),
     );
   }
-  if (schema.pattern !== undefined && schema.pattern !== '' && patternOf(schema) === undefined) {
-    errors.push(invalidValue(`${at}.pattern`, schema.pattern, 'must be a valid regular expression'));
-  }
+  if (schema.pattern !== undefined) validatePattern(schema.pattern, `${at}.pattern`, errors);
   if (properties !== undefined && (additionalProperties === true || asSchema(additionalProperties) !== undefined)) {
     errors.push(forbidden(`${at}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'));
   }
@@ -190,6 +189,15 @@ function validateNode(schema: JSONSchemaProps, at: string, errors: Errors, depth
   if (inner !== undefined) validateNode(inner, `${at}.items`, errors, depth + 1);
   const rest = asSchema(additionalProperties);
   if (rest !== undefined) validateNode(rest, `${at}.additionalProperties`, errors, depth + 1);
+}
+
+function validatePattern(pattern: string, at: string, errors: Errors): void {
+  try {
+    readPattern(pattern);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    errors.push(invalidValue(at, pattern, `must be a valid regular expression, but isn't: ${why}`));
+  }
 }
 
 function validateListType(schema: JSONSchemaProps, at: string, errors: Errors): void {

@@ -3,6 +3,7 @@ import { checkLabelValue } from '../../api/names.ts';
 import { duplicate, type Errors, invalidValue, notSupported, required, tooMany } from '../validation/field-errors.ts';
 import { isJsonObject, type JsonObject, sameValue } from '../values.ts';
 import { isFormatted } from './formats.ts';
+import { readPattern } from './patterns.ts';
 import { asSchema, itemSchema, OBJECT_MEMBERS } from './structural-schema.ts';
 
 /**
@@ -69,33 +70,6 @@ function jsonType(value: unknown): string {
   return typeof value;
 }
 
-const patterns = new WeakMap<JSONSchemaProps, RegExp | undefined>();
-
-/** The pattern of a schema; undefined for one that cannot be read, which a definition is refused for. */
-export function patternOf(schema: JSONSchemaProps): RegExp | undefined {
-  if (schema.pattern === undefined || schema.pattern === '') return undefined;
-  if (!patterns.has(schema)) patterns.set(schema, compilePattern(schema.pattern));
-  return patterns.get(schema);
-}
-
-/** Some patterns of Go are read only with the `u` flag, some only without. */
-function compilePattern(pattern: string): RegExp | undefined {
-  // The anchors and the inline flag that Go has and JavaScript has not.
-  const insensitive = pattern.startsWith('(?i)');
-  const plain = (insensitive ? pattern.slice(4) : pattern)
-    .replace(/\\A/g, '^')
-    .replace(/\\z/g, '$')
-    .replace(/\(\?P</g, '(?<');
-  for (const flags of ['u', '']) {
-    try {
-      return new RegExp(plain, insensitive ? `${flags}i` : flags);
-    } catch {
-      // The next flags may do.
-    }
-  }
-  return undefined;
-}
-
 function validateText(text: string, schema: JSONSchemaProps, path: string, errors: Errors): void {
   const { maxLength, minLength, format, pattern } = schema;
   if (maxLength !== undefined || minLength !== undefined) {
@@ -111,10 +85,20 @@ function validateText(text: string, schema: JSONSchemaProps, path: string, error
       errors.push(wrong(path, text, `should be at least ${minLength} chars long`));
     }
   }
-  const matcher = patternOf(schema);
-  if (matcher !== undefined && !matcher.test(text)) errors.push(wrong(path, text, `should match '${pattern ?? ''}'`));
+  if (pattern !== undefined && pattern !== '' && !fitsPattern(text, pattern)) {
+    errors.push(wrong(path, text, `should match '${pattern}'`));
+  }
   if (format !== undefined && schema['x-kubernetes-int-or-string'] !== true && !isFormatted(text, format)) {
     errors.push(wrong(path, text, `must be of type ${format}: ${JSON.stringify(text)}`));
+  }
+}
+
+/** A pattern that was stored when there were others than now fits nothing. */
+function fitsPattern(text: string, pattern: string): boolean {
+  try {
+    return readPattern(pattern).matcher(text).find();
+  } catch {
+    return false;
   }
 }
 

@@ -10,7 +10,7 @@ const STATUS_REFUSED = 3;
 const MAXIMUM_FRAME_BYTES = 4 * 1024 * 1024;
 const MAXIMUM_STREAMS = 1_000;
 /** How much of a stream may wait for its reader before nothing more is read from the connection. */
-const STREAM_BUFFER_BYTES = 1024 * 1024;
+const STREAM_BUFFER_BYTES = 128 * 1024;
 const DATA_PIECE_BYTES = 32 * 1024;
 
 /**

@@ -1,13 +1,13 @@
 import type { Environment } from '@marcbachmann/cel-js';
 
-import { withKubernetesFunctions } from './rule-functions.ts';
+import { loadPatterns } from '../patterns.ts';
+import { MATCHES, withKubernetesFunctions } from './rule-functions.ts';
 
 /** A rule that can be evaluated. Throws what is wrong when it cannot be with these values. */
 export type Rule = (variables: { readonly self: unknown; readonly oldSelf?: unknown }) => unknown;
 
-/** A rule that is none, or that needs what this server does not have. */
+/** Why a text is no rule: it cannot be read, or calls what there is not. */
 export interface UnusableRule {
-  readonly isSyntax: boolean;
   readonly message: string;
 }
 
@@ -25,13 +25,14 @@ let language: Language | undefined;
  */
 export async function loadRules(): Promise<void> {
   if (language !== undefined) return;
-  const { Environment } = await import('@marcbachmann/cel-js');
+  const [{ Environment, Optional }] = await Promise.all([import('@marcbachmann/cel-js'), loadPatterns()]);
   const environment = withKubernetesFunctions(
     new Environment({
       enableOptionalTypes: true,
       homogeneousAggregateLiterals: false,
       limits: { maxAstNodes: 10_000, maxDepth: 100 },
     }),
+    Optional,
   )
     .registerVariable('self', 'dyn')
     .registerVariable('oldSelf', 'dyn');
@@ -61,13 +62,19 @@ export function readRule(text: string): Rule | UnusableRule {
 
 function compile(text: string): Rule | UnusableRule {
   if (language === undefined) throw new Error('rules are read before the language is loaded');
-  const { valid, error } = language.environment.check(text);
-  if (!valid) {
-    const [message = ''] = (error?.message ?? '').split('\n');
-    return { isSyntax: error?.name === 'ParseError', message };
-  }
-  return language.environment.parse(text);
+  const rule = withOwnPatterns(text);
+  const { valid, error } = language.environment.check(rule);
+  if (valid) return language.environment.parse(rule);
+  const [message = ''] = (error?.message ?? '').split('\n');
+  return { message: message.replaceAll(MATCHES, 'matches') };
 }
+
+const TEXT = /[rR]?(?:"""[\s\S]*?"""|'''[\s\S]*?'''|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')/.source;
+const TEXT_OR_MATCHES = new RegExp(`${TEXT}|\\bmatches(?=\\s*\\()`, 'g');
+
+/** The rule with {@link MATCHES} in place of `matches`, which is left as it is in texts. */
+const withOwnPatterns = (rule: string): string =>
+  rule.replace(TEXT_OR_MATCHES, (found) => (found === 'matches' ? MATCHES : found));
 
 /** What rules see of a value that may not be there: `undefined` when it is not. */
 export function optionalOf(value: unknown): unknown {

@@ -1,56 +1,69 @@
-import { isIP } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
+import type { Environment, Optional } from '@marcbachmann/cel-js';
 
-import type { Environment } from '@marcbachmann/cel-js';
-
-import { parseQuantity } from '../../../api/quantity.ts';
-
-const NANO = 1_000_000_000n;
-
-/** An amount as rules compare and add it. */
-class RuleQuantity {
-  readonly nano: bigint;
-
-  constructor(nano: bigint) {
-    this.nano = nano;
-  }
-}
-
-/** An address of the web as rules take it apart. */
-class RuleUrl {
-  readonly url: URL;
-
-  constructor(text: string) {
-    this.url = new URL(text);
-  }
-}
-
-type Comparable = bigint | string | number;
+import { readPattern } from '../patterns.ts';
+import { withAddresses } from './rule-addresses.ts';
+import { withFormats } from './rule-formats.ts';
+import { withQuantities } from './rule-quantities.ts';
+import { withUrls } from './rule-urls.ts';
+import { withVersions } from './rule-versions.ts';
 
 /** Adds what Kubernetes' rules have beside the language itself. */
-export function withKubernetesFunctions(environment: Environment): Environment {
-  return withUrls(withQuantities(withLists(withTexts(environment))));
+export function withKubernetesFunctions(environment: Environment, optional: typeof Optional): Environment {
+  for (const add of [withTexts, withLists, withSets, withQuantities, withUrls, withAddresses, withVersions]) {
+    add(environment);
+  }
+  return withFormats(environment, optional);
 }
 
+class Strings {}
+
+/** What `matches` is called here: the language has one of its own, with JavaScript's patterns, which may never end. */
+export const MATCHES = 'matchesPattern';
+
 function withTexts(environment: Environment): Environment {
+  const findAll = (text: string, pattern: string, most: bigint): readonly string[] => {
+    const found: string[] = [];
+    const matcher = readPattern(pattern).matcher(text);
+    while ((most < 0n || found.length < most) && matcher.find()) found.push(matcher.group() ?? '');
+    return found;
+  };
   return environment
-    .registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) =>
-      text.replaceAll(from, to),
+    .registerFunction(`string.${MATCHES}(string): bool`, (text: string, pattern: string) =>
+      readPattern(pattern).matcher(text).find(),
     )
-    .registerFunction('string.charAt(int): string', (text: string, index: bigint) => [...text][Number(index)] ?? '')
-    .registerFunction('string.reverse(): string', (text: string) => [...text].reverse().join(''))
+    .registerFunction(`${MATCHES}(string, string): bool`, (text: string, pattern: string) =>
+      readPattern(pattern).matcher(text).find(),
+    )
     .registerFunction(
       'string.find(string): string',
-      (text: string, pattern: string) => text.match(new RegExp(pattern, 'u'))?.[0] ?? '',
+      (text: string, pattern: string) => findAll(text, pattern, 1n)[0] ?? '',
     )
-    .registerFunction('string.findAll(string): list<string>', (text: string, pattern: string) => [
-      ...(text.match(new RegExp(pattern, 'gu')) ?? []),
-    ])
+    .registerFunction('string.findAll(string): list<string>', (text: string, pattern: string) =>
+      findAll(text, pattern, -1n),
+    )
+    .registerFunction('string.findAll(string, int): list<string>', findAll)
+    .registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) =>
+      text.replaceAll(from, () => to),
+    )
+    .registerFunction('string.replace(string, string, int): string', replaceSome)
+    .registerFunction('string.charAt(int): string', (text: string, index: bigint) => [...text][Number(index)] ?? '')
+    .registerFunction('string.reverse(): string', (text: string) => [...text].reverse().join(''))
     .registerFunction('string.format(list<dyn>): string', (text: string, values: readonly unknown[]) => {
       let next = 0;
       return text.replace(/%([%sd])/g, (_, kind) => (kind === '%' ? '%' : String(values[next++])));
     })
-    .registerFunction('isIP(string): bool', (text: string) => isIP(text) !== 0);
+    .registerType('Strings', Strings)
+    .registerConstant('strings', 'Strings', new Strings())
+    .registerFunction('Strings.quote(string): string', (_: Strings, text: string) => JSON.stringify(text));
 }
+
+function replaceSome(text: string, from: string, to: string, most: bigint): string {
+  let left = most;
+  return text.replaceAll(from, (found) => (left < 0n || left-- > 0n ? to : found));
+}
+
+type Comparable = bigint | string | number;
 
 function withLists(environment: Environment): Environment {
   return environment
@@ -71,55 +84,30 @@ function withLists(environment: Environment): Environment {
       list.reduce((least, item) => (item < least ? item : least)),
     )
     .registerFunction('list<dyn>.indexOf(dyn): int', (list: readonly unknown[], item: unknown) =>
-      BigInt(list.indexOf(item)),
+      BigInt(list.findIndex((each) => isDeepStrictEqual(each, item))),
+    )
+    .registerFunction('list<dyn>.lastIndexOf(dyn): int', (list: readonly unknown[], item: unknown) =>
+      BigInt(list.findLastIndex((each) => isDeepStrictEqual(each, item))),
     );
 }
 
-function withQuantities(environment: Environment): Environment {
-  const amount = (text: string): RuleQuantity => new RuleQuantity(parseQuantity(text).nano);
-  const sign = (nano: bigint): bigint => (nano < 0n ? -1n : nano > 0n ? 1n : 0n);
-  return environment
-    .registerType('Quantity', RuleQuantity)
-    .registerFunction('quantity(string): Quantity', amount)
-    .registerFunction('isQuantity(string): bool', (text: string) => succeeds(() => amount(text)))
-    .registerOperator('Quantity == Quantity', (a: RuleQuantity, b: RuleQuantity) => a.nano === b.nano)
-    .registerFunction('Quantity.isGreaterThan(Quantity): bool', (a: RuleQuantity, b: RuleQuantity) => a.nano > b.nano)
-    .registerFunction('Quantity.isLessThan(Quantity): bool', (a: RuleQuantity, b: RuleQuantity) => a.nano < b.nano)
-    .registerFunction('Quantity.compareTo(Quantity): int', (a: RuleQuantity, b: RuleQuantity) => sign(a.nano - b.nano))
-    .registerFunction(
-      'Quantity.add(Quantity): Quantity',
-      (a: RuleQuantity, b: RuleQuantity) => new RuleQuantity(a.nano + b.nano),
-    )
-    .registerFunction(
-      'Quantity.sub(Quantity): Quantity',
-      (a: RuleQuantity, b: RuleQuantity) => new RuleQuantity(a.nano - b.nano),
-    )
-    .registerFunction('Quantity.sign(): int', ({ nano }: RuleQuantity) => sign(nano))
-    .registerFunction('Quantity.isInteger(): bool', ({ nano }: RuleQuantity) => nano % NANO === 0n)
-    .registerFunction('Quantity.asInteger(): int', ({ nano }: RuleQuantity) => {
-      if (nano % NANO !== 0n) throw new Error('cannot convert value to integer');
-      return nano / NANO;
-    })
-    .registerFunction('Quantity.asApproximateFloat(): double', ({ nano }: RuleQuantity) => Number(nano) / Number(NANO));
-}
+class Sets {}
 
-function withUrls(environment: Environment): Environment {
-  return environment
-    .registerType('URL', RuleUrl)
-    .registerFunction('url(string): URL', (text: string) => new RuleUrl(text))
-    .registerFunction('isURL(string): bool', (text: string) => URL.canParse(text))
-    .registerFunction('URL.getScheme(): string', ({ url }: RuleUrl) => url.protocol.slice(0, -1))
-    .registerFunction('URL.getHost(): string', ({ url }: RuleUrl) => url.host)
-    .registerFunction('URL.getHostname(): string', ({ url }: RuleUrl) => url.hostname.replace(/^\[|\]$/g, ''))
-    .registerFunction('URL.getPort(): string', ({ url }: RuleUrl) => url.port)
-    .registerFunction('URL.getEscapedPath(): string', ({ url }: RuleUrl) => url.pathname);
-}
+type List = readonly unknown[];
 
-function succeeds(work: () => unknown): boolean {
-  try {
-    work();
-    return true;
-  } catch {
-    return false;
-  }
+/** Lists as sets: `sets.contains(self.allowed, self.used)`. */
+function withSets(environment: Environment): Environment {
+  const has = (list: List, item: unknown): boolean => list.some((each) => isDeepStrictEqual(each, item));
+  const contains = (list: List, part: List): boolean => part.every((item) => has(list, item));
+  return environment
+    .registerType('Sets', Sets)
+    .registerConstant('sets', 'Sets', new Sets())
+    .registerFunction('Sets.contains(list<dyn>, list<dyn>): bool', (_: Sets, a: List, b: List) => contains(a, b))
+    .registerFunction(
+      'Sets.equivalent(list<dyn>, list<dyn>): bool',
+      (_: Sets, a: List, b: List) => contains(a, b) && contains(b, a),
+    )
+    .registerFunction('Sets.intersects(list<dyn>, list<dyn>): bool', (_: Sets, a: List, b: List) =>
+      a.some((item) => has(b, item)),
+    );
 }

@@ -58,6 +58,27 @@ describe('a rule', () => {
     ['quantity(self.name).add(quantity("1")).asInteger() == 3', { name: '2' }, { name: '3' }],
     ['isURL(self.name) && url(self.name).getScheme() == "https"', { name: 'https://a.b/c' }, { name: 'http://a.b' }],
     ['isIP(self.name)', { name: '::1' }, { name: 'a.b' }],
+    ['ip(self.name).family() == 4 && ip(self.name).isLoopback()', { name: '127.0.0.9' }, { name: '::1' }],
+    ['ip.isCanonical(self.name)', { name: '2001:db8::1' }, { name: '2001:0db8::1' }],
+    ['string(ip(self.name)) == "fe80::1" && ip(self.name).isLinkLocalUnicast()', { name: 'FE80:0::1' }, { name: '::' }],
+    ['isIP(self.name)', { name: '10.0.0.1' }, { name: '::ffff:10.0.0.1' }],
+    ['cidr("10.0.0.0/8").containsIP(self.name)', { name: '10.9.8.7' }, { name: '11.0.0.1' }],
+    ['cidr("fd00::/8").containsCIDR(cidr(self.name))', { name: 'fd12::/64' }, { name: 'fc00::/7' }],
+    ['isCIDR(self.name) && cidr(self.name).prefixLength() == 24', { name: '10.0.0.5/24' }, { name: '10.0.0.5/33' }],
+    ['string(cidr(self.name).masked()) == "10.0.0.0/8"', { name: '10.1.2.3/8' }, { name: '11.1.2.3/8' }],
+    ['sets.contains(["a", "b"], self.tags)', { tags: ['b', 'a', 'b'] }, { tags: ['c'] }],
+    ['sets.equivalent(["a", "b"], self.tags)', { tags: ['b', 'a', 'b'] }, { tags: ['a'] }],
+    ['!sets.intersects(["a"], self.tags)', { tags: ['b'] }, { tags: ['b', 'a'] }],
+    ['!format.dns1123Label().validate(self.name).hasValue()', { name: 'a-b' }, { name: 'A' }],
+    ['!format.named("uuid").value().validate(self.name).hasValue()', { name: crypto.randomUUID() }, { name: 'x' }],
+    ['semver(self.name).isLessThan(semver("2.0.0"))', { name: '2.0.0-rc.1' }, { name: '2.0.1' }],
+    ['isSemver(self.name, true) && semver(self.name, true).minor() == 7', { name: 'v1.7' }, { name: '1.x' }],
+    ['quantity(self.name).sub(1) == quantity("500m")', { name: '1500m' }, { name: '1' }],
+    ['url(self.name).getQuery()["a"] == ["1", "2"]', { name: 'http://x/?a=1&a=2' }, { name: 'http://x/?a=1' }],
+    ['self.tags.lastIndexOf("a") == 2', { tags: ['a', 'b', 'a'] }, { tags: ['a'] }],
+    ['self.name.findAll("[0-9]+", 1) == ["1"]', { name: 'a1b2' }, { name: 'ab' }],
+    ['self.name.replace("a", "b", 1) == "bba"', { name: 'aba' }, { name: 'bab' }],
+    ['self.name.matches(" matches(") || "matches(" == self.name', { name: 'matches(' }, { name: 'a' }],
     ['"%s has %d%%".format([self.name, 5]) == "a has 5%"', { name: 'a' }, { name: 'b' }],
   ])('%s', (rule, good, bad) => {
     if (rule.startsWith('self.__dash__ed')) return expect(problemsOf(rule, good)).toHaveLength(1);
@@ -107,7 +128,12 @@ describe('a rule', () => {
   });
 });
 
-test('what is no rule is told from what this server does not have', () => {
-  expect(readRule('self.replicas >')).toMatchObject({ isSyntax: true });
-  expect(readRule('cidr(self.name).prefixLength() < 8')).toMatchObject({ isSyntax: false });
+test.each([
+  ['self.replicas >', 'Unexpected token: EOF'],
+  ['nosuch(self.name)', "found no matching overload for 'nosuch(dyn)'"],
+  ['self.tags.all(tag, tag.nosuch())', "found no matching overload for 'dyn.nosuch()'"],
+  ['nosuch.contains(self.tags)', 'Unknown variable: nosuch'],
+  ['1.matches("a") && cidr(1)', "found no matching overload for 'int.matches(string)'"],
+])('%s cannot be evaluated, and why', (rule, message) => {
+  expect(readRule(rule)).toEqual({ message });
 });

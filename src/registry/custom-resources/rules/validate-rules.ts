@@ -34,7 +34,7 @@ export function hasRules(schema: JSONSchemaProps | undefined): boolean {
   return has;
 }
 
-/** Every rule of a schema, and where it stands. */
+/** Every rule of a schema, those that make messages among them, and where each stands. */
 export function rulesOf(
   schema: JSONSchemaProps,
   path: string,
@@ -43,10 +43,11 @@ export function rulesOf(
   const rest = asSchema(schema.additionalProperties);
   const items = itemSchema(schema);
   return [
-    ...(schema['x-kubernetes-validations'] ?? []).map(({ rule }, index) => ({
-      rule,
-      at: `${path}.x-kubernetes-validations[${index}].rule`,
-    })),
+    ...(schema['x-kubernetes-validations'] ?? []).flatMap(({ rule, messageExpression = '' }, index) => {
+      const at = `${path}.x-kubernetes-validations[${index}]`;
+      const message = { rule: messageExpression, at: `${at}.messageExpression` };
+      return [{ rule, at: `${at}.rule` }, ...(messageExpression === '' ? [] : [message])];
+    }),
     ...Object.entries(schema.properties ?? {}).flatMap(([name, inner]) =>
       rulesOf(inner, `${path}.properties[${name}]`),
     ),
@@ -96,7 +97,7 @@ function check(
   const isTransition = /\boldSelf\b/.test(rule);
   if (isTransition && old === undefined && optionalOldSelf !== true) return;
   const compiled = readRule(rule);
-  // Whoever wrote the definition was told.
+  // Stored by a version that took what it could not evaluate.
   if (typeof compiled !== 'function') return;
   const wrong = (message: string): void => {
     const field = `${path}${definition.fieldPath ?? ''}`.replace(/^\./, '');

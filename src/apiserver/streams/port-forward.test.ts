@@ -1,0 +1,122 @@
+import { EventEmitter, once } from 'node:events';
+import { Duplex, duplexPair, PassThrough } from 'node:stream';
+import { expect, test } from 'vitest';
+import type { WebSocket } from 'ws';
+
+import type { Pod } from '../../api/generated/types.ts';
+import { silentLogger } from '../../platform/logger.ts';
+import { settle } from '../../platform/virtual-clock.ts';
+import type { PodTarget } from './pod-target.ts';
+import { forwardOverChannels, forwardOverSpdy } from './port-forward.ts';
+import { HeaderWriter } from './spdy/header-block.ts';
+
+/** A pod whose port is connected to when the test says so. */
+function pod<C extends Duplex>(connection: C) {
+  let connect: () => void = () => {};
+  let refuse: (error: Error) => void = () => {};
+  const connected = new Promise<Duplex>((resolve, reject) => {
+    connect = () => resolve(connection);
+    refuse = reject;
+  });
+  const target = { pod: {} as Pod, streams: { portForward: () => connected } } as unknown as PodTarget;
+  return { target, connection, connect, refuse };
+}
+
+/** A connection that nobody in the pod ends. */
+const open = (): Duplex => new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+
+/** A client's WebSocket that takes each message when the test says so. */
+class SlowSocket extends EventEmitter {
+  readonly sent: string[] = [];
+  readonly taken: (() => void)[] = [];
+  isPaused = false;
+  closed = false;
+  send(message: Buffer, done: () => void): void {
+    this.taken.push(() => {
+      this.sent.push(message.subarray(1).toString('latin1'));
+      done();
+    });
+  }
+  pause(): void {
+    this.isPaused = true;
+  }
+  resume(): void {
+    this.isPaused = false;
+  }
+  close(): void {
+    this.closed = true;
+  }
+  async takeAll(): Promise<void> {
+    for (let next = this.taken.shift(); next !== undefined; next = this.taken.shift()) {
+      next();
+      await settle();
+    }
+  }
+}
+
+const overChannels = (target: PodTarget, ports: readonly number[]): SlowSocket => {
+  const socket = new SlowSocket();
+  forwardOverChannels(socket as unknown as WebSocket, target, ports);
+  return socket;
+};
+
+test('P7 a client that takes its time gets everything before a forwarded port is closed', async () => {
+  const { target, connection, connect } = pod(new PassThrough());
+  const socket = overChannels(target, [80]);
+  connect();
+  await settle();
+  connection.write('a');
+  await settle();
+  connection.write('b');
+  connection.end();
+  await once(connection, 'close');
+  expect(socket.closed).toBe(false);
+  await socket.takeAll();
+  expect(socket.sent.slice(2).join('')).toBe('ab');
+  expect(socket.closed).toBe(true);
+});
+
+test('a client that goes while a port is connected to leaves no connection behind', async () => {
+  const { target, connection, connect } = pod(open());
+  overChannels(target, [80]).emit('close');
+  connect();
+  await settle();
+  expect(connection.destroyed).toBe(true);
+});
+
+test('what is sent to a port that cannot be reached does not stop what is sent to others', async () => {
+  const { target, refuse } = pod(open());
+  const socket = overChannels(target, [80, 81]);
+  refuse(new Error('refused'));
+  await settle();
+  for (let count = 0; count < 4; count++)
+    socket.emit('message', Buffer.concat([Buffer.from([0]), Buffer.alloc(64_000)]));
+  await settle();
+  expect(socket.isPaused).toBe(false);
+  await socket.takeAll();
+  expect(socket.sent).toContain('refused');
+});
+
+test('over SPDY, too, a client that goes meanwhile leaves no connection behind', async () => {
+  const { target, connection, connect } = pod(open());
+  const [client, carrier] = duplexPair();
+  forwardOverSpdy(carrier, target, silentLogger);
+  const block = new HeaderWriter().write(
+    new Map([
+      ['streamtype', 'data'],
+      ['port', '80'],
+      ['requestid', '0'],
+    ]),
+  );
+  const payload = Buffer.concat([Buffer.from([0, 0, 0, 1, 0, 0, 0, 0, 0, 0]), block]);
+  const head = Buffer.from([0x80, 3, 0, 1, 0, 0, 0, 0]);
+  head.writeUIntBE(payload.length, 5, 3);
+  client.write(Buffer.concat([head, payload]));
+  // The stream is accepted.
+  await once(client, 'data');
+  carrier.destroy();
+  await once(carrier, 'close');
+  connect();
+  await settle();
+  expect(connection.destroyed).toBe(true);
+});
