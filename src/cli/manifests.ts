@@ -4,6 +4,7 @@ import { LineCounter, parseAllDocuments } from 'yaml';
 
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts';
 import { CliError } from './errors.ts';
+import { shellWord } from './shell-word.ts';
 
 /** An object as a file has it: not yet checked beyond having a kind and a name. */
 export interface Manifest {
@@ -128,7 +129,11 @@ export function typeOfManifest({ manifest, where }: ManifestSource, types: reado
 function unreadable(source: string, error: unknown): CliError {
   switch ((error as NodeJS.ErrnoException).code) {
     case 'ENOENT':
-      return new CliError(`${source}: no such file or directory`);
+      return new CliError(`${source}: no such file or directory`, {
+        ...(/^https?:/.test(source) && {
+          hint: `addresses are not read: curl -L ${shellWord(source)} | berth apply -f -`,
+        }),
+      });
     case 'EACCES':
     case 'EPERM':
       return new CliError(`${source}: permission denied`);

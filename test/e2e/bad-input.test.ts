@@ -125,6 +125,9 @@ describe('bad input', () => {
     [['dns', 'nobody.nowhere'], /no such name\n +there are: kubernetes, kv, kv-0\.kv/, 1],
     [['dns', 'kv-0'], /no such name\n +did you mean kv-0\.kv\?/, 1],
     [['delete', 'pod', 'kv-0', '--grace-period', '0'], /--force/, 1],
+    [['delete', 'pod', 'kv-0', '--all'], /--all and --selector go with a kind and no names/, 1],
+    [['delete', 'pods', '-l', 'app=nobody'], /No resources found with these labels in default namespace/, 0],
+    [['apply', '-f', 'https://example.com/kv.yaml'], /no such file.*\n +addresses are not read: curl -L/, 1],
   ] as const)('%j', async (args, message, code) => {
     await refuses(args, message, code);
   });

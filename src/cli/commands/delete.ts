@@ -65,6 +65,9 @@ export function deleteCommand(output: Output): Command {
       }
       if (words.length > 0 === (options.filename !== undefined))
         throw new CliError('what to delete?', { hint: 'KIND/NAME, or -f FILE' });
+      const byDescription = options.all || options.selector !== undefined;
+      if (options.filename && byDescription)
+        throw new CliError('-f says what to delete: --all and --selector go with a kind');
       const sources = readManifests(options.filename ?? []);
       const session = connect(options);
       try {
@@ -75,6 +78,10 @@ export function deleteCommand(output: Output): Command {
               // What is in a namespace or of a kind goes before it, not with it.
               .sort((a, b) => rank(b.type) - rank(a.type))
           : await resolve(session.client, words, types, options);
+        if (doomed.length === 0 && byDescription)
+          output.note(
+            `No resources found${options.all ? '' : ' with these labels'} in ${options.namespace} namespace.`,
+          );
         if (options.force) output.note('Warning: the name is free at once; the processes may still be ending.');
         const going: { readonly target: Doomed; readonly uid: string }[] = [];
         for (const target of doomed) {
@@ -83,7 +90,8 @@ export function deleteCommand(output: Output): Command {
           output.line(`${displayName(target.type, target.key.name)} deleted`);
           going.push({ target, uid });
         }
-        if (options.wait) for (const { target, uid } of going) await gone(session.client, target, uid, options.timeout);
+        const deadline = Date.now() + options.timeout;
+        if (options.wait) for (const { target, uid } of going) await gone(session.client, target, uid, deadline);
       } finally {
         session.close();
       }
@@ -115,6 +123,11 @@ async function resolve(
 ): Promise<readonly Doomed[]> {
   const found: Doomed[] = [];
   for (const { type, name } of parseTargets(words, types)) {
+    if (name !== undefined && (options.all || options.selector !== undefined)) {
+      throw new CliError(`${type.singular} ${name}, or all of the ${type.plural}?`, {
+        hint: '--all and --selector go with a kind and no names',
+      });
+    }
     if (name !== undefined) found.push({ type, key: keyIn(type, options.namespace, name) });
     else if (!options.all && options.selector === undefined) {
       throw new CliError(`which of the ${type.plural}?`, { hint: 'name them, or say --all or --selector' });
@@ -152,8 +165,8 @@ async function deleteOne(
   }
 }
 
-/** Resolves when the object with this uid is gone. */
-async function gone(client: Client, { type, key }: Doomed, uid: string, timeoutMs: number): Promise<void> {
+/** Resolves when the object with this uid is gone; `deadline` is in milliseconds since the epoch. */
+async function gone(client: Client, { type, key }: Doomed, uid: string, deadline: number): Promise<void> {
   const scope = {
     fieldSelector: `metadata.name=${key.name}`,
     ...(key.namespace !== undefined && { namespace: key.namespace }),
@@ -174,11 +187,11 @@ async function gone(client: Client, { type, key }: Doomed, uid: string, timeoutM
     const timer = setTimeout(
       () =>
         finish(
-          new CliError(`${displayName(type, key.name)} is still there after ${timeoutMs / 1000} s`, {
+          new CliError(`${displayName(type, key.name)} is still there, and the time is over`, {
             hint: `berth describe ${type.singular} ${key.name} tells what holds it`,
           }),
         ),
-      timeoutMs,
+      Math.max(0, deadline - Date.now()),
     );
     const watch = client.watch(
       type,
@@ -189,7 +202,7 @@ async function gone(client: Client, { type, key }: Doomed, uid: string, timeoutM
         },
         // The server ends watches as it likes, and when the kind goes.
         closed: () => {
-          gone(client, { type, key }, uid, timeoutMs).then(() => finish(), finish);
+          gone(client, { type, key }, uid, deadline).then(() => finish(), finish);
         },
       },
     );

@@ -47,12 +47,15 @@ export function downCommand(output: Output): Command {
         output.line(`Berth in ${directory} has ended`);
       }
       // A server that was killed leaves its pods running.
-      const timer = setTimeout(() => {
-        const left = leftoverPods(directory).map(({ name }) => name);
-        output.note(`berth: after ${options.timeout / 1000} s these pods have not ended: ${left.join(', ')}`);
-        output.note('  berth down goes on with them');
-        process.exit(1);
-      }, Math.max(1000, deadline - Date.now()));
+      const timer = setTimeout(
+        () => {
+          const left = leftoverPods(directory).map(({ name }) => name);
+          output.note(`berth: after ${options.timeout / 1000} s these pods have not ended: ${left.join(', ')}`);
+          output.note('  berth down goes on with them');
+          process.exit(1);
+        },
+        Math.max(1000, deadline - Date.now()),
+      );
       const ended = await endLeftoverPods(directory, (pod) => output.line(`pod ${pod} has ended`));
       clearTimeout(timer);
       if (server === undefined && ended.length === 0 && !options.volumes) output.line(`nothing runs on ${directory}`);

@@ -45,7 +45,7 @@ export function nodeCommand(output: Output): Command {
         await annotate(client, name, new Date().toISOString());
         output.line(`node/${name} is out of contact; in a while its pods count as not ready, and are not replaced`);
         output.note(`  bring it back with: berth node start ${name}`);
-        output.note(`  give it up with:    kubectl delete node ${name}`);
+        output.note(`  give it up with:    berth delete node ${name}`);
       }),
     );
 
