@@ -501,6 +501,15 @@ describe('a pod that ends', () => {
     expect(status).toMatchObject({ phase: 'Failed', reason: 'NodePorts', message: 'taken' });
   });
 
+  test('P1 that somebody else has evicted stays Failed while it is stopped', () => {
+    const evicted = podWith({}, {}, { phase: 'Failed', reason: 'Evicted', message: 'too large' });
+    expect(does(observed(evicted, sandbox(up('main'))))).toEqual(['stop main']);
+    const { status } = planPod(observed(evicted, sandbox(up('main'))));
+    expect(status).toMatchObject({ phase: 'Failed', reason: 'Evicted', message: 'too large' });
+    const deleted = { ...evicted, metadata: { ...evicted.metadata, deletionTimestamp: '2026-01-01T12:00:00Z' } };
+    expect(planPod(observed(deleted, sandbox(up('main')))).status).toMatchObject({ phase: 'Failed' });
+  });
+
   test('P1 ends at its deadline', () => {
     const status = { phase: 'Running', startTime: '2026-01-01T11:59:50Z' };
     const limited = podWith({ activeDeadlineSeconds: 20 }, {}, status);

@@ -2,7 +2,7 @@ import type { Pod, PodStatus } from '../../api/generated/types.ts';
 import { timestamp } from '../../platform/clock.ts';
 import { podConditions } from './conditions.ts';
 import { containerStatus } from './container-status.ts';
-import { type ContainerView, exited, running } from './container-view.ts';
+import { type ContainerView, exited, isTerminal, running } from './container-view.ts';
 import type { Ending } from './decision.ts';
 import type { ObservedPod } from './observed.ts';
 import { isInitialized } from './plan-running.ts';
@@ -59,6 +59,11 @@ function phaseOf(
   ending: Ending | undefined,
   initialized: boolean,
 ): Phase {
+  // An end that is in the API already is never taken back, whoever wrote it and whatever still has to be stopped.
+  if (isTerminal(pod)) {
+    const { phase, reason = '', message = '' } = pod.status ?? {};
+    return { phase: phase === 'Succeeded' ? 'Succeeded' : 'Failed', reason, message };
+  }
   const ended = !views.some(running) && (observed.runtime === undefined || observed.sandboxStopped);
   const mains = views.filter((view) => view.kind === 'main');
   if (ending?.why === 'over' && ended) return ending;
