@@ -396,6 +396,19 @@ describe('updating', () => {
     expect(status?.updateRevision).not.toBe(name);
   });
 
+  test('R1 A1 a revision that lost its owner and its labels is taken back, and not made again at every pass', async () => {
+    const { client, settle, getSet, changeSet } = await startWith({ replicas: 1 });
+    const name = (await getSet('web')).status?.updateRevision ?? '';
+    const body = { metadata: { ownerReferences: null, labels: null } };
+    await client.patch(ControllerRevisions, web(name), { type: 'merge', body });
+    await changeSet('web', (set) => ({ ...set, spec: { ...set.spec, replicas: 2 } }));
+    await settle(20);
+    const { items } = await client.list(ControllerRevisions);
+    expect(items.map(({ metadata }) => metadata.name)).toEqual([name]);
+    expect(items[0]?.metadata).toMatchObject({ labels: { app: 'web' }, ownerReferences: [{ kind: 'StatefulSet' }] });
+    expect((await getSet('web')).status).toMatchObject({ readyReplicas: 2, collisionCount: 0, updateRevision: name });
+  });
+
   test('R3 old revisions go, those in use stay', async () => {
     const { changeSet, settle, client } = await startWith({ replicas: 1, revisionHistoryLimit: 2 });
     for (let version = 2; version <= 6; version += 1) {

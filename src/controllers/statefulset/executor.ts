@@ -8,7 +8,7 @@ import type {
 } from '../../api/generated/types.ts';
 import { ControllerRevisions, PersistentVolumeClaims, Pods, StatefulSets } from '../../api/kinds.ts';
 import { type KubernetesObject, keyOf, type New, type ObjectKey } from '../../api/meta.ts';
-import { controllerReference } from '../../api/owner-references.ts';
+import { controllerOf, controllerReference } from '../../api/owner-references.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
 import type { Client } from '../../client/client.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
@@ -141,7 +141,10 @@ export class Executor {
     if (live.metadata.deletionTimestamp !== undefined) throw new Error(`${set.metadata.name} is being deleted`);
   }
 
-  async #createRevision(revision: New<ControllerRevision>, writes: Writes): Promise<boolean> {
+  async #createRevision(
+    revision: New<ControllerRevision> & { readonly revision: number },
+    writes: Writes,
+  ): Promise<boolean> {
     try {
       writes.wrote(ControllerRevisions, await this.#client.create(ControllerRevisions, revision));
     } catch (error) {
@@ -153,6 +156,12 @@ export class Executor {
       );
       if (!sameContent(existing, revision)) {
         throw new RevisionCollisionError(`the name ${name} is taken by a revision with other content`);
+      }
+      // A1: somebody has taken away its owner, and with it the labels it would be found by.
+      if (controllerOf(existing) === undefined) {
+        const { labels = {}, ownerReferences = [] } = revision.metadata;
+        const metadata = { ...existing.metadata, labels, ownerReferences };
+        return this.#update(ControllerRevisions, { ...existing, metadata, revision: revision.revision }, writes);
       }
       writes.wrote(ControllerRevisions, existing);
     }

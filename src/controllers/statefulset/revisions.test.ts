@@ -70,7 +70,11 @@ describe('revisions', () => {
     ['replicas', { replicas: 5 }],
     ['the partition', { updateStrategy: partition(3) }],
     ['minReadySeconds', { minReadySeconds: 1 }],
-  ])('R4 a change of %s makes no revision', (_, options) => {
+    ['the first ordinal', { ordinals: { start: 1 } }],
+    ['the strategy', { updateStrategy: { type: 'OnDelete' } }],
+    ['the history limit', { revisionHistoryLimit: 1 }],
+    ['the retention policy', { persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete' } }],
+  ] as const)('R4 a change of %s makes no revision', (_, options) => {
     expect(decide(scene('ready ready ready', options)).filter((step) => step.includes('revision'))).toEqual([]);
   });
 });
