@@ -15,7 +15,17 @@ export default defineConfig({
           setupFiles: ['test/support/fast-check-seed.ts'],
         },
       },
-      { test: { ...patient, name: 'simulation', include: ['test/simulation/**/*.test.ts'], testTimeout: 600_000 } },
+      { test: { ...patient, name: 'mutants', include: ['test/simulation/mutants.test.ts'], testTimeout: 600_000 } },
+      {
+        // It fills all processors by itself: beside others both would take twice as long.
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/simulation.test.ts'],
+          ...patient,
+          testTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
       {
         // Real processes, sockets, mounts: one file at a time, so that they do not measure each other.
         test: {

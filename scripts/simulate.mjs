@@ -1,4 +1,5 @@
-// Compiles the simulation and runs it: npm run simulate -- [--seeds N] [--from SEED] [--jobs N] [--keep I,J,...]
+// Compiles the simulation and runs it:
+//   npm run simulate -- [--seeds N] [--from SEED] [--jobs N] [--keep I,J,...] [--mutant PART-OF-ITS-NAME]
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';

@@ -1,7 +1,8 @@
 import { isConflict, isNotFound } from '../../src/api/errors.ts';
-import type { Pod, StatefulSet, Taint } from '../../src/api/generated/types.ts';
-import { Nodes, PersistentVolumeClaims, Pods, StatefulSets } from '../../src/api/kinds.ts';
+import type { StatefulSet, Taint } from '../../src/api/generated/types.ts';
+import { ControllerRevisions, Nodes, PersistentVolumeClaims, Pods, StatefulSets } from '../../src/api/kinds.ts';
 import { OUT_OF_SERVICE_TAINT } from '../../src/api/taints.ts';
+import type { SimulatedRuntime } from '../../src/node/runtimes/simulated/simulated-runtime.ts';
 import type { Deed } from './script.ts';
 import { image, NAMESPACE, SET, SET_KEY, type World } from './world.ts';
 
@@ -9,6 +10,7 @@ import { image, NAMESPACE, SET, SET_KEY, type World } from './world.ts';
 export async function perform(world: World, deed: Deed): Promise<void> {
   try {
     await attempt(world, deed);
+    world.count(`done: ${deed.do}`);
   } catch (error) {
     // A user whose request is refused shrugs.
     world.note(`  refused: ${error instanceof Error ? error.message : error}`);
@@ -38,7 +40,6 @@ async function attempt(world: World, deed: Deed): Promise<void> {
     case 'start':
       return changeSet(world, { ordinals: { start: deed.ordinal } });
     case 'retention':
-      if (deed.whenScaled === 'Delete' || deed.whenDeleted === 'Delete') world.allowClaimDeletion();
       return changeSet(world, {
         persistentVolumeClaimRetentionPolicy: { whenScaled: deed.whenScaled, whenDeleted: deed.whenDeleted },
       });
@@ -46,7 +47,7 @@ async function attempt(world: World, deed: Deed): Promise<void> {
       await user.delete(Pods, podKey(deed.ordinal));
       return;
     case 'forcePod':
-      world.forced.add((await user.get(Pods, podKey(deed.ordinal))).metadata.uid);
+      world.witness.forced.add((await user.get(Pods, podKey(deed.ordinal))).metadata.uid);
       await user.delete(Pods, podKey(deed.ordinal), { gracePeriodSeconds: 0 });
       return;
     case 'evictPod': {
@@ -56,15 +57,37 @@ async function attempt(world: World, deed: Deed): Promise<void> {
       return;
     }
     case 'deleteClaim': {
-      const key = { namespace: NAMESPACE, name: `data-${SET}-${deed.ordinal}` };
-      world.given.add((await user.get(PersistentVolumeClaims, key)).metadata.uid);
+      const key = claimKey(deed.ordinal);
+      world.witness.given.add((await user.get(PersistentVolumeClaims, key)).metadata.uid);
+      if (await exists(world, deed.ordinal)) world.count('claim deleted under a pod');
       await user.delete(PersistentVolumeClaims, key);
       return;
     }
     case 'relabel': {
-      const labels =
-        deed.label === 'identity' ? { 'statefulset.kubernetes.io/pod-name': null } : { app: 'somebody-else' };
+      const labels = {
+        identity: { 'statefulset.kubernetes.io/pod-name': null },
+        selector: { app: 'somebody-else' },
+        revision: { 'controller-revision-hash': null },
+      }[deed.label];
       await user.patch(Pods, podKey(deed.ordinal), { type: 'merge', body: { metadata: { labels } } });
+      return;
+    }
+    case 'orphanPod':
+      await user.patch(Pods, podKey(deed.ordinal), { type: 'merge', body: { metadata: { ownerReferences: null } } });
+      return;
+    case 'finalizer':
+      return holdByFinalizer(world, deed);
+    case 'editClaim': {
+      const metadata = deed.field === 'labels' ? { labels: null } : { ownerReferences: null };
+      await user.patch(PersistentVolumeClaims, claimKey(deed.ordinal), { type: 'merge', body: { metadata } });
+      return;
+    }
+    case 'editRevision':
+      return editRevision(world, deed);
+    case 'editStatus': {
+      const set = await user.get(StatefulSets, SET_KEY);
+      const status = { replicas: 7, readyReplicas: 7, currentRevision: `${SET}-nonsense`, observedGeneration: 1 };
+      await user.update(StatefulSets, { ...set, status }, { subresource: 'status' });
       return;
     }
     case 'deleteSet':
@@ -74,27 +97,19 @@ async function attempt(world: World, deed: Deed): Promise<void> {
       await user.create(StatefulSets, world.newSet());
       return;
     case 'crashPod':
-      for (const runtime of runtimes.values())
-        await eachRun(world, deed.ordinal, (uid) => runtime.crash(uid, 'app', 137));
-      return;
+      return eachRun(world, deed, (runtime, uid) => runtime.crash(uid, 'app', 137));
     case 'unreadyPod':
       // One that never becomes Ready by itself is left alone: it would be Ready when this is over.
       if (!(await worksSoon(world, deed.ordinal))) return;
-      for (const runtime of runtimes.values()) {
-        await eachRun(world, deed.ordinal, (uid) => {
-          runtime.setHealth(uid, 'app', { ready: false });
-          clock.after(deed.forMs, () => runtime.setHealth(uid, 'app', { ready: true }));
-        });
-      }
-      return;
+      return eachRun(world, deed, (runtime, uid) => {
+        runtime.setHealth(uid, 'app', { ready: false });
+        clock.after(deed.forMs, () => runtime.setHealth(uid, 'app', { ready: true }));
+      });
     case 'holdPod':
-      for (const runtime of runtimes.values()) {
-        await eachRun(world, deed.ordinal, (uid) => {
-          const release = runtime.hold(uid);
-          clock.after(deed.forMs, release);
-        });
-      }
-      return;
+      return eachRun(world, deed, (runtime, uid) => {
+        const release = runtime.hold(uid);
+        clock.after(deed.forMs, release);
+      });
     case 'fault':
       network.add(deed);
       clock.after(deed.forMs, () => network.remove(deed));
@@ -142,9 +157,53 @@ function podKey(ordinal: number): { readonly namespace: string; readonly name: s
   return { namespace: NAMESPACE, name: `${SET}-${ordinal}` };
 }
 
-async function eachRun(world: World, ordinal: number, act: (uid: string) => void): Promise<void> {
-  const pod: Pod = await world.user.get(Pods, podKey(ordinal));
-  act(pod.metadata.uid);
+function claimKey(ordinal: number): { readonly namespace: string; readonly name: string } {
+  return { namespace: NAMESPACE, name: `data-${SET}-${ordinal}` };
+}
+
+async function exists({ user }: World, ordinal: number): Promise<boolean> {
+  const { items } = await user.list(Pods, { namespace: NAMESPACE });
+  return items.some(({ metadata }) => metadata.name === podKey(ordinal).name);
+}
+
+/** Acts on the pod where it runs, if it does. */
+async function eachRun(
+  world: World,
+  deed: { readonly do: string; readonly ordinal: number },
+  act: (runtime: SimulatedRuntime, uid: string) => void,
+): Promise<void> {
+  const { uid } = (await world.user.get(Pods, podKey(deed.ordinal))).metadata;
+  for (const runtime of world.runtimes.values()) {
+    const status = await runtime.status(uid);
+    if (!status?.containers.some(({ state }) => state === 'running')) continue;
+    world.count(`struck: ${deed.do}`);
+    act(runtime, uid);
+  }
+}
+
+async function holdByFinalizer(world: World, { ordinal, forMs }: Extract<Deed, { do: 'finalizer' }>): Promise<void> {
+  const set = (finalizers: readonly string[] | null) =>
+    world.user.patch(Pods, podKey(ordinal), { type: 'merge', body: { metadata: { finalizers } } });
+  await set(['example.com/hold']);
+  world.clock.after(forMs, () => void set(null).catch(() => {}));
+}
+
+/** Somebody meddles with the set's history. */
+async function editRevision(world: World, { edit, which }: Extract<Deed, { do: 'editRevision' }>): Promise<void> {
+  const { items } = await world.user.list(ControllerRevisions, { namespace: NAMESPACE });
+  const revision = items[which % Math.max(1, items.length)];
+  if (revision === undefined) return;
+  const key = { namespace: NAMESPACE, name: revision.metadata.name };
+  if (edit === 'delete') {
+    await world.user.delete(ControllerRevisions, key);
+  } else {
+    const body = {
+      renumber: { revision: revision.revision + 5 },
+      orphan: { metadata: { ownerReferences: null } },
+      relabel: { metadata: { labels: null } },
+    }[edit];
+    await world.user.patch(ControllerRevisions, key, { type: 'merge', body });
+  }
 }
 
 async function worksSoon(world: World, ordinal: number): Promise<boolean> {

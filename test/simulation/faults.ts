@@ -41,10 +41,13 @@ export class Network {
   readonly #faults = new Set<Fault>();
   readonly #cut = new Set<string>();
   readonly #lines = new Set<Line>();
+  readonly #count: (what: string) => void;
 
-  constructor(clock: Clock, random: Random) {
+  /** `count` is told what struck. */
+  constructor(clock: Clock, random: Random, count: (what: string) => void) {
     this.#clock = clock;
     this.#random = random;
+    this.#count = count;
   }
 
   add(fault: Fault): void {
@@ -57,12 +60,13 @@ export class Network {
 
   /** Nothing gets through to `part` or from it any more. */
   cut(part: string): void {
+    this.#count('node lost');
     this.#cut.add(part);
     for (const line of this.#lines) if (line.part === part) line.close(unreachable());
   }
 
   mend(part: string): void {
-    this.#cut.delete(part);
+    if (this.#cut.delete(part)) this.#count('node back');
   }
 
   /** Everything works from now on. */
@@ -89,7 +93,10 @@ export class Network {
           throw error;
         });
         if (slow) await this.#pause();
-        if (losing) throw apiError('Timeout', 'simulated: the answer was lost');
+        if (losing) {
+          this.#count('lose: and it was done');
+          throw apiError('Timeout', 'simulated: the answer was lost');
+        }
         // It had been sent before the line was cut; whether the answer comes is another matter.
         return this.#cut.has(part) ? this.#noAnswer() : answer;
       },
@@ -154,6 +161,7 @@ export class Network {
   #strikes(kind: FaultKind, part: string): boolean {
     for (const fault of this.#faults) {
       if (fault.kind === kind && (fault.part === part || fault.part === 'all') && this.#random.next() < fault.rate) {
+        this.#count(kind);
         return true;
       }
     }

@@ -2,9 +2,11 @@ import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 
-import { run } from './run.ts';
+import { makeMistake } from './mutants.ts';
+import { type RunOptions, run } from './run.ts';
 import { describeEntry, writeScript } from './script.ts';
 import { keep, shrink } from './shrink.ts';
+import type { Report, Work } from './worker.ts';
 
 /** Failures that are made smaller and shown in full; the others are only named. */
 const MOST_SHOWN = 3;
@@ -15,6 +17,8 @@ interface Arguments {
   readonly jobs: number;
   /** Only these entries of the script of one seed: the command that replays a failure has them. */
   readonly keep: readonly number[] | undefined;
+  /** Part of the name of a mistake the controller makes. */
+  readonly mutant: string | undefined;
 }
 
 function readArguments(): Arguments {
@@ -24,6 +28,7 @@ function readArguments(): Arguments {
       from: { type: 'string', default: '1' },
       jobs: { type: 'string', default: String(os.availableParallelism()) },
       keep: { type: 'string' },
+      mutant: { type: 'string' },
     },
   });
   return {
@@ -31,15 +36,19 @@ function readArguments(): Arguments {
     from: Number(values.from),
     jobs: Math.max(1, Number(values.jobs)),
     keep: values.keep === undefined ? undefined : values.keep.split(',').filter(Boolean).map(Number),
+    mutant: values.mutant,
   };
 }
 
 async function main(): Promise<void> {
   const args = readArguments();
-  if (args.keep !== undefined) return replay(args.from, args.keep);
-  const failed = await runAll(args);
-  for (const { seed } of failed.slice(0, MOST_SHOWN)) await show(seed);
+  const options = makeMistake(args.mutant);
+  if (args.keep !== undefined) return replay(args.from, args.keep, options);
+  const { failed, counts } = await runAll(args);
+  for (const { seed } of failed.slice(0, MOST_SHOWN)) await show(seed, args.mutant, options);
   for (const { seed, failure } of failed.slice(MOST_SHOWN)) console.log(`seed ${seed}: ${failure}`);
+  console.log('What happened, and how often:');
+  for (const [what, count] of [...counts].sort()) console.log(`  ${what}: ${count}`);
   console.log(`${args.seeds} seeds, ${failed.length} failed`);
   if (failed.length > 0) process.exitCode = 1;
 }
@@ -49,37 +58,45 @@ interface Failed {
   readonly failure: string;
 }
 
-async function runAll({ seeds, from, jobs }: Arguments): Promise<readonly Failed[]> {
+interface Results {
+  readonly failed: readonly Failed[];
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+async function runAll({ seeds, from, jobs, mutant }: Arguments): Promise<Results> {
   const failed: Failed[] = [];
+  const counts = new Map<string, number>();
   let done = 0;
   const report = setInterval(() => console.error(`${done} of ${seeds} seeds, ${failed.length} failed`), 10_000);
   const work = (job: number): Promise<void> =>
     new Promise((resolve, reject) => {
-      const workerData = { from: from + job, step: jobs, until: from + seeds };
+      const workerData: Work = { from: from + job, step: jobs, until: from + seeds, mutant };
       const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
-      worker.on('message', ({ seed, failure }: { readonly seed: number; readonly failure: string | undefined }) => {
+      worker.on('message', ({ seed, failure, counts: more }: Report) => {
         done += 1;
         if (failure !== undefined) failed.push({ seed, failure });
+        for (const [what, count] of more) counts.set(what, (counts.get(what) ?? 0) + count);
       });
       worker.on('error', reject);
       worker.on('exit', () => resolve());
     });
   await Promise.all(Array.from({ length: Math.min(jobs, seeds) }, (_, job) => work(job)));
   clearInterval(report);
-  return failed.sort((a, b) => a.seed - b.seed);
+  return { failed: failed.sort((a, b) => a.seed - b.seed), counts };
 }
 
-async function show(seed: number): Promise<void> {
-  const { script, kept, outcome } = await shrink(writeScript(seed));
+async function show(seed: number, mutant: string | undefined, options: RunOptions): Promise<void> {
+  const { script, kept, outcome } = await shrink(writeScript(seed), options);
   console.log(`seed ${seed} fails: ${outcome.failure}`);
   console.log(`  begins with ${JSON.stringify(script.beginning)}`);
   for (const entry of script.entries) console.log(`  ${(entry.atMs / 1000).toFixed(3)} s: ${describeEntry(entry)}`);
   for (const line of outcome.trace) console.log(`  ${line}`);
-  console.log(`replay: npm run simulate -- --from ${seed} --keep '${kept.join(',')}'\n`);
+  const mistake = mutant === undefined ? '' : ` --mutant '${mutant}'`;
+  console.log(`replay: npm run simulate -- --from ${seed} --keep '${kept.join(',')}'${mistake}\n`);
 }
 
-async function replay(seed: number, kept: readonly number[]): Promise<void> {
-  const { failure, trace } = await run(keep(writeScript(seed), kept), { tracing: true });
+async function replay(seed: number, kept: readonly number[], options: RunOptions): Promise<void> {
+  const { failure, trace } = await run(keep(writeScript(seed), kept), { ...options, tracing: true });
   for (const line of trace) console.log(line);
   console.log(failure === undefined ? '1 seeds, 0 failed' : `1 seeds, 1 failed: ${failure}`);
   if (failure !== undefined) process.exitCode = 1;

@@ -1,5 +1,5 @@
 import type { Pod, StatefulSet, StatefulSetStatus } from '../../src/api/generated/types.ts';
-import { Pods } from '../../src/api/kinds.ts';
+import { PersistentVolumeClaims, Pods } from '../../src/api/kinds.ts';
 import { controllerReference } from '../../src/api/owner-references.ts';
 import type { Client } from '../../src/client/client.ts';
 import { WriteTracker } from '../../src/client/write-tracker.ts';
@@ -9,6 +9,7 @@ import { type Observed, type Plan, plan } from '../../src/controllers/statefulse
 import type { Runtime } from '../../src/node/runtimes/runtime.ts';
 import { timestamp } from '../../src/platform/clock.ts';
 import { Life } from './life.ts';
+import type { RunOptions } from './run.ts';
 
 /** A controller with one mistake, which the simulation must find. */
 export interface Mutant {
@@ -17,6 +18,20 @@ export interface Mutant {
   readonly plan?: Decide;
   /** For a mistake that is not in the plan; returns what undoes it. */
   readonly patch?: () => () => void;
+}
+
+/**
+ * Makes the mistake that `name` is a part of the name of, for the rest of this process; no mistake when undefined.
+ * Throws when there is no such mistake.
+ */
+export function makeMistake(name: string | undefined): Pick<RunOptions, 'plan'> {
+  if (name === undefined) return {};
+  const mutant = mutants.find((each) => each.name.includes(name));
+  if (mutant === undefined) {
+    throw new Error(`there is no mistake "${name}"; there are:\n  ${mutants.map((each) => each.name).join('\n  ')}`);
+  }
+  mutant.patch?.();
+  return mutant.plan === undefined ? {} : { plan: mutant.plan };
 }
 
 type Decide = (observed: Observed) => Plan;
@@ -108,6 +123,20 @@ function pretendingToStop<T extends Runtime>(runtime: T): T {
   return new Proxy(runtime, {
     get: (target, property) => Reflect.get(property in lies ? lies : target, property),
   });
+}
+
+/** A mistake in what one part (or every one whose name `parts` matches) asks of the API. */
+function asking(parts: RegExp, change: (client: Client) => Partial<Client>): () => () => void {
+  return () => {
+    const { client } = Life.prototype;
+    Life.prototype.client = function (this: Life, inner: Client): Client {
+      const own = client.call(this, inner);
+      return parts.test(this.name) ? { ...own, ...change(own) } : own;
+    };
+    return () => {
+      Life.prototype.client = client;
+    };
+  };
 }
 
 export const mutants: readonly Mutant[] = [
@@ -247,6 +276,16 @@ export const mutants: readonly Mutant[] = [
     ),
   },
   {
+    name: 'O10 does not say why it waits',
+    plan: reporting(({ conditions: _, ...status }) => status),
+  },
+  {
+    name: 'O10 says at every pass why it waits',
+    plan: reporting((status) =>
+      status.conditions ? { ...status, conditions: status.conditions.map((condition) => ({ ...condition })) } : status,
+    ),
+  },
+  {
     name: 'S3 waits for an event that does not come',
     plan: (observed) => ({ ...plan(observed), recheckAtMs: undefined }),
   },
@@ -301,28 +340,55 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'M6 a pod of a silent node is let go though nobody vouches for its end',
+    patch: asking(/others/, (own) => ({
+      delete: (type, key, options) => {
+        // Not what the garbage collector deletes.
+        const isEviction = type.kind === 'Pod' && options?.propagationPolicy === undefined;
+        return own.delete(type, key, isEviction ? { ...options, gracePeriodSeconds: 0 } : options);
+      },
+    })),
+  },
+  {
+    name: 'C2 a node takes the claim of a pod along when the pod is gone',
+    patch: asking(/node/, (own) => ({
+      delete: (type, key, options) => {
+        const claim = { ...key, name: `data-${key.name}` };
+        if (type.kind === 'Pod') own.delete(PersistentVolumeClaims, claim).catch(() => {});
+        return own.delete(type, key, options);
+      },
+    })),
+  },
+  {
+    name: 'M3 a node agent that starts again does not know what it runs',
     patch: () => {
-      const { client } = Life.prototype;
-      Life.prototype.client = function (this: Life, inner: Client): Client {
-        const own = client.call(this, inner);
-        if (this.name !== 'others') return own;
-        return {
-          ...own,
-          delete: (type, key, options) =>
-            own.delete(
-              type,
-              key,
-              // Not what the garbage collector deletes.
-              type.kind === 'Pod' && options?.propagationPolicy === undefined
-                ? { ...options, gracePeriodSeconds: 0 }
-                : options,
-            ),
-        };
+      const { runtime: honest } = Life.prototype;
+      Life.prototype.runtime = function <T extends Runtime>(this: Life, runtime: T): T {
+        const own = honest.call(this, runtime) as T;
+        const list: Runtime['list'] = async () => [];
+        return new Proxy(own, {
+          get: (target, property) => (property === 'list' ? list : Reflect.get(target, property)),
+        });
       };
       return () => {
-        Life.prototype.client = client;
+        Life.prototype.runtime = honest;
       };
     },
+  },
+  {
+    name: 'goes on from now, and not from where it was, when a watch is cut',
+    patch: asking(/statefulset/, (own) => {
+      const opened = new Set<string>();
+      return {
+        watch: (type, options, handler) => {
+          if (!opened.has(type.kind)) {
+            opened.add(type.kind);
+            return own.watch(type, options, handler);
+          }
+          const { resourceVersion: _, ...fromNow } = options;
+          return own.watch(type, fromNow, handler);
+        },
+      };
+    }),
   },
   {
     name: 'decides before its cache shows what it wrote',

@@ -1,11 +1,14 @@
 import type { PersistentVolumeClaim, Pod, StatefulSet, StatefulSetStatus } from '../../src/api/generated/types.ts';
 import type { DeleteOptions } from '../../src/client/client.ts';
+import type { EventNote } from '../../src/client/event-recorder.ts';
 import type { Observed } from '../../src/controllers/statefulset/plan.ts';
+import type { Waiting } from '../../src/controllers/statefulset/waiting.ts';
 import type { Request } from './intercept.ts';
 
 /** More than any script asks for. */
 const HIGHEST_ORDINAL = 16;
 
+const WAITING = 'berth.dev/Waiting';
 const REVISION = 'controller-revision-hash';
 
 /**
@@ -14,10 +17,13 @@ const REVISION = 'controller-revision-hash';
  */
 export class Rules {
   readonly #observed: Observed;
+  readonly #waiting: Waiting | undefined;
   readonly #deleted = new Set<string>();
   #created = 0;
 
-  constructor(observed: Observed) {
+  /** `waiting`: what the pass that is judged says it waits for. */
+  constructor(observed: Observed, waiting: Waiting | undefined) {
+    this.#waiting = waiting;
     // Claims are looked up in the cache when they are asked for; what counts is what it showed when it was decided.
     const claims = new Map<string, PersistentVolumeClaim>();
     for (const template of observed.set.spec.volumeClaimTemplates ?? []) {
@@ -37,6 +43,13 @@ export class Rules {
     if (type.kind === 'PersistentVolumeClaim') return this.#claim(verb, name, body);
     if (type.kind === 'StatefulSet' && subresource === 'status') return this.#status(body as StatefulSet);
     return undefined;
+  }
+
+  /** O10: said when it changes, and not at every pass. */
+  checkEvent({ reason, message }: EventNote): string | undefined {
+    const before = this.#set.status?.conditions?.find(({ type }) => type === WAITING);
+    const isRepeated = before?.status === 'True' && reason === `Waiting${before.reason}` && message === before.message;
+    return isRepeated ? `O10: it says again that it waits: ${message}` : undefined;
   }
 
   get #set(): StatefulSet {
@@ -125,7 +138,7 @@ export class Rules {
     if (type === 'OnDelete') return `U4: pod ${name} is replaced though the strategy is OnDelete`;
     const wasNeverReady = !isReady(pod) && neverReady(pod);
     if (ordinal < start + (rollingUpdate?.partition ?? 0)) {
-      const isStray = this.#isOutdated(pod) && pod.metadata.labels?.[REVISION] !== this.#currentRevision();
+      const isStray = this.#isOutdated(pod) && !this.#isCurrent(pod);
       return wasNeverReady && isStray ? undefined : `U1: pod ${name} below the partition is replaced`;
     }
     if (pod.spec.containers[0]?.image === imageOf(this.#set) && this.#revisionIsRight(pod)) {
@@ -182,11 +195,13 @@ export class Rules {
     if ((after.replicas ?? 0) > pods.length + this.#created) return 'S1: more replicas than there are';
     if ((after.readyReplicas ?? 0) > ready) return `S1: ${after.readyReplicas} Ready, and there are ${ready}`;
     if ((after.availableReplicas ?? 0) > available) return 'S1: more available than there are';
+    const silent = this.#silence(after);
+    if (silent !== undefined) return silent;
     const { currentRevision, updateRevision } = after;
     const moved = currentRevision !== this.#set.status?.currentRevision && this.#set.status?.currentRevision;
     if (moved && currentRevision === updateRevision) {
       const { start, end } = range(this.#set);
-      const known = this.#observed.revisions.some((revision) => revision.metadata.name === moved);
+      const known = this.#isKnown(moved);
       for (let ordinal = start; known && ordinal < end; ordinal += 1) {
         const pod = this.#pod(`${this.#set.metadata.name}-${ordinal}`);
         if (!pod || !isReady(pod)) return `S2: the update is called complete while ordinal ${ordinal} is not Ready`;
@@ -196,6 +211,18 @@ export class Rules {
       }
     }
     return undefined;
+  }
+
+  /** O10: a status that is written says why the set waits, if it has waited for a while, and else that it does not. */
+  #silence({ conditions, collisionCount = 0 }: Partial<StatefulSetStatus>): string | undefined {
+    // R2: only the count is new, the rest is as it was.
+    if (collisionCount !== (this.#set.status?.collisionCount ?? 0)) return undefined;
+    const said = conditions?.find(({ type }) => type === WAITING);
+    const waiting = this.#waiting;
+    if (waiting === undefined) return said?.status === 'True' ? 'O10: it says that it waits, and does not' : undefined;
+    if (this.#observed.now - waiting.sinceMs < 2000) return undefined;
+    const isSaid = said?.status === 'True' && said.reason === waiting.reason;
+    return isSaid ? undefined : `O10: it does not say why it waits: ${waiting.message}`;
   }
 
   #pod(name: string): Pod | undefined {
@@ -230,6 +257,18 @@ export class Rules {
 
   #currentRevision(): string | undefined {
     return this.#set.status?.currentRevision;
+  }
+
+  /** A revision that somebody deleted is nobody's. */
+  #isCurrent(pod: Pod): boolean {
+    const current = this.#currentRevision();
+    return current !== undefined && this.#isKnown(current) && pod.metadata.labels?.[REVISION] === current;
+  }
+
+  #isKnown(revision: string): boolean {
+    return this.#observed.revisions.some(
+      ({ metadata }) => metadata.name === revision && metadata.ownerReferences?.[0]?.uid === this.#set.metadata.uid,
+    );
   }
 
   #isOutdated(pod: Pod): boolean {

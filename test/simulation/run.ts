@@ -13,6 +13,8 @@ export interface Outcome {
   readonly failure: string | undefined;
   /** One line for each thing that happened, when it was asked for. */
   readonly trace: readonly string[];
+  /** What happened, and how often. */
+  readonly counts: ReadonlyMap<string, number>;
 }
 
 export interface RunOptions {
@@ -44,7 +46,7 @@ export async function run(script: Script, options: RunOptions = {}): Promise<Out
 }
 
 function outcome(world: World): Outcome {
-  return { failure: world.violation?.message, trace: world.trace };
+  return { failure: world.violation?.message, trace: world.trace, counts: world.counts };
 }
 
 /** Faults end, machines come back, and the user asks for something that can be done. */
@@ -185,6 +187,8 @@ function wrongRest(
   const limit = (set.spec.revisionHistoryLimit ?? 10) + 1;
   const own = revisions.filter((revision) => isControlledBy(revision, set));
   if (own.length > limit) return `R3: ${own.length} revisions are kept`;
+  const templates = new Set(own.map(({ data }) => JSON.stringify(data)));
+  if (templates.size < own.length) return 'R1: there are two revisions of one template';
   const names = new Set(claims.map(({ metadata }) => metadata.name));
   const { start = 0 } = set.spec.ordinals ?? {};
   for (let ordinal = start; ordinal < start + (set.spec.replicas ?? 1); ordinal += 1) {

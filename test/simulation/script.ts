@@ -32,7 +32,16 @@ export type Deed =
   | { readonly do: 'forcePod'; readonly ordinal: number }
   | { readonly do: 'evictPod'; readonly ordinal: number }
   | { readonly do: 'deleteClaim'; readonly ordinal: number }
-  | { readonly do: 'relabel'; readonly ordinal: number; readonly label: 'identity' | 'selector' }
+  | { readonly do: 'relabel'; readonly ordinal: number; readonly label: 'identity' | 'selector' | 'revision' }
+  | { readonly do: 'orphanPod'; readonly ordinal: number }
+  | { readonly do: 'finalizer'; readonly ordinal: number; readonly forMs: number }
+  | { readonly do: 'editClaim'; readonly ordinal: number; readonly field: 'labels' | 'owners' }
+  | {
+      readonly do: 'editRevision';
+      readonly which: number;
+      readonly edit: 'delete' | 'renumber' | 'orphan' | 'relabel';
+    }
+  | { readonly do: 'editStatus' }
   | { readonly do: 'deleteSet'; readonly propagation: 'Background' | 'Foreground' | 'Orphan' }
   | { readonly do: 'createSet' }
   | { readonly do: 'crashPod'; readonly ordinal: number }
@@ -117,7 +126,12 @@ function chooseDeed(random: Random, beginning: Beginning, version: number): Deed
     [beginning.claims || beginning.nodes === 1 ? 3 : 0, () => ({ do: 'forcePod', ordinal })],
     [3, () => ({ do: 'evictPod', ordinal })],
     [2, () => ({ do: 'deleteClaim', ordinal })],
-    [2, () => ({ do: 'relabel', ordinal, label: one('identity', 'selector') })],
+    [3, () => ({ do: 'relabel', ordinal, label: one('identity', 'selector', 'revision') })],
+    [1, () => ({ do: 'orphanPod', ordinal })],
+    [1, () => ({ do: 'finalizer', ordinal, forMs })],
+    [beginning.claims ? 2 : 0, () => ({ do: 'editClaim', ordinal, field: one('labels', 'owners') })],
+    [3, () => ({ do: 'editRevision', which: below(4), edit: one('delete', 'renumber', 'orphan', 'relabel') })],
+    [1, () => ({ do: 'editStatus' })],
     [2, () => ({ do: 'deleteSet', propagation: one('Background', 'Foreground', 'Orphan') })],
     [3, () => ({ do: 'createSet' })],
     [5, () => ({ do: 'crashPod', ordinal })],
@@ -125,7 +139,13 @@ function chooseDeed(random: Random, beginning: Beginning, version: number): Deed
     [3, () => ({ do: 'holdPod', ordinal, forMs })],
     [
       14,
-      () => ({ do: 'fault', kind: one(...FAULT_KINDS), part: one('all', part), rate: 0.1 + random.next() / 2, forMs }),
+      () => ({
+        do: 'fault',
+        kind: one(...FAULT_KINDS, 'late', 'late'),
+        part: one('all', part),
+        rate: 0.1 + random.next() / 2,
+        forMs,
+      }),
     ],
     [8, () => ({ do: 'kill', part, afterWrites: below(4), forMs: below(5000) })],
     [3, () => ({ do: 'loseNode', node: below(beginning.nodes), forMs })],

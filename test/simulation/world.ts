@@ -1,7 +1,7 @@
-import type { PersistentVolumeClaim, Pod, StatefulSet } from '../../src/api/generated/types.ts';
-import { builtInTypes, PersistentVolumeClaims, Pods } from '../../src/api/kinds.ts';
+import type { StatefulSet } from '../../src/api/generated/types.ts';
+import { builtInTypes, Pods } from '../../src/api/kinds.ts';
 import { formatKey, keyOf, type New } from '../../src/api/meta.ts';
-import type { Client, WatchEvent } from '../../src/client/client.ts';
+import type { Client } from '../../src/client/client.ts';
 import type { EventRecorder } from '../../src/client/event-recorder.ts';
 import { inProcessClient } from '../../src/client/in-process-client.ts';
 import { InformerSet } from '../../src/client/informer.ts';
@@ -32,6 +32,7 @@ import { Rules } from './rules.ts';
 import { type Beginning, type Behaviour, nodeNames } from './script.ts';
 import { Standstill } from './standstill.ts';
 import { View } from './view.ts';
+import { Witness } from './witness.ts';
 
 export const NAMESPACE = 'default';
 export const SET = 'web';
@@ -69,10 +70,9 @@ export class World {
   /** Requests of users: never disturbed. */
   readonly user: Client;
   readonly trace: string[] = [];
-  /** Claims a user has deleted, by uid. */
-  readonly given = new Set<string>();
-  /** Pods a user has deleted by force, by uid: their objects may go before their processes. */
-  readonly forced = new Set<string>();
+  readonly witness: Witness;
+  /** What has happened, and how often. */
+  readonly counts = new Map<string, number>();
   /** Writes of the StatefulSet controller so far. */
   writes = 0;
   readonly #beginMs: number;
@@ -83,7 +83,6 @@ export class World {
   readonly #standstill = new Standstill(this.clock, (message) => this.fail(message));
   readonly #lives = new Map<string, Life>();
   #violation: Violation | undefined;
-  #mayDeleteClaims: boolean;
 
   private constructor(options: WorldOptions) {
     this.#options = options;
@@ -94,9 +93,13 @@ export class World {
     this.#registry = registry;
     this.#client = inProcessClient(registry, { name: 'system:simulation', groups: ['system:masters'] });
     this.user = this.#client;
-    this.network = new Network(this.clock, this.#random);
-    const { whenScaled, whenDeleted } = options.beginning;
-    this.#mayDeleteClaims = whenScaled === 'Delete' || whenDeleted === 'Delete';
+    this.network = new Network(this.clock, this.#random, (what) => this.count(what));
+    this.witness = new Witness({
+      client: this.#client,
+      runtimes: this.runtimes,
+      note: (line) => this.note(line),
+      fail: (message) => this.fail(message),
+    });
   }
 
   static async begin(options: WorldOptions): Promise<World> {
@@ -104,7 +107,6 @@ export class World {
     const registry = world.#registry as ReturnType<typeof createRegistry>;
     await registry.bootstrap();
     await ensureDefaultStorageClass(world.user);
-    world.#witness();
     const locks = new Map<string, PodIdentity>();
     for (const [index, name] of nodeNames(options.beginning.nodes).entries()) {
       const podCIDR = `10.${88 + index}.0.0/16`;
@@ -125,9 +127,8 @@ export class World {
     return this.#violation;
   }
 
-  /** From now on a claim may go without a user having deleted it. */
-  allowClaimDeletion(): void {
-    this.#mayDeleteClaims = true;
+  count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
   }
 
   note(line: string): void {
@@ -145,7 +146,7 @@ export class World {
   async runUntil(atMs: number): Promise<void> {
     for (;;) {
       await settle();
-      await this.#check();
+      await this.witness.check();
       if (this.#violation !== undefined) return;
       const dueMs = this.clock.nextDueMs();
       if (dueMs === undefined || dueMs - this.#beginMs > atMs) break;
@@ -160,6 +161,7 @@ export class World {
     const life = new Life(part);
     this.#lives.set(part, life);
     this.note(`${part} starts`);
+    this.count(`starts ${part.replace(/-\d+$/, '')}`);
     if (part === 'statefulset') this.#startStatefulSet(life);
     else if (part === 'others') this.#startOthers(life);
     else this.#startNode(life);
@@ -171,6 +173,7 @@ export class World {
     if (!life?.alive) return;
     const again = (): void => {
       this.note(`${part} is killed`);
+      this.count(`killed ${afterWrites > 0 ? 'after a write' : 'at rest'}: ${part.replace(/-\d+$/, '')}`);
       this.clock.after(forMs, () => this.start(part));
     };
     if (afterWrites > 0) {
@@ -250,13 +253,19 @@ export class World {
     startStatefulSetController({
       client,
       informers,
-      events: silent,
+      events: {
+        record: (event) => {
+          const wrong = life.alive ? rules?.checkEvent(event) : undefined;
+          if (wrong !== undefined) this.fail(wrong);
+        },
+      },
       clock,
       logger: silentLogger,
       plan: (observed) => {
         this.#judgeObservation(observed, view);
-        rules = new Rules(observed);
-        return decide(observed);
+        const decided = decide(observed);
+        rules = new Rules(observed, decided.waiting);
+        return decided;
       },
     });
   }
@@ -301,7 +310,9 @@ export class World {
   /** What a container does is in its image. */
   readonly #behave = (_pod: PodIdentity, container: ContainerConfig): SimulatedRun => {
     const stopsAfterMs = Math.floor(this.#random.next() * 2000);
-    switch (container.image.split(':')[0]) {
+    const behaviour = container.image.split(':')[0];
+    this.count(`runs ${behaviour}`);
+    switch (behaviour) {
       case 'crash':
         return { endsAfterMs: 1000, exitCode: 1, readyAfterMs: 60_000, stopsAfterMs };
       case 'hang':
@@ -316,6 +327,9 @@ export class World {
   /** The controller decides from what it has been told, all of it and nothing else, its own writes included. */
   #judgeObservation(observed: Observed, view: View): void {
     const shown = new Map(observed.pods.map((pod) => [formatKey(keyOf(pod)), pod.metadata.resourceVersion]));
+    if (observed.pods.some((pod) => this.witness.versionOf(pod.metadata.uid) !== pod.metadata.resourceVersion)) {
+      this.count('decides from a stale cache');
+    }
     for (const pod of view.all(Pods)) {
       const key = formatKey(keyOf(pod));
       if (shown.get(key) !== pod.metadata.resourceVersion) this.fail(`the cache does not show ${key} as it was told`);
@@ -324,68 +338,6 @@ export class World {
     for (const key of shown.keys()) this.fail(`the cache shows ${key}, which is gone`);
     const unseen = view.unseen(this.nowMs - TRACKER_TIMEOUT_MS);
     if (unseen !== undefined) this.fail(`the controller decides before it sees ${unseen}, which it wrote`);
-  }
-
-  /** Sees all that happens, at once and without fail. */
-  #witness(): void {
-    const client = this.#client;
-    client.watch<Pod>(
-      Pods,
-      {},
-      {
-        events: (batch) => {
-          for (const event of batch) this.#sawPod(event);
-        },
-        closed: () => this.fail('the witness was cut off'),
-      },
-    );
-    client.watch<PersistentVolumeClaim>(
-      PersistentVolumeClaims,
-      {},
-      {
-        events: (batch) => {
-          for (const event of batch) {
-            if (event.type !== 'DELETED') continue;
-            const { name, uid } = event.object.metadata;
-            this.note(`claim ${name} is gone`);
-            if (!this.given.has(uid) && !this.#mayDeleteClaims) this.fail(`C2: claim ${name} is lost`);
-          }
-        },
-        closed: () => this.fail('the witness was cut off'),
-      },
-    );
-  }
-
-  #sawPod(event: WatchEvent<Pod>): void {
-    if (event.type === 'BOOKMARK') return;
-    const { object } = event;
-    const { name, uid, deletionTimestamp } = object.metadata;
-    if (this.#options.tracing) {
-      const ready = object.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
-      const state = [object.status?.phase, ready && 'Ready', deletionTimestamp && 'ending', object.spec.nodeName];
-      this.note(`pod ${name} ${event.type.toLowerCase()}: ${state.filter(Boolean).join(', ')}`);
-    }
-    if (event.type !== 'DELETED' || this.forced.has(uid)) return;
-    for (const [node, runtime] of this.runtimes) {
-      void runtime.status(uid).then((status) => {
-        if (status?.containers.some(({ state }) => state === 'running')) {
-          this.fail(`M1: pod ${name} is gone from the API, and runs on ${node}`);
-        }
-      });
-    }
-  }
-
-  /** M8: no two processes with one identity. */
-  async #check(): Promise<void> {
-    const running = new Map<string, string>();
-    for (const [node, runtime] of this.runtimes) {
-      for (const { namespace, name, uid, alive, containers } of await runtime.list()) {
-        if (!alive || !containers.some(({ state }) => state === 'running')) continue;
-        const other = running.get(`${namespace}/${name}`);
-        if (other !== undefined) this.fail(`M8: ${name} runs twice: ${other}, and ${uid} on ${node}`);
-        running.set(`${namespace}/${name}`, `${uid} on ${node}`);
-      }
-    }
   }
 }
 
