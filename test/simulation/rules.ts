@@ -221,7 +221,8 @@ export class Rules {
     const waiting = this.#waiting;
     if (waiting === undefined) return said?.status === 'True' ? 'O10: it says that it waits, and does not' : undefined;
     if (this.#observed.now - waiting.sinceMs < 2000) return undefined;
-    const isSaid = said?.status === 'True' && said.reason === waiting.reason;
+    // What the API has refused in the meantime is the better reason.
+    const isSaid = said?.status === 'True' && [waiting.reason, 'PodRefused'].includes(said.reason ?? '');
     return isSaid ? undefined : `O10: it does not say why it waits: ${waiting.message}`;
   }
 
