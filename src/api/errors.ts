@@ -68,6 +68,9 @@ interface About {
   readonly retryAfterSeconds?: number;
 }
 
+/** What always has details, though they be empty: clients look into them (`kubectl debug` ends in a panic if there are none). */
+const HAVE_DETAILS: ReadonlySet<StatusReason> = new Set(['NotFound', 'MethodNotAllowed']);
+
 /** An {@link ApiError} with the code that belongs to `reason`. */
 export function apiError(reason: StatusReason, message: string, about: About = {}): ApiError {
   const { type, name, causes, retryAfterSeconds } = about;
@@ -78,7 +81,7 @@ export function apiError(reason: StatusReason, message: string, about: About = {
     status: 'Failure',
     message,
     reason,
-    ...(type || name || causes || retryAfterSeconds !== undefined
+    ...(type || name || causes || retryAfterSeconds !== undefined || HAVE_DETAILS.has(reason)
       ? {
           details: {
             ...(name !== undefined && { name }),

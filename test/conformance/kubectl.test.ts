@@ -343,6 +343,13 @@ describe.each(kubectls)('kubectl $version', ({ path, minor }) => {
       await watching.end();
     });
 
+    test('debug is told that pods take no more containers', async () => {
+      await kubectl.ok('create --validate=false -f -', podYaml('debug-0'));
+      expect(await kubectl.fails('debug debug-0 --image=busybox --attach=false')).toContain(
+        'ephemeral containers are disabled for this cluster',
+      );
+    });
+
     test('wait for a condition, and for the end', async () => {
       await kubectl.ok('create --validate=false -f -', podYaml('wait-0'));
       const ready = kubectl.ok('wait --for=condition=Ready pod/wait-0 --timeout=20s');
