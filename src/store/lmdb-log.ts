@@ -16,6 +16,8 @@ import { StoreFileError } from './store-file-error.ts';
 
 /** A commit writes its records and, at most, this much besides: its share of the tree and of the list of free pages. */
 const COMMIT_OVERHEAD_BYTES = 256 * 1024;
+/** Pages of the file that were read count as this process's memory until the file is closed. */
+const MAX_MAPPED_BYTES = 16 * 1024 * 1024;
 
 /**
  * A log in LMDB: one record for each revision, at the right edge of one B-tree.
@@ -32,6 +34,8 @@ export class LmdbLog implements Log {
   /** The newest record that is known to be durable. */
   #newestRevision = 0;
   #hasFailed = false;
+  #hasWritten = false;
+  #mappedBytes = 0;
 
   /**
    * Throws {@link StoreFileError} when the file is damaged or of a newer format. One of an older format is brought to
@@ -50,6 +54,7 @@ export class LmdbLog implements Log {
         meta === undefined
           ? { format: newestFormat(migrations), compactedRevision: 0 }
           : migrate(file, this.#database, meta, migrations);
+      this.#hasWritten = meta !== undefined && meta.format !== this.#meta.format;
       this.#newestRevision = newestRevision(this.#database);
     } catch (error) {
       void this.#database.close();
@@ -64,11 +69,14 @@ export class LmdbLog implements Log {
   *load(): Generator<LoadedRecord, void, undefined> {
     for (const { key: revision, value } of this.#database.getRange({ start: META_REVISION + 1 })) {
       const { key, deleted, json } = decode(this.#file, revision, value);
+      this.#mappedBytes += value.length;
       yield { revision, key, deleted, sizeBytes: json.length };
     }
+    this.#releasePages();
   }
 
   async write({ append, drop, compactedRevision }: LogBatch): Promise<void> {
+    this.#hasWritten = true;
     if (this.#hasFailed) await this.#recover(append.reduce((sum, { bytes }) => sum + bytes.length, 0));
     const database = this.#database;
     // A backup that was killed would keep the room of all that is dropped.
@@ -96,7 +104,20 @@ export class LmdbLog implements Log {
   read(revision: number): Buffer {
     const bytes = this.#database.getBinary(revision);
     if (bytes === undefined) throw StoreFileError.damaged(this.#file, `it has no record of revision ${revision}`);
+    this.#mappedBytes += bytes.length;
+    this.#releasePages();
     return decode(this.#file, revision, bytes).json;
+  }
+
+  /**
+   * While nothing was written, LMDB closes a file at once: so much can be read before, in no more memory than this. Later
+   * the pages are left to the kernel, which takes them away when somebody needs the room.
+   */
+  #releasePages(): void {
+    if (this.#hasWritten || this.#mappedBytes < MAX_MAPPED_BYTES) return;
+    this.#mappedBytes = 0;
+    void this.#database.close();
+    this.#database = openDatabase(this.#file);
   }
 
   async close(): Promise<void> {

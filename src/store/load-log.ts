@@ -28,6 +28,8 @@ export function loadLog(log: Log, current: OrderedEntries<StoredEntry>, history:
     if (deleted) garbage.push(entry);
   }
   current.fill(newest.values());
+  // The caches of the controllers look at everything soon, and before the first write to the log that costs it no memory.
+  for (const entry of newest.values()) void entry.value;
   return garbage;
 }
 
