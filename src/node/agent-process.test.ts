@@ -275,4 +275,28 @@ describe.runIf(able)('a node with real processes', () => {
     expect(await client.get(Pods, { namespace: 'default', name: 'stays' })).toEqual(pod);
     expect(await run(pod, 'hostname')).toBe('stays');
   });
+
+  test('N1 a pod that ended while no agent was there is not ready any more when the next one has started', async () => {
+    const ready = path.join(root, 'ready');
+    await fs.writeFile(ready, '');
+    const volumes = [{ name: 'root', hostPath: { path: root } }];
+    await create(
+      'ends',
+      shell(FOREVER, {
+        readinessProbe: { exec: { command: ['test', '-e', '/root-of-test/ready'] }, periodSeconds: 1 },
+        volumeMounts: [{ name: 'root', mountPath: '/root-of-test' }],
+      }),
+      { volumes },
+    );
+    const { metadata } = await when('ends', isReady);
+    await agent.stop();
+    await fs.rm(ready);
+    await runtime.stopPod(metadata.uid);
+    await runtime.close();
+    await start();
+    const pod = await client.get(Pods, { namespace: 'default', name: 'ends' });
+    expect(condition(pod, 'Ready')).toMatchObject({ status: 'False' });
+    await fs.writeFile(ready, '');
+    expect((await when('ends', isReady)).status?.containerStatuses).toMatchObject([{ restartCount: 1 }]);
+  });
 });

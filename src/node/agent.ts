@@ -159,7 +159,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     sayThere: () => registration.sayThere(),
   });
   // M3: what really runs is known before the first decision is made.
-  manager.begin(await runtime.list(), pods.list());
+  const begun = manager.begin(await runtime.list(), pods.list());
   // Nothing may come between the two: what is deleted before somebody listens would be kept for ever.
   const unsubscribe = [
     pods.subscribe((changes) => manager.podsChanged(changes)),
@@ -205,6 +205,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     recorder.stop();
     if (!options.informers) informers.stop();
   };
+  await begun;
   return {
     name,
     streams: podStreams(runtime, manager),

@@ -58,6 +58,8 @@ export class PodManager {
   #begun = false;
   readonly #waiters = new Set<{ readonly record: PodRecord; readonly resolve: () => void }>();
   readonly #nodeStops = new Set<string>();
+  /** Pods that the API takes for ready and that ended while no agent was there: told when the API knows better. */
+  readonly #endedUnseen = new Map<string, () => void>();
   readonly #waitingForOthers = new Set<string>();
 
   constructor(options: PodManagerOptions) {
@@ -99,8 +101,11 @@ export class PodManager {
     });
   }
 
-  /** M3: what really runs, before anything is decided. `pods` is what the API says is to run here. */
-  begin(found: readonly RuntimePod[], pods: Iterable<Pod>): void {
+  /**
+   * M3: what really runs, before anything is decided. `pods` is what the API says is to run here. Resolves when none of
+   * them counts as ready that has ended meanwhile (N1).
+   */
+  async begin(found: readonly RuntimePod[], pods: Iterable<Pod>): Promise<void> {
     for (const pod of pods) this.#add(identityOf(pod), { type: 'bound', pod });
     for (const runtime of found) {
       const record = this.#records.get(runtime.uid) ?? this.#add(runtime, { type: 'gone' });
@@ -112,7 +117,13 @@ export class PodManager {
     }
     this.#begun = true;
     this.#changedEarly.clear();
+    const seen = [...this.#records.uids()].flatMap((uid) => {
+      const record = this.#records.get(uid);
+      if (this.#options.runtime.simulated || !saysReady(record?.pod) || record?.runtime?.alive) return [];
+      return [new Promise<void>((resolve) => this.#endedUnseen.set(uid, resolve))];
+    });
     for (const uid of this.#records.uids()) this.#queue.add(uid);
+    await Promise.all(seen);
   }
 
   /** The API's pods of this node have changed. */
@@ -194,6 +205,7 @@ export class PodManager {
   async #reconcile(uid: string): Promise<void> {
     const record = this.#records.get(uid);
     if (record === undefined) return;
+    await this.#sayEnded(record);
     this.#admit(record);
     await this.#files.refresh(record);
     for (let steps = 0; steps < MAX_STEPS; steps++) {
@@ -207,6 +219,19 @@ export class PodManager {
       if (record.forgotten) return this.#remove(record);
     }
     throw new Error(`the pod does not come to rest after ${MAX_STEPS} steps`);
+  }
+
+  /** N1: before it is started again, nobody is to take it for ready. */
+  async #sayEnded(record: PodRecord): Promise<void> {
+    const said = this.#endedUnseen.get(record.uid);
+    if (said === undefined) return;
+    this.#endedUnseen.delete(record.uid);
+    try {
+      await this.#refresh(record);
+      await this.#writeStatus(record, planPod(this.#observe(record)));
+    } finally {
+      said();
+    }
   }
 
   /** Nothing more is to be done now: tell the API how things are, and see to it that someone looks again. */
@@ -330,6 +355,10 @@ function identityOf(pod: Pod): { readonly uid: string; readonly namespace: strin
 /** Whether somebody may want to know how a pod ended before its object goes: otherwise it is a write for nobody. */
 function tellsEnd(pod: Pod | undefined): boolean {
   return pod !== undefined && (Boolean(pod.metadata.finalizers?.length) || pod.spec.restartPolicy !== 'Always');
+}
+
+function saysReady(pod: Pod | undefined): boolean {
+  return pod?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 }
 
 function isMarkedLost(pod: Pod): boolean {
