@@ -58,20 +58,30 @@ export class Figures {
 
   /** `unit` says what is better: of `/s` more, of all others less. */
   add(name, value, unit) {
-    const figure = this.#figures.get(name) ?? { unit, values: [] };
+    const figure = this.#figures.get(name) ?? { unit, values: [], loops: [] };
     figure.values.push(value);
+    figure.loops.push(this.#calibrations.at(-1));
     this.#figures.set(name, figure);
+  }
+
+  /**
+   * A figure as ratios to the calibration loop. `best`: the best run to the best loop, as what disturbs makes everything
+   * slower and nothing faster. `typical`: the median of the runs, each to the loop just before it, which a machine that
+   * is slower for minutes leaves as it is. Megabytes are as they are: they do not depend on how fast the machine is.
+   */
+  #ratios({ unit, values, loops }) {
+    const ratio = (value, loop) => (unit === 'MB' ? value : unit === '/s' ? value * loop : value / loop);
+    const best = unit === '/s' ? Math.max(...values) : Math.min(...values);
+    return {
+      unit,
+      best: ratio(best, Math.min(...this.#calibrations)),
+      typical: median(values.map((value, run) => ratio(value, loops[run]))),
+    };
   }
 
   show() {
     if (this.#json) {
-      // What disturbs makes everything slower and nothing faster: the best run and the best loop are the least disturbed.
-      const loop = Math.min(...this.#calibrations);
-      const entries = [...this.#figures].map(([name, { unit, values }]) => {
-        const best = unit === '/s' ? Math.max(...values) : Math.min(...values);
-        return [name, { unit, value: best, ratio: unit === '/s' ? best * loop : best / loop }];
-      });
-      console.log(JSON.stringify(Object.fromEntries(entries)));
+      console.log(JSON.stringify(Object.fromEntries([...this.#figures].map(([name, f]) => [name, this.#ratios(f)]))));
       return;
     }
     const width = Math.max(...[...this.#figures.keys()].map((name) => name.length));
