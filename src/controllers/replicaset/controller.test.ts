@@ -42,7 +42,7 @@ const ready = (name: string, isReady = true) =>
   });
 
 describe('a replica set', () => {
-  test('keeps its number of pods, each with a name of its own', async () => {
+  test('I4 keeps its number of pods, each with a name of its own', async () => {
     const set = await createSet(3);
     await cluster.settle();
     const made = await pods();

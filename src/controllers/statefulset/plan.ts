@@ -2,7 +2,7 @@ import type { ControllerRevision, Pod, StatefulSet, StatefulSetStatus } from '..
 import type { Action } from './actions.ts';
 import { findMembers } from './adoption.ts';
 import type { Claims } from './claims.ts';
-import { type Member, type Members, sortMembers } from './members.ts';
+import { type Member, sortMembers } from './members.ts';
 import { planRevisions, revisionsToForget } from './revisions.ts';
 import { emptyRest, fillRange, type Scene, type Step } from './scaling.ts';
 import { type Done, REPORT_WAITING_AFTER_MS, reportedWait, statusAfter } from './status.ts';
@@ -96,7 +96,7 @@ export function plan(observed: Observed): Plan {
       statusAfter({ set, members, revisions, waiting: waitingAfter(done, refusal), nowMs }, done),
     waitingAfter,
     waiting,
-    recheckAtMs: recheckAt(members, waiting, nowMs),
+    recheckAtMs: recheckAt(scene, waiting),
   };
 }
 
@@ -142,12 +142,13 @@ function deletion({ ordinal, pod }: Member, reason: 'never-ready' | 'update'): A
 }
 
 /** S3, O10: the next moment at which time alone changes something. */
-function recheckAt(members: Members, waiting: Waiting | undefined, nowMs: number): number | undefined {
+function recheckAt({ set, members, nowMs }: Scene, waiting: Waiting | undefined): number | undefined {
+  const { minReadySeconds = 0 } = set.spec;
   let earliest: number | undefined;
   const consider = (timeMs: number | undefined): void => {
     if (timeMs !== undefined && timeMs > nowMs && (earliest === undefined || timeMs < earliest)) earliest = timeMs;
   };
-  for (const { state } of members.all) consider(state.availableAtMs);
+  if (minReadySeconds > 0) for (const { state } of members.all) consider(state.availableAtMs);
   if (waiting !== undefined) consider(waiting.sinceMs + REPORT_WAITING_AFTER_MS);
   if (waiting?.reason === 'ContainerFailing') consider(waiting.settlesAtMs);
   return earliest;
