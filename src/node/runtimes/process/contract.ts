@@ -309,6 +309,17 @@ export function describeProcessRuntime(isolation: Isolation): void {
       }
     });
 
+    test('M2 M3 kill -9 of what waits for a container ends its pod', async () => {
+      const uid = await node.run({ command: ['sleep', mark(4341)] });
+      const shims = node.shimsOf(uid);
+      const parents = shims.map(parentOf);
+      process.kill(shims.find((pid) => !parents.includes(pid))!, 'SIGKILL');
+      expect(await node.exited(uid)).toMatchObject({ exitCode: 137 });
+      expect(processesWith(`sleep ${mark(4341)}`)).toEqual([]);
+      expect(node.shimsOf(uid)).toEqual([]);
+      await node.runtime.removePod(uid);
+    });
+
     test('M5 a second pod with the same identity is refused while a process of the first lives', async () => {
       const lock = { id: `volume-of-${node.directory}`, description: 'claim default/data-db-0' };
       const uid = await node.run({}, { name: 'db-0', locks: [lock] });
@@ -526,6 +537,11 @@ export function describeProcessRuntime(isolation: Isolation): void {
       expect(fs.existsSync('/etc/one.conf')).toBe(false);
     });
   });
+}
+
+/** The number of a process' parent. */
+export function parentOf(pid: number): number {
+  return Number(spawnSync('ps', ['-o', 'ppid=', '-p', String(pid)], { encoding: 'utf8' }).stdout);
 }
 
 function goMount(node: TestNode): Pick<ContainerConfig, 'mounts' | 'command'> {

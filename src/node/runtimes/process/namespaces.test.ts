@@ -4,7 +4,15 @@ import net from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { ask, containerConfig, describeProcessRuntime, eventually, processesWith, TestNode } from './contract.ts';
+import {
+  ask,
+  containerConfig,
+  describeProcessRuntime,
+  eventually,
+  parentOf,
+  processesWith,
+  TestNode,
+} from './contract.ts';
 
 describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
   describeProcessRuntime('namespaces');
@@ -316,10 +324,6 @@ function hasPacketFilter(): boolean {
 }
 
 /** The machine's ends of the links of a node's pods. */
-function parentOf(pid: number): number {
-  return Number(/^PPid:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
-}
-
 function linksOf(node: TestNode): string[] {
   const name = fs.readdirSync('/run/berth/bridges').find((bridge) => {
     return fs.readFileSync(`/run/berth/bridges/${bridge}`, 'utf8') === node.directory;

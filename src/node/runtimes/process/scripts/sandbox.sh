@@ -3,8 +3,8 @@
 # namespaces, `host` all but the network, `none` nothing; and the words `processes` when its containers see each other's,
 # `ipc` when it has the machine's.
 # A file is always written before the event that tells of it.
-# Descriptors: 3 commands of the agent (a FIFO, open both ways: never at its end), 4 events for the agent, 5 the host's
-# network namespace; 10 and above hold the identity locks (M5).
+# Descriptors: 3 commands of the agent, and of this shell to itself (a FIFO, open both ways: never at its end), 4 events
+# for the agent, 5 the host's network namespace; 10 and above hold the identity locks (M5).
 # All is in functions, so that the file is read before anything of it runs.
 main() {
   scripts=$2
@@ -30,14 +30,16 @@ main() {
 
   printf 'ready\n' >ready
   printf 'ready\n' >&4
-  case $sharing in
-    # What the containers leave behind is left to this shell, which else waits for its own processes only.
-    processes*) trap 'jobs >/dev/null' CHLD ;;
-  esac
+  supervisors='' started=0
+  trap look CHLD
   # The trap interrupts the wait for a command, never a command.
-  while read -r command name attempt <&3 || [ "${sharing#processes}" != "$sharing" ]; do
+  while read -r command name attempt <&3 || true; do
     case $command in
       start) start "$name" "$attempt" ;;
+      done) forget "$name" ;;
+      # Somebody has killed what waits for a container: nobody will tell its end. This shell's own end is told by the
+      # kernel, and is that of everything here.
+      check) case "$supervisors " in *":$name "*) fail 'the shell that waits for a container was killed' ;; esac ;;
     esac
   done
 }
@@ -104,7 +106,24 @@ start() {
     printf 'refused %s %s\n' "$1" "$2" >&4
     return
   fi
+  started=$((started + 1))
   supervise "$1" "$2" &
+  supervisors="$supervisors $!:$started"
+}
+
+# A child has ended. Where containers share their processes, what they leave behind is left to this shell as well.
+# What waits for a container says `done` before it ends, so that is in the pipe before this `check`.
+look() {
+  jobs >/dev/null
+  for one in $supervisors; do
+    kill -0 "${one%%:*}" 2>/dev/null || printf 'check %s\n' "${one#*:}" >&3
+  done
+}
+
+forget() {
+  left=
+  for one in $supervisors; do [ "${one#*:}" = "$1" ] || left="$left $one"; done
+  supervisors=$left
 }
 
 # unshare returns when every process of the container has ended: the kernel ends a PID namespace with its first process.
@@ -145,6 +164,7 @@ supervise() {
 finish() {
   [ -z "$relay" ] || { kill "$relay"; wait "$relay"; }
   echo >ended
+  printf 'done %s\n' "$started" >&3
 }
 
 # Kills a group of processes and returns when none of it is left; a zombie that nobody waits for is not waited for here either.
