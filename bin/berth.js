@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 const module_ = require('node:module');
 const v8 = require('node:v8');
-const { file, readCompiled, runScript } = require('./program.js');
+const { file, readCompiled, readSource, runScript } = require('./program.js');
 
 // Functions are optimized when they have run four times as often as usual: nearly all of them run a few thousand times
 // in the first second of a busy server, and to optimize them all takes a core for more than that second. V8 takes
@@ -10,9 +10,10 @@ v8.setFlagsFromString('--interrupt-budget=270336');
 
 // To compile the program takes a third of the time until the API answers. So the build keeps the code that V8 made of it
 // in a run (scripts/compile.mjs).
-const compiled = readCompiled();
+const source = readSource();
+const compiled = readCompiled(source);
 if (compiled) {
-  runScript(compiled);
+  runScript(source, compiled);
 } else {
   module_.enableCompileCache?.(); // another Node than at the build: 22 and newer keep it themselves, where they may write
   require(file);

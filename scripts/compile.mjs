@@ -9,7 +9,7 @@ import path from 'node:path';
 import v8 from 'node:v8';
 import { Client } from '../bench/support/server.mjs';
 
-const { runScript, writeCompiled } = createRequire(import.meta.url)('../bin/program.js');
+const { readSource, runScript, writeCompiled } = createRequire(import.meta.url)('../bin/program.js');
 const REPLICAS = 10;
 const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
 const PODS = '/api/v1/namespaces/default/pods';
@@ -21,12 +21,13 @@ const up = 'up --runtime simulated --api-port 0 --dns-port 0 --data-dir'.split('
 process.argv = [process.execPath, path.join(import.meta.dirname, '..', 'bin', 'berth.js'), ...up, directory];
 process.once('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
 
-const script = runScript();
+const source = readSource();
+const script = runScript(source);
 const { apiServer } = await started(path.join(directory, 'berth.json'));
 const token = /token: (\S+)/.exec(fs.readFileSync(path.join(directory, 'kubeconfig'), 'utf8'))[1];
 const client = new Client({ port: new URL(apiServer).port, token });
 await useEverything();
-writeCompiled(script);
+writeCompiled(source, script);
 process.exit(0);
 
 function pause() {

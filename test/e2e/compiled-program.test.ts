@@ -33,8 +33,9 @@ test('the program starts with the code that was compiled at the build', () => {
   const program = JSON.stringify(path.join(copy, 'bin', 'program.js'));
   const look = `process.argv.push('--version');
     require('node:v8').setFlagsFromString('--interrupt-budget=270336');
-    const { readCompiled, runScript } = require(${program});
-    console.error(runScript(readCompiled()).cachedDataRejected);`;
+    const { readCompiled, readSource, runScript } = require(${program});
+    const source = readSource();
+    console.error(runScript(source, readCompiled(source)).cachedDataRejected);`;
   const { stderr } = spawnSync(process.execPath, ['-e', look, 'berth'], { encoding: 'utf8' });
   expect(stderr.trim()).toBe('false');
 });
