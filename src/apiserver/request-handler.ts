@@ -7,7 +7,7 @@ import { qualifiedName } from '../api/resource-type.ts';
 import type { QueueStatistics } from '../client/work-queue.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Registry, UserInfo } from '../registry/requests.ts';
-import { sendBytes, sendError, sendJson, sendText } from './answers.ts';
+import { sendBytes, sendError, sendJson, sendText, statusOf } from './answers.ts';
 import { type Authenticator, unauthorized } from './authentication/authenticator.ts';
 import { impersonated, impersonatedUser, impersonations } from './authentication/impersonation.ts';
 import type { Attributes, Authorizer } from './authorization/authorizer.ts';
@@ -19,10 +19,13 @@ import type { ServerMetrics } from './metrics.ts';
 import type { OpenApiDocuments } from './openapi/documents.ts';
 import { attributesOf, countedVerb, isLongRunning, isPodStream } from './request-attributes.ts';
 import { bodyFormat, parseObject, readBody } from './request-body.ts';
+import { isWatch } from './request-options.ts';
 import { parseTarget, type RequestTarget, type ResourceTarget } from './request-target.ts';
 import { methodNotAllowed, type ResourceHandler, unknownResource } from './resource-handler.ts';
 import type { Reviews } from './reviews.ts';
 import type { PodStreamHandler } from './streams/pod-stream-handler.ts';
+import { WebSocketAnswer } from './streams/web-socket-answer.ts';
+import { acceptWebSocket, type Connection, wants } from './streams/web-sockets.ts';
 import type { VersionInfo } from './version.ts';
 
 export interface RequestHandlerOptions {
@@ -96,15 +99,19 @@ export class RequestHandler {
     let code = 101;
     try {
       const resource = target?.resource;
-      if (target === undefined || resource === undefined || !isPodStream(resource)) {
+      const isWatched =
+        target !== undefined && request.method === 'GET' && isWatch(target) && wants(request, 'websocket');
+      if (target === undefined || resource === undefined || !(isPodStream(resource) || isWatched)) {
         throw apiError('BadRequest', 'this path is not served over an upgraded connection');
       }
       const user = await this.#userOf(request);
       if (user === ANONYMOUS) throw unauthorized();
       const attributes = attributesOf(request, target, resource);
       await this.#authorize(user, attributes);
+      if (isWatched) return await this.#watchOverWebSocket({ request, socket, head }, target, resource, user);
       // A WebSocket begins with a GET. Who may only look may still not run commands.
-      if (attributes.verb !== 'create') await this.#authorize(user, { ...attributes, verb: 'create' });
+      if (attributes.verb !== 'create' && resource.subresource !== 'log')
+        await this.#authorize(user, { ...attributes, verb: 'create' });
       this.#assertRoomForStream();
       this.#streams++;
       socket.once('close', () => this.#streams--);
@@ -118,6 +125,29 @@ export class RequestHandler {
       code = response.statusCode;
     }
     this.#count(request, target, code, undefined);
+  }
+
+  async #watchOverWebSocket(
+    connection: Connection,
+    target: RequestTarget,
+    resource: ResourceTarget,
+    user: UserInfo,
+  ): Promise<void> {
+    const { registry, resources, logger } = this.#options;
+    const type = registry.find(resource.group, resource.version, resource.plural);
+    if (type === undefined || resource.name !== undefined) throw unknownResource();
+    let answer: WebSocketAnswer | undefined;
+    const accept = async (): Promise<WebSocketAnswer> => {
+      answer = new WebSocketAnswer(await acceptWebSocket(connection), 'lines');
+      return answer;
+    };
+    try {
+      await resources.watchOver({ request: connection.request, target, resource, user }, type, accept);
+    } catch (error) {
+      if (answer === undefined) throw error;
+      answer.end(`${JSON.stringify({ type: 'ERROR', object: statusOf(error, logger) })}\n`);
+    }
+    this.#count(connection.request, target, 101, undefined);
   }
 
   /** Counts what was asked of kinds there are; anybody can ask for others, under any name. */

@@ -19,6 +19,7 @@ import { Encoders } from './encoders.ts';
 import { type Encoder, plainEncoder } from './representations.ts';
 import { isWatch, listRequest, type OptionsKind, watchOptions } from './request-options.ts';
 import type { RequestTarget, ResourceTarget } from './request-target.ts';
+import type { StreamedAnswer } from './streams/web-socket-answer.ts';
 import { type WatchLimits, WatchStream } from './watch-stream.ts';
 import { deleteRequest, writeOptions } from './write-options.ts';
 
@@ -84,13 +85,24 @@ export class ResourceHandler {
     return this.#serveSubresource(exchange, type, key, subresource, encoder);
   }
 
+  /** The watch of a client that reads it over a WebSocket, which is taken over by `accept` when nothing is wrong. */
+  async watchOver(
+    exchange: Omit<Exchange, 'response'>,
+    type: ResourceType,
+    accept: () => Promise<StreamedAnswer>,
+  ): Promise<void> {
+    if (exchange.resource.namespace !== undefined && !type.namespaced) throw unknownResource();
+    const encoder = await this.#encoders.choose(exchange.request, exchange.target);
+    return this.#watch(exchange, type, encoder, accept);
+  }
+
   async #serveCollection(exchange: Exchange, type: ResourceType, encoder: Encoder): Promise<void> {
     const { registry } = this.#options;
     const { request, response, resource, target } = exchange;
     const { namespace } = resource;
     switch (request.method) {
       case 'GET': {
-        if (isWatch(target)) return this.#watch(exchange, type, encoder);
+        if (isWatch(target)) return this.#watch(exchange, type, encoder, () => response);
         const list = await registry.list(type, listRequest(target.query, namespace), this.#context(exchange));
         return sendParts(response, encoder.list(type, list), encoder.contentType);
       }
@@ -182,15 +194,22 @@ export class ResourceHandler {
     }
   }
 
-  #watch(exchange: Exchange, type: ResourceType, encoder: Encoder): void {
+  async #watch(
+    exchange: Omit<Exchange, 'response'>,
+    type: ResourceType,
+    encoder: Encoder,
+    begin: () => StreamedAnswer | Promise<StreamedAnswer>,
+  ): Promise<void> {
     const { registry, clock, random, logger, maximumWatches, watchLimits } = this.#options;
     if (this.#watches.size >= maximumWatches) {
       throw apiError('TooManyRequests', `too many watches are open (${maximumWatches}), please try again later`, {
         retryAfterSeconds: 5,
       });
     }
-    const { response, target, resource } = exchange;
+    const { target, resource } = exchange;
     const { request, bookmarks, timeoutMs } = watchOptions(target.query, resource, random);
+    const answer = begin();
+    const response = answer instanceof Promise ? await answer : answer;
     const stream = new WatchStream({
       registry,
       type,

@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
 
 import { ConfigMaps } from '../api/kinds.ts';
@@ -8,6 +7,7 @@ import { silentLogger } from '../platform/logger.ts';
 import { VirtualClock } from '../platform/virtual-clock.ts';
 import type { Registry, StoredObject, StoredWatchHandler } from '../registry/requests.ts';
 import { plainEncoder } from './representations.ts';
+import type { StreamedAnswer } from './streams/web-socket-answer.ts';
 import { WatchStream, type WatchStreamOptions } from './watch-stream.ts';
 
 /** A connection whose reader can stop reading. */
@@ -86,7 +86,7 @@ function open(options: Partial<WatchStreamOptions> = {}) {
     type: ConfigMaps,
     request: { resourceVersion: '1' },
     encoder: plainEncoder,
-    response: response as unknown as ServerResponse,
+    response: response as unknown as StreamedAnswer,
     clock,
     logger: silentLogger,
     bookmarks: false,

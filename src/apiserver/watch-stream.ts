@@ -1,5 +1,3 @@
-import type { ServerResponse } from 'node:http';
-
 import { apiError } from '../api/errors.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
@@ -7,13 +5,14 @@ import type { Logger } from '../platform/logger.ts';
 import type { Registry, StoredWatchEvent, WatchRequest } from '../registry/requests.ts';
 import { statusOf } from './answers.ts';
 import type { Encoder } from './representations.ts';
+import type { StreamedAnswer } from './streams/web-socket-answer.ts';
 
 export interface WatchStreamOptions {
   readonly registry: Registry;
   readonly type: ResourceType;
   readonly request: WatchRequest;
   readonly encoder: Encoder;
-  readonly response: ServerResponse;
+  readonly response: StreamedAnswer;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The client wants to be told from time to time which version has been reached. */

@@ -42,10 +42,23 @@ export function staticTokens(users: ReadonlyMap<string, UserInfo>): TokenReader 
 /** Whose certificate a connection shows; undefined when it shows none, or none that counts. */
 export type CertificateReader = (socket: TLSSocket) => UserInfo | undefined;
 
+/** Browsers give a token with a WebSocket as one of its protocols, which begins so; the rest is the token in base64url. */
+export const BEARER_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
+
+/** The header that a browser would send if it could. */
+function authorizationOf({ headers }: IncomingMessage): string | undefined {
+  if (headers.authorization !== undefined || headers.upgrade?.toLowerCase() !== 'websocket')
+    return headers.authorization;
+  const offered = headers['sec-websocket-protocol'] ?? '';
+  const protocol = offered.split(',').find((each) => each.trim().startsWith(BEARER_PROTOCOL));
+  if (protocol === undefined) return undefined;
+  return `Bearer ${Buffer.from(protocol.trim().slice(BEARER_PROTOCOL.length), 'base64url').toString('utf8')}`;
+}
+
 /** Bearer tokens, then the certificate of the connection. */
 export function authenticator(tokenReaders: readonly TokenReader[], readCertificate: CertificateReader): Authenticator {
   return (request) => {
-    const header = request.headers.authorization;
+    const header = authorizationOf(request);
     if (header !== undefined) return authenticateToken(header, tokenReaders);
     return request.socket instanceof TLSSocket ? readCertificate(request.socket) : undefined;
   };

@@ -1,23 +1,25 @@
-import type { ServerResponse } from 'node:http';
-
 import { apiError } from '../../api/errors.ts';
 import type { LogOptions } from '../../client/pod-streams.ts';
 import { chooseContainer, type PodTarget } from './pod-target.ts';
+import type { StreamedAnswer } from './web-socket-answer.ts';
 
-/** GET of a pod's `log`: what a container has written, as it wrote it. */
+/** GET of a pod's `log`: what a container has written, as it wrote it. `begin` is called when there is something to say. */
 export async function serveLog(
   { pod, streams }: PodTarget,
   query: URLSearchParams,
-  response: ServerResponse,
+  begin: () => StreamedAnswer | Promise<StreamedAnswer>,
   nowMs: number,
 ): Promise<void> {
   const options = logOptions(query, chooseContainer(pod, query.get('container')), nowMs);
   const log = await streams.logs(pod, options);
+  const response = await begin();
   if (response.destroyed) {
     log.destroy();
     return;
   }
-  response.writeHead(200, { 'Content-Type': 'text/plain', 'Cache-Control': 'no-cache, private' });
+  response.statusCode = 200;
+  response.setHeader('Content-Type', 'text/plain');
+  response.setHeader('Cache-Control', 'no-cache, private');
   response.flushHeaders();
   response.on('close', () => log.destroy());
   log.on('error', () => response.destroy());

@@ -11,6 +11,8 @@ import { methodNotAllowed } from '../resource-handler.ts';
 import { serveLog } from './pod-log.ts';
 import { findPod } from './pod-target.ts';
 import { UpgradeHandler } from './upgrade-handler.ts';
+import { WebSocketAnswer } from './web-socket-answer.ts';
+import { acceptWebSocket, BASE64_PROTOCOL, type Connection, wants } from './web-sockets.ts';
 
 export interface PodStreamHandlerOptions {
   readonly registry: Registry;
@@ -41,7 +43,7 @@ export class PodStreamHandler {
     const { registry, streamsOf, clock } = this.#options;
     if (resource.subresource !== 'log') throw apiError('BadRequest', 'Upgrade request required');
     if (request.method !== 'GET') throw methodNotAllowed();
-    await serveLog(await findPod(registry, streamsOf, resource, user), query, response, clock.now());
+    await serveLog(await findPod(registry, streamsOf, resource, user), query, () => response, clock.now());
   }
 
   /** Throws an `ApiError` when nothing has been written yet. */
@@ -53,10 +55,18 @@ export class PodStreamHandler {
     resource: ResourceTarget,
     user: UserInfo,
   ): Promise<void> {
-    const { registry, streamsOf } = this.#options;
+    const { registry, streamsOf, clock } = this.#options;
     const { subresource = '' } = resource;
-    if (subresource === 'log') throw methodNotAllowed();
     const target = await findPod(registry, streamsOf, resource, user);
+    if (subresource === 'log') {
+      if (request.method !== 'GET' || !wants(request, 'websocket')) throw methodNotAllowed();
+      return serveLog(target, query, () => logAnswer({ request, socket, head }), clock.now());
+    }
     await this.#upgrades.serve({ request, socket, head, query, target }, subresource);
   }
+}
+
+async function logAnswer(connection: Connection): Promise<WebSocketAnswer> {
+  const socket = await acceptWebSocket(connection);
+  return new WebSocketAnswer(socket, socket.protocol === BASE64_PROTOCOL ? 'base64' : 'bytes');
 }

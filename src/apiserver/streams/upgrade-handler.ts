@@ -1,6 +1,4 @@
-import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { WebSocket, WebSocketServer } from 'ws';
 
 import { apiError } from '../../api/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -10,22 +8,24 @@ import { chooseContainer, type PodTarget } from './pod-target.ts';
 import { forwardOverChannels, forwardOverSpdy } from './port-forward.ts';
 import { runSession } from './remote-end.ts';
 import { SpdySession } from './spdy/spdy-session.ts';
+import {
+  acceptWebSocket,
+  CHANNEL_PROTOCOLS,
+  type Connection,
+  protocolsOf,
+  TUNNEL_PROTOCOL,
+  wants,
+  webSockets,
+} from './web-sockets.ts';
 
 /** A connection that wants to become something else than HTTP, and what it is about. */
-export interface Upgrade {
-  readonly request: IncomingMessage;
-  readonly socket: Duplex;
-  readonly head: Buffer;
+export interface Upgrade extends Connection {
   readonly query: URLSearchParams;
   readonly target: PodTarget;
 }
 
-const CHANNEL_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 const EXEC_PROTOCOLS = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io'];
-const TUNNEL_PROTOCOL = 'SPDY/3.1+portforward.k8s.io';
 const FORWARD_PROTOCOL = 'portforward.k8s.io';
-/** One message from a client, as the largest that is useful. */
-const MAXIMUM_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Ports of one connection: each has two channels, whose numbers are a byte. */
 const MAXIMUM_PORTS = 128;
 
@@ -33,7 +33,6 @@ const MAXIMUM_PORTS = 128;
 export class UpgradeHandler {
   readonly #logger: Logger;
   readonly #clock: Clock;
-  #server: Promise<{ readonly server: WebSocketServer; readonly asStream: (socket: WebSocket) => Duplex }> | undefined;
 
   constructor(logger: Logger, clock: Clock) {
     this.#logger = logger;
@@ -57,7 +56,7 @@ export class UpgradeHandler {
     const start = () =>
       subresource === 'exec' ? streams.exec(pod, { ...options, command }) : streams.attach(pod, options);
     if (wants(upgrade.request, 'websocket')) {
-      const socket = await this.#acceptWebSocket(upgrade, CHANNEL_PROTOCOLS);
+      const socket = await acceptWebSocket(upgrade, CHANNEL_PROTOCOLS);
       return runSession(start, webSocketEnd(socket, wanted));
     }
     const { take, end } = spdyEnd(() => session, wanted, this.#clock);
@@ -80,36 +79,13 @@ export class UpgradeHandler {
         `query parameter "ports" is required and must name at most ${MAXIMUM_PORTS} ports from 1 to 65535`,
       );
     }
-    const socket = await this.#acceptWebSocket(upgrade, [TUNNEL_PROTOCOL, 'v4.channel.k8s.io']);
+    const socket = await acceptWebSocket(upgrade, [TUNNEL_PROTOCOL, 'v4.channel.k8s.io']);
     if (socket.protocol === TUNNEL_PROTOCOL) {
-      const { asStream } = await this.#webSockets();
+      const { asStream } = await webSockets();
       forwardOverSpdy(asStream(socket), target, this.#logger);
     } else {
       forwardOverChannels(socket, target, ports);
     }
-  }
-
-  async #acceptWebSocket({ request, socket, head }: Upgrade, supported: readonly string[]): Promise<WebSocket> {
-    const offered = protocolsOf(request.headers['sec-websocket-protocol']);
-    if (!supported.some((protocol) => offered.includes(protocol))) {
-      throw apiError('BadRequest', `unable to upgrade: the subprotocols supported are ${supported.join(', ')}`);
-    }
-    const { server } = await this.#webSockets();
-    return new Promise((resolve) => server.handleUpgrade(request, socket, head, resolve));
-  }
-
-  /** The library is loaded when the first client asks for it. */
-  #webSockets() {
-    this.#server ??= import('ws').then(({ createWebSocketStream, WebSocketServer }) => ({
-      server: new WebSocketServer({
-        noServer: true,
-        maxPayload: MAXIMUM_MESSAGE_BYTES,
-        handleProtocols: (offered) =>
-          [TUNNEL_PROTOCOL, ...CHANNEL_PROTOCOLS].find((protocol) => offered.has(protocol)) ?? false,
-      }),
-      asStream: (socket: WebSocket) => createWebSocketStream(socket),
-    }));
-    return this.#server;
   }
 }
 
@@ -121,14 +97,6 @@ function wantedStreams(query: URLSearchParams): WantedStreams {
     throw apiError('BadRequest', 'you must specify at least 1 of stdin, stdout, stderr');
   }
   return wanted;
-}
-
-function wants(request: IncomingMessage, protocol: string): boolean {
-  return (request.headers.upgrade ?? '').toLowerCase() === protocol;
-}
-
-function protocolsOf(header: string | string[] | undefined): readonly string[] {
-  return [header ?? []].flat().flatMap((value) => value.split(',').map((protocol) => protocol.trim()));
 }
 
 /** Answers that SPDY is spoken from here on. */

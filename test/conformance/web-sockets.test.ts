@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+
+import { startTestServer, type TestServer } from '../support/api-server.ts';
+import { processStreams } from '../support/process-streams.ts';
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+const pods = '/api/v1/namespaces/default/pods';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ streams: () => processStreams() });
+  const spec = { nodeName: 'node-0', containers: [{ name: 'main', image: 'x' }] };
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec };
+  await server.admin.request('POST', pods, { body: JSON.stringify(pod) });
+});
+afterAll(() => server.close());
+
+const send = (method: string, path: string, body: object) =>
+  server.admin.request(method, path, { body: JSON.stringify(body) });
+const configMap = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
+
+/** As a browser does it, which cannot send headers: the token is one of the protocols. */
+function browser(path: string, protocol = 'base64.binary.k8s.io', token = server.pki.adminToken): WebSocket {
+  const bearer = `base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString('base64url')}`;
+  const ca = server.pki.authorityCertificate;
+  return new WebSocket(`${server.server.url.replace('https', 'wss')}${path}`, [bearer, protocol], { ca });
+}
+
+/** What comes, in order. */
+function messagesOf(socket: WebSocket): () => Promise<string> {
+  const come: string[] = [];
+  let tell = (): void => {};
+  socket.on('message', (message) => {
+    come.push(message.toString());
+    tell();
+  });
+  return async () => {
+    while (come.length === 0) {
+      await new Promise<void>((resolve) => {
+        tell = resolve;
+      });
+    }
+    return come.shift() as string;
+  };
+}
+
+describe('a browser', () => {
+  test('watches over a WebSocket: each event is a message', async () => {
+    const socket = browser(`${configMaps}?watch=1&fieldSelector=metadata.name%3Dseen`);
+    const next = messagesOf(socket);
+    await once(socket, 'open');
+    expect(socket.protocol).toBe('base64.binary.k8s.io');
+    await send('POST', configMaps, configMap('seen'));
+    expect(JSON.parse(await next())).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'seen' } } });
+    await server.admin.request('DELETE', `${configMaps}/seen`);
+    expect(JSON.parse(await next())).toMatchObject({ type: 'DELETED' });
+    socket.close();
+    await once(socket, 'close');
+  });
+
+  test('is told when its watch is over, and why', async () => {
+    const list = await server.admin.request('GET', configMaps);
+    const { resourceVersion } = JSON.parse(list.body.toString()).metadata;
+    await send('POST', configMaps, configMap('later'));
+    await server.store.compact(server.store.revision);
+    const socket = browser(`${configMaps}?watch=1&resourceVersion=${resourceVersion - 1}`);
+    const next = messagesOf(socket);
+    const closed = once(socket, 'close');
+    expect(JSON.parse(await next())).toMatchObject({ type: 'ERROR', object: { code: 410 } });
+    expect((await closed)[0]).toBe(1000);
+
+    const short = browser(`${configMaps}?watch=1&timeoutSeconds=1`);
+    expect((await once(short, 'close'))[0]).toBe(1000);
+  });
+
+  test.each([
+    ['with a wrong token', () => browser(`${configMaps}?watch=1`, 'x', 'wrong'), 401],
+    ['of a kind there is not', () => browser('/apis/none/v1/things?watch=1'), 404],
+    ['with wrong options', () => browser(`${configMaps}?watch=1&sendInitialEvents=true`), 422],
+    ['that is none', () => browser(configMaps), 400],
+  ])('is refused before anything is opened: a watch %s', async (_, open, code) => {
+    const socket = open();
+    const [, response] = await once(socket, 'unexpected-response');
+    expect(response.statusCode).toBe(code);
+    response.destroy();
+  });
+
+  test('P7 reads a log over a WebSocket, as base64 or as it is', async () => {
+    const read = async (protocol: string): Promise<string> => {
+      const socket = browser(`${pods}/p/log?tailLines=2`, protocol);
+      const next = messagesOf(socket);
+      const closed = once(socket, 'close');
+      const text = await next();
+      expect((await closed)[0]).toBe(1000);
+      return text;
+    };
+    expect(Buffer.from(await read('base64.binary.k8s.io'), 'base64').toString()).toBe('two\nthree\n');
+    expect(await read('binary.k8s.io')).toBe('two\nthree\n');
+  });
+});
