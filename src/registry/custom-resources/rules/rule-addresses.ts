@@ -7,11 +7,6 @@ import { succeeds } from './succeeds.ts';
 class AddressNames {}
 
 const ranges = (...texts: readonly string[]): readonly NetworkRange[] => texts.map((text) => NetworkRange.parse(text));
-const UNSPECIFIED = ranges('0.0.0.0/32', '::/128');
-const LOOPBACK = ranges('127.0.0.0/8', '::1/128');
-const LINK_LOCAL = ranges('169.254.0.0/16', 'fe80::/10');
-const MULTICAST = ranges('224.0.0.0/4', 'ff00::/8');
-const BROADCAST = ranges('255.255.255.255/32');
 
 const isIn = (all: readonly NetworkRange[], address: NetworkAddress): boolean =>
   all.some((range) => address.isWithin(range));
@@ -23,6 +18,11 @@ function isLinkLocalMulticast({ family, value }: NetworkAddress): boolean {
 
 /** Addresses and ranges of the network: `cidr('10.0.0.0/8').containsIP(self.address)`. */
 export function withAddresses(environment: Environment): Environment {
+  const unspecified = ranges('0.0.0.0/32', '::/128');
+  const loopback = ranges('127.0.0.0/8', '::1/128');
+  const linkLocal = ranges('169.254.0.0/16', 'fe80::/10');
+  const multicast = ranges('224.0.0.0/4', 'ff00::/8');
+  const broadcast = ranges('255.255.255.255/32');
   const holds = (range: NetworkRange, other: NetworkRange): boolean =>
     other.length >= range.length && other.address.isWithin(range);
   return environment
@@ -39,14 +39,14 @@ export function withAddresses(environment: Environment): Environment {
     .registerFunction('string(IP): string', String)
     .registerOperator('IP == IP', (a: NetworkAddress, b: NetworkAddress) => String(a) === String(b))
     .registerFunction('IP.family(): int', ({ family }: NetworkAddress) => BigInt(family))
-    .registerFunction('IP.isUnspecified(): bool', (address: NetworkAddress) => isIn(UNSPECIFIED, address))
-    .registerFunction('IP.isLoopback(): bool', (address: NetworkAddress) => isIn(LOOPBACK, address))
-    .registerFunction('IP.isLinkLocalUnicast(): bool', (address: NetworkAddress) => isIn(LINK_LOCAL, address))
+    .registerFunction('IP.isUnspecified(): bool', (address: NetworkAddress) => isIn(unspecified, address))
+    .registerFunction('IP.isLoopback(): bool', (address: NetworkAddress) => isIn(loopback, address))
+    .registerFunction('IP.isLinkLocalUnicast(): bool', (address: NetworkAddress) => isIn(linkLocal, address))
     .registerFunction('IP.isLinkLocalMulticast(): bool', isLinkLocalMulticast)
     .registerFunction(
       'IP.isGlobalUnicast(): bool',
       (address: NetworkAddress) =>
-        !isIn([...UNSPECIFIED, ...LOOPBACK, ...LINK_LOCAL, ...MULTICAST, ...BROADCAST], address),
+        !isIn([...unspecified, ...loopback, ...linkLocal, ...multicast, ...broadcast], address),
     )
     .registerFunction('isCIDR(string): bool', (text: string) => succeeds(() => NetworkRange.parse(text)))
     .registerFunction('cidr(string): CIDR', (text: string) => NetworkRange.parse(text))
