@@ -4,7 +4,7 @@ import { type Claims, claimsForPod, correctedOwners, missingClaims } from './cla
 import { claimName, ordinalRange, podName } from './identity.ts';
 import type { Member, Members } from './members.ts';
 import type { Revisions } from './revisions.ts';
-import { revisionForNewPod, type Strategy } from './updating.ts';
+import { nextToUpdate, revisionForNewPod, type Strategy } from './updating.ts';
 import { type Waiting, waitForClaim, waitForDeletedPod, waitForName, waitForNewPod, waitForPod } from './waiting.ts';
 
 /** What a step sees: the set as observed, sorted. */
@@ -100,13 +100,15 @@ function makePod(scene: Scene, ordinal: number, actions: Action[]): Wait {
 }
 
 /** What an unhealthy ordinal holds up, in words. */
-function holdsBack({ set, members }: Scene, ordinal: number): string {
+function holdsBack({ set, members, strategy, revisions }: Scene, ordinal: number): string {
   const { end } = ordinalRange(set);
   const name = podName(set, ordinal);
   if (isParallel(set)) return `${set.metadata.name} is not complete`;
   if (ordinal + 1 < end && !members.inRange.has(ordinal + 1)) return `${podName(set, ordinal + 1)} is not created`;
   const next = members.condemned[0];
   if (next !== undefined) return `${next.pod.metadata.name} is not removed`;
+  const outdated = nextToUpdate(set, members, strategy, revisions.update, ordinal);
+  if (outdated !== undefined) return `${outdated.pod.metadata.name} is not updated`;
   return ordinal + 1 < end ? `nothing after ${name} is created or updated` : `${set.metadata.name} is not complete`;
 }
 

@@ -63,6 +63,22 @@ export function neverReadyToReplace(members: Members, strategy: Strategy, revisi
   );
 }
 
+/** U1: the pod in range that the strategy updates next, `ordinal` left out; undefined when there is none. */
+export function nextToUpdate(
+  set: StatefulSet,
+  members: Members,
+  strategy: Strategy,
+  update: Revision,
+  ordinal: number,
+): Member | undefined {
+  if (strategy.type === 'OnDelete') return undefined;
+  for (let next = ordinalRange(set).end - 1; next >= strategy.firstOrdinal; next -= 1) {
+    const member = members.inRange.get(next);
+    if (next !== ordinal && member !== undefined && isOutdated(member, update)) return member;
+  }
+  return undefined;
+}
+
 export interface Replacements {
   readonly replace: readonly Member[];
   /** An update is under way, and this pod must be healthy before it goes on. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { NOW, type SceneOptions, scene } from '../../../test/support/set-scene.ts';
+import { NOW, partition, type SceneOptions, scene } from '../../../test/support/set-scene.ts';
 import { timestamp } from '../../platform/clock.ts';
 import { plan } from './plan.ts';
 
@@ -36,6 +36,10 @@ describe('why it waits', () => {
     expect(held('unready -')).toBe('web-1 is not created');
     expect(held('ready unready ready', { replicas: 2 })).toBe('web-2 is not removed');
     expect(held('ready ready unready')).toBe('web is not complete');
+    const update = { version: 2, current: 1 };
+    expect(held('ready@1 ready@1 crashing@2', update)).toBe('web-1 is not updated');
+    expect(held('unready@1 ready@1 ready@2', update)).toBe('web-1 is not updated');
+    expect(held('ready@1 ready@1 crashing@2', { ...update, updateStrategy: partition(2) })).toBe('web is not complete');
   });
 
   test('O10 since when is told', () => {
