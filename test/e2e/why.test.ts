@@ -63,7 +63,7 @@ const troubles: readonly (readonly [set: string, cause: RegExp, manifest: string
   ],
   [
     'initial',
-    /initial-0 is starting .*configmap "settings" not found/,
+    /initial-0 cannot start on .*configmap "settings" not found/,
     set(
       'initial',
       SLEEP,

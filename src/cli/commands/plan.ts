@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 
 import type { StatefulSet } from '../../api/generated/types.ts';
 import { observeAround, observeSet } from '../../controllers/statefulset/explain.ts';
-import { describeStep, type Preview, preview } from '../../controllers/statefulset/preview.ts';
+import { describeStep, type Preview, type PreviewStep, preview } from '../../controllers/statefulset/preview.ts';
 import { applyManifests } from '../apply.ts';
 import { connect } from '../connect.ts';
 import { CliError } from '../errors.ts';
@@ -90,9 +90,17 @@ function planScaleCommand(output: Output): Command {
     });
 }
 
+/** A step with its text; of actions that are told as they are no more than that. */
+function asJson(step: PreviewStep): object {
+  const text = describeStep(step);
+  return step.type === 'other' ? { type: step.action.type, text } : { ...step, text };
+}
+
 function show(name: string, { steps, stuck, paused, truncated }: Preview, options: PlanOptions, output: Output): void {
   if (options.output === 'json') {
-    output.text(toJson({ object: name, steps, ...(stuck && { stuck }), ...(paused && { paused }), truncated }));
+    output.text(
+      toJson({ object: name, steps: steps.map(asJson), ...(stuck && { stuck }), ...(paused && { paused }), truncated }),
+    );
     return;
   }
   output.line(steps.length === 0 ? `${name}: nothing to do` : `${name}:`);

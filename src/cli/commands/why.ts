@@ -12,9 +12,10 @@ import {
   StorageClasses,
 } from '../../api/kinds.ts';
 import type { KubernetesObject, ObjectKey } from '../../api/meta.ts';
+import { CLAIM_PROTECTION } from '../../api/volume-names.ts';
 import type { Client } from '../../client/client.ts';
 import { explainPause, explainPod, observeSet, podsUsing } from '../../controllers/statefulset/explain.ts';
-import { ordinalRange, parsePodName } from '../../controllers/statefulset/identity.ts';
+import { claimName, ordinalRange, parsePodName, podName } from '../../controllers/statefulset/identity.ts';
 import { plan } from '../../controllers/statefulset/plan.ts';
 import type { Waiting } from '../../controllers/statefulset/waiting.ts';
 import { connect } from '../connect.ts';
@@ -107,7 +108,7 @@ async function explainSet(client: Client, key: ObjectKey, now: number): Promise<
   }
   const pod = observed.pods.find(({ metadata }) => metadata.name === waiting.pod);
   const [behind, refusals] = await Promise.all([
-    pod ? causesOf(client, pod, waiting.sinceMs) : [],
+    pod ? causesOf(client, pod, waiting) : [],
     refusalLines(client, observed.set, waiting),
   ]);
   return { ...about(waiting), causes: [...behind, ...refusals] };
@@ -154,7 +155,7 @@ async function explainOnePod(client: Client, pod: Pod, now: number): Promise<Exp
   const claims = await client.list(PersistentVolumeClaims, { namespace: pod.metadata.namespace ?? 'default' });
   const waiting = explainPod(pod, new Map(claims.items.map((claim) => [claim.metadata.name, claim])), now);
   if (waiting === undefined) return { waits: false, summary: `is Ready on ${pod.spec.nodeName}`, causes: [] };
-  return { ...about(waiting), causes: await causesOf(client, pod, waiting.sinceMs) };
+  return { ...about(waiting), causes: await causesOf(client, pod, waiting) };
 }
 
 function about(waiting: Waiting): Omit<Explanation, 'causes'> {
@@ -170,11 +171,11 @@ function about(waiting: Waiting): Omit<Explanation, 'causes'> {
 }
 
 /** What is around a pod that may be behind its trouble: node, claims, containers, and what was said of it last. */
-async function causesOf(client: Client, pod: Pod, sinceMs: number): Promise<readonly string[]> {
+async function causesOf(client: Client, pod: Pod, { message: summary, sinceMs }: Waiting): Promise<readonly string[]> {
   const [node, claims, warnings] = await Promise.all([
     nodeLine(client, pod),
     claimLines(client, pod),
-    warningLines(client, pod, sinceMs),
+    warningLines(client, pod, sinceMs, summary),
   ]);
   const containers = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
     .filter(({ ready }) => !ready)
@@ -198,7 +199,10 @@ async function nodeLine(client: Client, pod: Pod): Promise<readonly string[]> {
   const node = await client.get(Nodes, { name }).catch(absent);
   if (node === undefined) return [`node ${name} does not exist any more`];
   const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
-  return ready?.status === 'True' ? [] : [`node ${name} is not Ready: ${ready?.message ?? 'it has never reported'}`];
+  if (ready?.status === 'True') return [];
+  // M6
+  const lost = ready?.status === 'Unknown' ? ': its pods are replaced when it is back, deleted or out of service' : '';
+  return [`node ${name} is not Ready: ${ready?.message ?? 'it has never reported'}${lost}`];
 }
 
 async function claimLines(client: Client, pod: Pod): Promise<readonly string[]> {
@@ -221,8 +225,13 @@ async function claimLines(client: Client, pod: Pod): Promise<readonly string[]> 
 /** At most this many warnings are shown. */
 const MAX_WARNINGS = 3;
 
-/** What was said of it since its trouble began; what was said before is over. */
-async function warningLines(client: Client, object: KubernetesObject, sinceMs = 0): Promise<readonly string[]> {
+/** What was said of it since its trouble began and is not in the summary; what was said before is over. */
+async function warningLines(
+  client: Client,
+  object: KubernetesObject,
+  sinceMs = 0,
+  summary = '',
+): Promise<readonly string[]> {
   const { items } = await client.list(Events, {
     namespace: object.metadata.namespace ?? 'default',
     fieldSelector: `involvedObject.uid=${object.metadata.uid}`,
@@ -235,6 +244,7 @@ async function warningLines(client: Client, object: KubernetesObject, sinceMs = 
       .sort((a, b) => lastSeen(b) - lastSeen(a))
       // A probe's output may be another each time: the last is what counts.
       .filter((event, index, all) => index === all.findIndex(({ reason }) => reason === event.reason))
+      .filter(({ count = 1, message = '' }) => count > 1 || !summary.includes(message.replace(/^Error: /, '')))
       .slice(0, MAX_WARNINGS)
       .map((event) => `${event.reason}${(event.count ?? 1) > 1 ? ` (${event.count} times)` : ''}: ${event.message}`)
   );
@@ -247,15 +257,24 @@ function lastSeen(event: Event): number {
 async function explainClaim(client: Client, claim: PersistentVolumeClaim): Promise<Explanation> {
   const { name, namespace = 'default' } = claim.metadata;
   const users = podsUsing(claim, (await client.list(Pods, { namespace })).items);
-  const held = users.map((pod) => usedBy(pod, name));
+  const nodes = new Map(users.map((pod) => [pod.spec.nodeName, pod]));
+  const away = await Promise.all([...nodes.values()].map((pod) => nodeLine(client, pod)));
+  const held = [...users.map((pod) => usedBy(pod, name)), ...away.flat()];
   const warnings = await warningLines(client, claim);
+  const member = users.length === 0 ? await memberOf(client, claim) : undefined;
+  const asksFor = member && `${member}, which does not exist: berth why pod/${member} tells why`;
   const since = claim.metadata.deletionTimestamp ?? claim.metadata.creationTimestamp;
   if (claim.metadata.deletionTimestamp !== undefined) {
+    const holders = claim.metadata.finalizers?.filter((finalizer) => finalizer !== CLAIM_PROTECTION) ?? [];
+    const until = [
+      ...(users.length > 0 ? ['no pod uses it'] : []),
+      ...(holders.length > 0 ? [`whoever set ${holders.join(', ')} takes that off`] : []),
+    ].join(' and ');
     return {
       waits: true,
       reason: 'ClaimTerminating',
       since,
-      summary: `is being deleted, and stays until no pod uses it`,
+      summary: until === '' ? 'is being deleted' : `is being deleted, and stays until ${until}`,
       causes: [...held, ...warnings],
     };
   }
@@ -265,7 +284,7 @@ async function explainClaim(client: Client, claim: PersistentVolumeClaim): Promi
     return {
       waits: false,
       summary: `is bound to volume ${claim.spec.volumeName}${where ? ` at ${where}` : ''}`,
-      causes: held,
+      causes: asksFor === undefined ? held : [`kept for pod ${asksFor}`],
     };
   }
   const className = claim.spec.storageClassName;
@@ -274,7 +293,7 @@ async function explainClaim(client: Client, claim: PersistentVolumeClaim): Promi
     className && storageClass === undefined
       ? `there is no storage class ${className}`
       : storageClass?.volumeBindingMode === 'WaitForFirstConsumer' && users.length === 0
-        ? `its volume is made where its first pod runs, and no pod uses ${name} yet`
+        ? `its volume is made where its first pod runs: ${asksFor ? `that is ${asksFor}` : `no pod uses ${name} yet`}`
         : storageClass?.volumeBindingMode === 'WaitForFirstConsumer' && users.every((pod) => !pod.spec.nodeName)
           ? `its volume is made where its pod runs, and ${users[0]?.metadata.name} has no node yet: berth why pod/${users[0]?.metadata.name} tells why`
           : 'no volume fits it yet';
@@ -287,6 +306,19 @@ async function explainClaim(client: Client, claim: PersistentVolumeClaim): Promi
   };
 }
 
+/** The pod that a claim was made for, from a set's template; undefined when no set has such a template. */
+async function memberOf(client: Client, { metadata }: PersistentVolumeClaim): Promise<string | undefined> {
+  const ordinal = parsePodName(metadata.name)?.ordinal;
+  if (ordinal === undefined) return undefined;
+  const { items } = await client.list(StatefulSets, { namespace: metadata.namespace ?? 'default' });
+  const owner = items.find((set) =>
+    set.spec.volumeClaimTemplates?.some(
+      (claim) => claimName(set, claim.metadata?.name ?? '', ordinal) === metadata.name,
+    ),
+  );
+  return owner && podName(owner, ordinal);
+}
+
 /** Who uses the claim; for a pod that cannot, because of the claim's volume, also why: M5 names who holds it. */
 function usedBy(pod: Pod, claim: string): string {
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
@@ -294,9 +326,8 @@ function usedBy(pod: Pod, claim: string): string {
     .map(({ state }) => state?.waiting?.message)
     .find((message) => message?.includes(`claim ${pod.metadata.namespace}/${claim} `));
   const where = pod.spec.nodeName ? ` on ${pod.spec.nodeName}` : '';
-  const ends = pod.metadata.deletionTimestamp === undefined ? '' : ', which is being deleted';
-  const { name } = pod.metadata;
-  return why === undefined ? `used by pod ${name}${where}${ends}` : `wanted by pod ${name}${where}${ends}: ${why}`;
+  const who = `pod ${pod.metadata.name}${pod.metadata.deletionTimestamp === undefined ? '' : ' (being deleted)'}${where}`;
+  return why === undefined ? `used by ${who}` : `wanted by ${who}: ${why}`;
 }
 
 function absent(error: unknown): undefined {

@@ -143,6 +143,7 @@ function setsOfClaim(claim: KubernetesObject, sets: Informer<StatefulSet>): read
 const ALARMING: ReadonlySet<string> = new Set<Waiting['reason']>([
   'ContainerFailing',
   'PodNotReady',
+  'PodBlocked',
   'NodeLost',
   'ClaimStale',
   'NameTaken',

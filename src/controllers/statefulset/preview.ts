@@ -6,6 +6,7 @@ import type {
   StatefulSetStatus,
 } from '../../api/generated/types.ts';
 import type { KubernetesObject, New } from '../../api/meta.ts';
+import { CLAIM_PROTECTION } from '../../api/volume-names.ts';
 import { timestamp } from '../../platform/clock.ts';
 import type { Action, DeleteReason } from './actions.ts';
 import { explainPause } from './explain.ts';
@@ -118,9 +119,6 @@ function describeOther(action: Action): string {
       return action.type;
   }
 }
-
-/** Goes by itself when nobody uses the claim. */
-const CLAIM_PROTECTION = 'kubernetes.io/pvc-protection';
 
 /** A copy of what was observed, in which everything goes well. */
 class World {

@@ -79,6 +79,49 @@ describe('why it waits', () => {
     expect(plan(scene('crashing', options)).recheckAtMs).toBe(NOW + 25_000);
   });
 
+  test('O10 an init container that does not come to its end is named', () => {
+    const state = { running: { startedAt: timestamp(NOW) } };
+    const initial = (container: object): SceneOptions => ({
+      changePods: (pod) => ({
+        ...pod,
+        spec: { ...pod.spec, initContainers: [{ name: 'migrate', ...container }] },
+        status: {
+          ...pod.status,
+          phase: 'Pending',
+          initContainerStatuses: [
+            { name: 'migrate', image: 'app:1', imageID: '', ready: false, restartCount: 0, state, started: true },
+          ],
+        },
+      }),
+    });
+    expect(message('starting', initial({}))).toBe(
+      'web-0 is starting on node-0: init container migrate runs since 2026-01-01T12:00:00Z',
+    );
+    // A sidecar that has started is not waited for.
+    expect(message('starting', initial({ restartPolicy: 'Always' }))).toBe('web-0 is starting on node-0');
+  });
+
+  test('O10 what a pod cannot be started for is an alarm of its own', () => {
+    const blocked = statusOfApp({ waiting: { reason: 'ContainerCreating', message: 'configmap "c" not found' } });
+    expect(plan(scene('starting', blocked)).waiting).toMatchObject({
+      reason: 'PodBlocked',
+      message: 'web-0 cannot start on node-0: configmap "c" not found',
+    });
+  });
+
+  test('O10 a pod that has ended and is held is told from one that is ending', () => {
+    const held: SceneOptions = {
+      changePods: (pod) => ({
+        ...pod,
+        metadata: { ...pod.metadata, finalizers: ['example.com/backup'] },
+        status: { ...pod.status, phase: 'Failed' },
+      }),
+    };
+    expect(message('ending', held)).toBe(
+      'web-0 has ended on node node-0, and is held by example.com/backup until whoever set that takes it off',
+    );
+  });
+
   test('O10 an image that cannot be had is named', () => {
     const image = statusOfApp({ waiting: { reason: 'ErrImageNeverPull', message: 'no program for image app:1' } });
     expect(message('starting', image)).toBe('container app of web-0: ErrImageNeverPull: no program for image app:1');

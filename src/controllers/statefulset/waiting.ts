@@ -7,7 +7,7 @@ import type {
 import { controllerOf } from '../../api/owner-references.ts';
 import { timestamp } from '../../platform/clock.ts';
 import type { Claims } from './claims.ts';
-import { findCondition, type PodState, readyCondition, timeOf } from './pod-state.ts';
+import { findCondition, type PodState, readyCondition, stateOf, timeOf } from './pod-state.ts';
 
 interface About {
   readonly ordinal: number;
@@ -30,7 +30,9 @@ export type Waiting =
   /** No node has been found for the pod. */
   | (About & { readonly reason: 'PodUnscheduled' })
   /** On a node, and its containers are about to run. */
-  | (About & { readonly reason: 'PodStarting'; readonly node?: string })
+  | (About & { readonly reason: 'PodStarting'; readonly node: string })
+  /** On a node, which cannot make what its containers need: a volume, a lock, an address. */
+  | (About & { readonly reason: 'PodBlocked'; readonly node: string })
   /** A container cannot start, or keeps ending. */
   | (About & {
       readonly reason: 'ContainerFailing';
@@ -136,15 +138,16 @@ export function waitForPod(
       ...about,
       reason: 'PodNotReady',
       sinceMs: timeOf(ready?.lastTransitionTime, createdMs),
-      message: `${name} is not Ready: ${cause}${startingDetail(pod)}`,
+      message: `${name} is not Ready: ${[cause, startingDetail(pod)].filter(Boolean).join(': ')}`,
     };
   }
-  const missing = missingClaim(pod, claims);
+  const cause = missingClaim(pod, claims) ?? startingDetail(pod);
   return {
     ...about,
-    reason: 'PodStarting',
+    ...(cause === undefined
+      ? { reason: 'PodStarting', message: `${name} is starting on ${node}${initialStep(pod)}` }
+      : { reason: 'PodBlocked', message: `${name} cannot start on ${node}: ${cause}` }),
     sinceMs: createdMs,
-    message: missing ?? `${name} is starting on ${node}${startingDetail(pod)}`,
     node,
   };
 }
@@ -262,6 +265,9 @@ function terminatingSinceMs(pod: Pod, nowMs: number): number {
 function terminatingMessage(pod: Pod): string {
   const { name, deletionTimestamp, finalizers } = pod.metadata;
   const where = pod.spec.nodeName === undefined ? '' : ` on node ${pod.spec.nodeName}`;
+  if (stateOf(pod).finished && finalizers?.length) {
+    return `${name} has ended${where}, and is held by ${finalizers.join(', ')} until whoever set that takes it off`;
+  }
   const held = finalizers?.length ? ` and is held by ${finalizers.join(', ')}` : '';
   const lost = isNodeLost(pod) ? ', and the node does not answer' : '';
   return `${name} is ending${where} (its grace period is over at ${deletionTimestamp})${held}${lost}`;
@@ -332,12 +338,21 @@ function lastRun({ exitCode, reason, message }: ContainerStateTerminated): strin
   return `the last run ended with exit code ${exitCode}${reason ? ` (${reason})` : ''}${message ? `: ${message.trim()}` : ''}`;
 }
 
-function startingDetail(pod: Pod): string {
+/** P5: the init container that runs now: what comes after it waits for its end. */
+function initialStep({ spec, status }: Pod): string {
+  const sidecars = new Set(
+    spec.initContainers?.filter(({ restartPolicy }) => restartPolicy === 'Always').map(({ name }) => name),
+  );
+  const step = status?.initContainerStatuses?.find(
+    ({ name, state, started }) => state?.running && !(sidecars.has(name) && started),
+  );
+  return step?.state?.running ? `: init container ${step.name} runs since ${step.state.running.startedAt}` : '';
+}
+
+/** What a container that is about to be made waits for. */
+function startingDetail(pod: Pod): string | undefined {
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
-  for (const { name, state } of [...initContainerStatuses, ...containerStatuses]) {
-    if (state?.waiting?.message) return ` (${name}: ${state.waiting.message})`;
-  }
-  return '';
+  return [...initContainerStatuses, ...containerStatuses].map(({ state }) => state?.waiting?.message).find(Boolean);
 }
 
 function podClaims(pod: Pod): readonly string[] {
@@ -346,7 +361,7 @@ function podClaims(pod: Pod): readonly string[] {
 
 function missingClaim(pod: Pod, claims: Claims): string | undefined {
   const missing = podClaims(pod).find((name) => claims.get(name) === undefined);
-  return missing === undefined ? undefined : `claim ${missing} of ${pod.metadata.name} does not exist`;
+  return missing === undefined ? undefined : `claim ${missing} does not exist`;
 }
 
 function unboundClaim(pod: Pod, claims: Claims): string | undefined {
