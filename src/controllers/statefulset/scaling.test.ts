@@ -244,6 +244,20 @@ describe('scaling down', () => {
       waits: 'PodTerminating web-1',
     },
     {
+      rule: 'O9 with a lowered start the ordinals below are made first, lowest first',
+      pods: '- - ready ready ready',
+      options: { ordinals: { start: 0 }, replicas: 3 },
+      does: ['create web-0@1'],
+      waits: 'PodUnscheduled web-0',
+    },
+    {
+      rule: 'O9 with a lowered start those above go, highest first, when the range is healthy',
+      pods: 'ready ready ready ready ready',
+      options: { ordinals: { start: 0 }, replicas: 3 },
+      does: ['delete web-4 (scale-down)'],
+      waits: 'PodTerminating web-4',
+    },
+    {
       rule: 'I1 ordinals begin at ordinals.start',
       pods: '',
       options: { ordinals: { start: 5 }, replicas: 2 },
