@@ -18,6 +18,19 @@ export function claimKeysOf(pod: Pod): readonly string[] {
 }
 
 /**
+ * C7: whether a pod holds its claims. One without a node is refused by its node once a claim is ending; of one that is
+ * over, its node has confirmed that nothing of it is left. It may have to wait for that very claim: when a set is deleted
+ * in the foreground, the pod stays until what it owns has gone.
+ */
+export function holdsClaims({ metadata, spec, status }: Pod): boolean {
+  const isOver =
+    metadata.deletionTimestamp !== undefined &&
+    metadata.deletionGracePeriodSeconds === 0 &&
+    (status?.phase === 'Failed' || status?.phase === 'Succeeded');
+  return Boolean(spec.nodeName) && !isOver;
+}
+
+/**
  * Whether a pod may use a claim of one of the names it uses: the claim of a volume that the pod itself describes must be
  * its own, or the pod could get at anybody's data by the name it gives to a volume.
  */

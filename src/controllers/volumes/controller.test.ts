@@ -151,6 +151,22 @@ describe('claims and the volumes made for them', () => {
     expect(await exists('data')).toBe(false);
   });
 
+  test('C7 a claim may go when all that is left of its pod is a finalizer, which may wait for the claim', async () => {
+    await provision(await cluster.createClaim('data'));
+    await usePod('p', 'data');
+    const body = { metadata: { finalizers: ['example.com/hold'] } };
+    await cluster.client.patch(Pods, { namespace: 'default', name: 'p' }, { type: 'merge', body });
+    await cluster.settle();
+    await deleteClaim('data');
+    await deletePod('p');
+    await cluster.settle(60_000);
+    expect(await exists('data')).toBe(true);
+    await cluster.reportPod('p', { phase: 'Succeeded' });
+    await cluster.settle();
+    expect(await exists('data')).toBe(false);
+    expect((await cluster.list(Pods)).map(({ metadata }) => metadata.name)).toEqual(['p']);
+  });
+
   test('C7 a claim that nobody uses goes at once, and so do many', async () => {
     await Promise.all(Array.from({ length: 50 }, (_, index) => cluster.createClaim(`c-${index}`)));
     await usePod('p', 'c-7');

@@ -2,7 +2,7 @@ import { isNotFound } from '../../api/errors.ts';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/types.ts';
 import { Nodes, PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses } from '../../api/kinds.ts';
 import { formatKey, keyOf } from '../../api/meta.ts';
-import { claimKeysOf } from '../../api/pod-claims.ts';
+import { claimKeysOf, holdsClaims } from '../../api/pod-claims.ts';
 import { nodeReadiness } from '../../api/taints.ts';
 import {
   BOUND_BY_CONTROLLER,
@@ -102,7 +102,8 @@ class VolumeController {
       }),
       pods.subscribe((changes) => {
         for (const { type, object } of changes) {
-          if (type !== 'deleted') continue;
+          const isOver = type === 'updated' && object.metadata.deletionTimestamp !== undefined && !holdsClaims(object);
+          if (type !== 'deleted' && !isOver) continue;
           for (const claim of claimKeysOf(object)) {
             if (this.#claims.getByKey(claim)?.metadata.deletionTimestamp !== undefined) claimNeedsWork(claim);
           }
@@ -143,7 +144,7 @@ class VolumeController {
         const ready = [...nodes.list()].filter((node) => nodeReadiness(node) === 'True' && !node.spec.unschedulable);
         return ready.map(({ metadata }) => metadata.name).sort()[0];
       },
-      isUsed: () => this.#podsByClaim.get(key).some((pod) => pod.spec.nodeName),
+      isUsed: () => this.#podsByClaim.get(key).some(holdsClaims),
     };
   }
 

@@ -1,5 +1,5 @@
 import { Pods } from '../../api/kinds.ts';
-import { claimNamesOf } from '../../api/pod-claims.ts';
+import { claimNamesOf, holdsClaims } from '../../api/pod-claims.ts';
 import type { Client } from '../../client/client.ts';
 
 /**
@@ -17,7 +17,7 @@ export class LiveUse {
     this.#client = client;
   }
 
-  /** Whether a pod that has a node uses the claim: one without is refused by its node once the claim is ending. */
+  /** Whether a pod holds the claim. */
   async isUsed(namespace: string, claim: string): Promise<boolean> {
     return (await this.#used(namespace)).has(claim);
   }
@@ -39,6 +39,6 @@ export class LiveUse {
 
   async #list(namespace: string): Promise<ReadonlySet<string>> {
     const { items } = await this.#client.list(Pods, { namespace });
-    return new Set(items.filter((pod) => pod.spec.nodeName).flatMap(claimNamesOf));
+    return new Set(items.filter(holdsClaims).flatMap(claimNamesOf));
   }
 }
