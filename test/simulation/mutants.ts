@@ -59,8 +59,8 @@ const reporting =
     const decided = plan(observed);
     return {
       ...decided,
-      status: (done) => {
-        const status = decided.status(done);
+      status: (done, refusal) => {
+        const status = decided.status(done, refusal);
         return status && change(status, observed);
       },
     };

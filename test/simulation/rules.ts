@@ -17,13 +17,12 @@ const REVISION = 'controller-revision-hash';
  */
 export class Rules {
   readonly #observed: Observed;
-  readonly #waiting: Waiting | undefined;
+  /** What the pass says it waits for, once it has done what it could. */
+  waiting: Waiting | undefined;
   readonly #deleted = new Set<string>();
   #created = 0;
 
-  /** `waiting`: what the pass that is judged says it waits for. */
-  constructor(observed: Observed, waiting: Waiting | undefined) {
-    this.#waiting = waiting;
+  constructor(observed: Observed) {
     // Claims are looked up in the cache when they are asked for; what counts is what it showed when it was decided.
     const claims = new Map<string, PersistentVolumeClaim>();
     for (const template of observed.set.spec.volumeClaimTemplates ?? []) {
@@ -218,11 +217,10 @@ export class Rules {
     // R2: only the count is new, the rest is as it was.
     if (collisionCount !== (this.#set.status?.collisionCount ?? 0)) return undefined;
     const said = conditions?.find(({ type }) => type === WAITING);
-    const waiting = this.#waiting;
+    const { waiting } = this;
     if (waiting === undefined) return said?.status === 'True' ? 'O10: it says that it waits, and does not' : undefined;
     if (this.#observed.now - waiting.sinceMs < 2000) return undefined;
-    // What the API has refused in the meantime is the better reason.
-    const isSaid = said?.status === 'True' && [waiting.reason, 'PodRefused'].includes(said.reason ?? '');
+    const isSaid = said?.status === 'True' && said.reason === waiting.reason;
     return isSaid ? undefined : `O10: it does not say why it waits: ${waiting.message}`;
   }
 

@@ -263,9 +263,16 @@ export class World {
       logger: silentLogger,
       plan: (observed) => {
         this.#judgeObservation(observed, view);
+        const judge = new Rules(observed);
+        rules = judge;
         const decided = decide(observed);
-        rules = new Rules(observed, decided.waiting);
-        return decided;
+        return {
+          ...decided,
+          status: (done, refusal) => {
+            judge.waiting = decided.waitingAfter(done, refusal);
+            return decided.status(done, refusal);
+          },
+        };
       },
     });
   }
