@@ -53,6 +53,8 @@ export interface PodConfig extends PodIdentity {
 export interface Mount {
   /** Absolute; exists. A directory or a file. */
   readonly hostPath: string;
+  /** The volume that it is a part of, when it is not all of one: what is mounted must not lie outside of it. */
+  readonly volumePath?: string;
   /** Absolute, inside the container. */
   readonly mountPath: string;
   readonly readOnly: boolean;

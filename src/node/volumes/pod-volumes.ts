@@ -77,7 +77,13 @@ export class PodVolumes {
       const inside = subPathExpr === undefined ? subPath : expand(subPathExpr, (variable) => env[variable]);
       const hostPath = inside ? await this.#options.disk.subPath(volume.path, inside) : volume.path;
       const beyond = asksBeyond(mount);
-      mounts.push({ hostPath, mountPath, readOnly: readOnly || volume.readOnly, ...(beyond && { beyond }) });
+      mounts.push({
+        hostPath,
+        ...(inside && { volumePath: volume.path }),
+        mountPath,
+        readOnly: readOnly || volume.readOnly,
+        ...(beyond && { beyond }),
+      });
     }
     return mounts;
   }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { type Mount, StartError } from '../runtime.ts';
 import { ContainerTree, type HostPart } from './container-tree.ts';
 import { escapeField, type HostMount, isWithin, mountOf, readHostMounts, realFileSystems } from './host-mounts.ts';
+import { identityWithin } from './volume-part.ts';
 
 const DEVICES = ['full', 'null', 'random', 'tty', 'urandom', 'zero'];
 
@@ -31,10 +32,11 @@ export interface RootOptions {
 
 /**
  * Lays out the root of a container: the machine's files underneath, read-only, a layer of the container's own above
- * them, its own /proc, /sys, /dev, /tmp and /run, and its volumes. Returns the fstab that mounts it all; nothing is
- * mounted here. Throws StartError when a volume has no place.
+ * them, its own /proc, /sys, /dev, /tmp and /run, and its volumes. Returns the fstab that mounts it all, and what then has
+ * to be found where parts of volumes are: pairs of lines, a path and a file's identity. Nothing is mounted here. Throws
+ * StartError when a volume has no place.
  */
-export function containerRoot(options: RootOptions): string {
+export function containerRoot(options: RootOptions): { readonly fstab: string; readonly parts: string } {
   const root = path.join(options.runDirectory, 'root');
   // The run is new, and so is all of this. To make a file takes longer than anything else here: only what is needed.
   fs.mkdirSync(root);
@@ -70,6 +72,7 @@ export function containerRoot(options: RootOptions): string {
     fs.mkdirSync(path.join(root, 'hidden'), { recursive: true });
     fstab.bind(path.join(root, 'hidden'), target, ['ro']);
   }
+  let volumeParts = '';
   try {
     for (const name of ['hosts', 'hostname', 'resolv.conf']) {
       const file = path.join(options.podDirectory, name);
@@ -81,6 +84,9 @@ export function containerRoot(options: RootOptions): string {
       const kind = fs.statSync(mount.hostPath).isDirectory() ? 'directory' : 'file';
       const target = tree.makeMountPoint(mount.mountPath, kind);
       fstab.bind(mount.hostPath, target, mount.readOnly ? ['ro'] : [], 'rbind');
+      if (mount.volumePath !== undefined) {
+        volumeParts += `root/merged${target}\n${identityWithin(mount.hostPath, mount.volumePath)}\n`;
+      }
     }
   } catch (error) {
     throw new StartError('CreateContainerError', `a volume cannot be mounted: ${(error as Error).message}`);
@@ -100,7 +106,7 @@ export function containerRoot(options: RootOptions): string {
       machine.bind(part.target, part.target, ['ro'], options.userNamespace ? 'rbind' : 'bind');
     }
   }
-  return machine.text + fstab.text;
+  return { fstab: machine.text + fstab.text, parts: volumeParts };
 }
 
 /** The lines of an fstab whose targets are under `root`. */

@@ -72,7 +72,7 @@ export class NamespaceLevel implements Level {
   prepareRun(pod: PodFiles, podUid: string, files: RunFiles, container: ContainerConfig): void {
     const { securityContext } = container;
     const args = containerArguments(container, this.#rights(container));
-    const fstab = containerRoot({
+    const { fstab, parts } = containerRoot({
       podDirectory: pod.directory,
       runDirectory: files.directory,
       deviceDirectory: this.#deviceDirectory,
@@ -83,6 +83,7 @@ export class NamespaceLevel implements Level {
       userNamespace: this.isolation === 'user',
     });
     fs.writeFileSync(files.fstab, fstab, { mode: 0o600 });
+    if (parts !== '') fs.writeFileSync(files.parts, parts, { mode: 0o600 });
     fs.writeFileSync(files.arguments, args, { mode: 0o600 });
     writeGroups(files, this.#groups?.create(podUid, runName(container), container.limits));
   }

@@ -39,6 +39,30 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
       expect(fs.readFileSync('/etc/hosts', 'utf8')).toBe(hosts);
     });
 
+    test('P6 a part of a volume never leads out of it, though somebody puts a link in its place again and again', async () => {
+      const [volume, outside] = ['parted', 'outside'].map((name) => path.join(node.directory, name));
+      for (const [directory, word] of [
+        [`${volume}/part`, 'inside'],
+        [`${outside}`, 'outside'],
+      ] as const) {
+        fs.mkdirSync(directory, { recursive: true });
+        fs.writeFileSync(path.join(directory, 'word'), word);
+      }
+      const swapper = spawn(process.execPath, ['-e', SWAP, `${volume}/part`, `${outside}`], { stdio: 'ignore' });
+      const said: string[] = [];
+      try {
+        for (let round = 0; round < 20; round++) {
+          const mounts = [{ hostPath: `${volume}/part`, volumePath: `${volume}`, mountPath: '/part', readOnly: false }];
+          const output = node.output({ command: ['cat', '/part/word'], mounts });
+          said.push(await output.catch((error: Error) => error.message));
+        }
+      } finally {
+        swapper.kill('SIGKILL');
+      }
+      expect(said).toHaveLength(20);
+      expect(said.filter((what) => what === 'outside')).toEqual([]);
+    });
+
     test('pods reach each other and the machine, each from an address of its own', async () => {
       const [port, closeServer] = await listen(node.runtime.gateway);
       const server = await node.run({ command: [process.execPath, '-e', ECHO_ADDRESS] });
@@ -301,6 +325,19 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
     });
   });
 });
+
+/** Puts a link to a directory in the place of another, and that one back, without end. */
+const SWAP = `
+  const { renameSync, symlinkSync, unlinkSync } = require('fs');
+  const [part, outside] = process.argv.slice(1);
+  for (;;) {
+    renameSync(part, part + '.away');
+    symlinkSync(outside, part);
+    for (let pause = Math.random() * 3e6; pause > 0; pause--);
+    unlinkSync(part);
+    renameSync(part + '.away', part);
+    for (let pause = Math.random() * 3e6; pause > 0; pause--);
+  }`;
 
 const ECHO_ADDRESS = 'net.createServer((s) => s.end(s.remoteAddress.replace("::ffff:", ""))).listen(8080)';
 const ASK = `

@@ -37,6 +37,8 @@ export interface RunFiles {
   readonly directory: string;
   readonly arguments: string;
   readonly fstab: string;
+  /** Which mounts are parts of volumes, and of which file each is a mount. */
+  readonly parts: string;
   readonly controlGroups: string;
   /** Made by the sandbox before anything else: this run has been begun, and is never begun again. */
   readonly claimed: string;
@@ -85,6 +87,7 @@ export function runFiles(pod: PodFiles, container: string, attempt: number): Run
     directory,
     arguments: file('arguments'),
     fstab: file('fstab'),
+    parts: file('parts'),
     controlGroups: file('control-groups'),
     claimed: file('claimed'),
     started: file('started'),

@@ -14,6 +14,8 @@ export function startError(container: ContainerConfig, step: string, complaint: 
       const directory = container.workingDir ?? '/';
       return new StartError('CreateContainerError', `the working directory ${directory} cannot be entered`);
     }
+    case 'part':
+      return new StartError('CreateContainerConfigError', 'a subPath must stay inside the volume');
     case 'limits':
       return new StartError('CreateContainerError', `the limits of the container cannot be set: ${complaint}`);
     case 'write':

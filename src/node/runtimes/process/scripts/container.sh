@@ -2,6 +2,7 @@
 # Arguments: the container's name, the number of the run, and what the pod has of its own (see sandbox.sh; with `none`
 # nothing is mounted); `shared` when it has no PID namespace of its own. Works in the directory of the run, with these files:
 #   fstab      what is mounted
+#   parts      where parts of volumes are mounted, and which file has to be there
 #   arguments  the working directory, the search path, the program as its user gave it, and the command line to execute
 #   control-groups  files to write `0` to, which puts the writer into the group
 #   stdin      a pipe for the program's input, if it has one
@@ -35,6 +36,7 @@ main() {
   while IFS= read -r group; do echo 0 >"$group" || fail limits; done <control-groups 2>failure
   if [ "$own" != none ]; then
     mount --all --fstab fstab >failure 2>&1 || fail mount
+    [ ! -e parts ] || check_parts
     cd root/merged && pivot_root . tmp && cd / && umount -n -l /tmp || fail root
   fi
   cd -P -- "$directory" 2>/dev/null || make_directory || fail directory
@@ -66,6 +68,13 @@ identify() {
 start_of() {
   set -- $(TZ=UTC LC_ALL=C ps -p "$1" -o lstart=)
   printf '%s' "$1_$2_$3_$4_$5"
+}
+
+# Somebody who has the volume may have put a link where the part was, between the look at it and the mount.
+check_parts() {
+  while IFS= read -r target && IFS= read -r identity; do
+    [ "$(stat -c %d:%i -- "$target")" = "$identity" ] || fail part
+  done <parts
 }
 
 # In the container's own layer; never in the files of the machine.
