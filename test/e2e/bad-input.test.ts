@@ -71,6 +71,15 @@ describe('bad input', () => {
     await refuses(['down', '--volumes', '--yes', '--data-dir', path.dirname(berth.dataDir)], /there is no cluster in/);
   });
 
+  test('a data directory that down cannot use, told at once', async () => {
+    const directory = path.join(berth.dataDir, 'broken');
+    fs.cpSync(path.join(berth.dataDir, 'store'), path.join(directory, 'store'), { recursive: true });
+    fs.mkdirSync(path.join(directory, 'lock'));
+    const finished = await berth.run('down', '--timeout', '1s', '--data-dir', directory);
+    expect(finished.code).toBe(1);
+    expect(finished.stderr).toMatch(/^berth: .*lock cannot be used: .*\n.*--data-dir\n$/);
+  });
+
   test('a port in use, told with the option that takes another', async () => {
     const other = new TestBerth('port');
     const taken = net.createServer();

@@ -56,8 +56,9 @@ export function downCommand(output: Output): Command {
         },
         Math.max(1000, deadline - Date.now()),
       );
-      const ended = await endLeftoverPods(directory, (pod) => output.line(`pod ${pod} has ended`));
-      clearTimeout(timer);
+      const ended = await endLeftoverPods(directory, (pod) => output.line(`pod ${pod} has ended`)).finally(() =>
+        clearTimeout(timer),
+      );
       if (server === undefined && ended.length === 0 && !options.volumes) output.line(`nothing runs on ${directory}`);
       if (options.volumes) {
         const isGone = await removeCluster(directory);
