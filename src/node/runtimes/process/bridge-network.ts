@@ -132,7 +132,8 @@ async function removeLink(name: string): Promise<void> {
 }
 
 function exists(link: string): boolean {
-  return fs.existsSync(`/sys/class/net/${link}`);
+  // Not below /sys, which may show the links of another network namespace, as after `unshare --net`.
+  return fs.existsSync(`/proc/sys/net/ipv4/conf/${link}`);
 }
 
 function macAddress(address: string): string {
