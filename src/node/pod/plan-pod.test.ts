@@ -494,6 +494,16 @@ describe('a pod that ends', () => {
     expect(does(observed(podWith({}, {}, end.status), dead(down('main', 0))))).toEqual(['startSandbox']);
   });
 
+  test('P3 does not back off from what ends it', () => {
+    const restarted = remembering('main', { restarts: 3 });
+    const state = (pod: Pod, stops = {}): unknown =>
+      planPod(observed(pod, sandbox(down('main', 0, { attempt: 3 })), { ...restarted, ...stops })).status
+        ?.containerStatuses?.[0]?.state;
+    expect(state(podWith())).toMatchObject({ waiting: { reason: 'CrashLoopBackOff' } });
+    expect(state(podWith(), { nodeStops: true })).toMatchObject({ terminated: { exitCode: 0 } });
+    expect(state(podWith({}, deleted))).toMatchObject({ terminated: { exitCode: 0 } });
+  });
+
   test('P10 never starts when the node refuses it', () => {
     const refused = { reason: 'NodePorts', message: 'taken' };
     const { actions, status } = planPod(observed(podWith(), undefined, { refused }));

@@ -145,6 +145,8 @@ export function waitingToStart(observed: ObservedPod, pod: Pod, view: ContainerV
   const { nowMs, backOff } = observed;
   const { blocked } = view.memory;
   if (blocked && blocked.retryAtMs > nowMs) return blocked;
+  // Who ends a pod is to blame for the exits, and nothing starts again.
+  if (observed.nodeStops || pod.metadata.deletionTimestamp !== undefined) return undefined;
   const waitMs = backOffMs(view, backOff);
   const retryAtMs = (exited(view)?.finishedAtMs ?? 0) + waitMs;
   if (retryAtMs <= nowMs) return undefined;
