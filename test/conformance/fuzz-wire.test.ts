@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { startTestServer, type TestServer } from '../support/api-server.ts';
+import { startLoggedServer, type TestServer } from '../support/api-server.ts';
 import { processStreams } from '../support/process-streams.ts';
 
 const pods = '/api/v1/namespaces/default/pods';
@@ -13,25 +13,15 @@ const runs = (count: number): number => Math.ceil((count * Number(process.env.BE
 
 let server: TestServer;
 let revision: number;
-const logged: string[] = [];
+let logged: readonly string[];
 beforeAll(async () => {
-  const logger = {
-    debug() {},
-    info() {},
-    warn() {},
-    error: (message: string, fields?: object) => logged.push(`${message} ${JSON.stringify(fields)}`),
-    child: () => logger,
-  };
   const streams = processStreams();
-  server = await startTestServer({ logger, streams: () => streams });
+  ({ server, logged } = await startLoggedServer({ streams: () => streams }));
   const pod = { metadata: { name: 'p' }, spec: { nodeName: 'node-0', containers: [{ name: 'main', image: 'x' }] } };
   await server.admin.request('POST', pods, { body: JSON.stringify(pod) });
   const running = { status: { phase: 'Running' } };
   const contentType = 'application/merge-patch+json';
   await server.admin.request('PATCH', `${pods}/p/status`, { body: JSON.stringify(running), contentType });
-  // The default roles are made in the background; what changes from here on was asked for.
-  const made = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/system:basic-user';
-  await vi.waitFor(() => server.admin.request('GET', made));
 });
 afterAll(() => server.close());
 

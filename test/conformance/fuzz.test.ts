@@ -1,27 +1,17 @@
 import { once } from 'node:events';
 import { connect } from 'node:tls';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ApiError } from '../../src/api/errors.ts';
 import { builtInTypes } from '../../src/api/kinds.ts';
 import { collectionPath } from '../../src/client/http-client.ts';
-import { startTestServer, type TestServer } from '../support/api-server.ts';
+import { startLoggedServer, type TestServer } from '../support/api-server.ts';
 
 let server: TestServer;
-const logged: string[] = [];
+let logged: readonly string[];
 beforeAll(async () => {
-  const logger = {
-    debug() {},
-    info() {},
-    warn() {},
-    error: (message: string) => logged.push(message),
-    child: () => logger,
-  };
-  server = await startTestServer({ logger });
-  // The default roles are made in the background; what changes from here on was asked for.
-  const made = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/system:basic-user';
-  await vi.waitFor(() => server.admin.request('GET', made), { timeout: 60_000 });
+  ({ server, logged } = await startLoggedServer());
 });
 afterAll(() => server.close());
 

@@ -1,13 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { vi } from 'vitest';
+
 import { tokenIssuer } from '../../src/apiserver/authentication/service-account-tokens.ts';
 import { writeKubeconfig } from '../../src/apiserver/kubeconfig.ts';
 import { openPki, type Pki } from '../../src/apiserver/pki/pki.ts';
 import { type ApiServer, type ApiServerOptions, startApiServer } from '../../src/apiserver/server.ts';
 import { type HttpConnection, httpConnection } from '../../src/client/http-connection.ts';
 import { type Clock, systemClock } from '../../src/platform/clock.ts';
-import { silentLogger } from '../../src/platform/logger.ts';
+import { type Logger, silentLogger } from '../../src/platform/logger.ts';
 import { systemRandom } from '../../src/platform/random.ts';
 import { createRegistry } from '../../src/registry/create-registry.ts';
 import type { Registry } from '../../src/registry/requests.ts';
@@ -64,4 +66,21 @@ export async function startTestServer(
       await rm(directory, { recursive: true });
     },
   };
+}
+
+/** The same with what it logs as an error, once it writes nothing more by itself: what changes from then on was asked for. */
+export async function startLoggedServer(
+  options: Partial<ApiServerOptions> = {},
+): Promise<{ readonly server: TestServer; readonly logged: readonly string[] }> {
+  const logged: string[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    error: (message, fields) => logged.push(`${message} ${JSON.stringify(fields)}`),
+    child: () => logger,
+  };
+  const server = await startTestServer({ logger, ...options });
+  // The default roles are made in the background, these last.
+  const made = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/system:basic-user';
+  await vi.waitFor(() => server.admin.request('GET', made), { timeout: 60_000 });
+  return { server, logged };
 }
