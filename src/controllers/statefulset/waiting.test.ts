@@ -81,7 +81,7 @@ describe('why it waits', () => {
 
   test('O10 an init container that does not come to its end is named', () => {
     const state = { running: { startedAt: timestamp(NOW) } };
-    const initial = (container: object): SceneOptions => ({
+    const initial = (container: object, told: object = {}): SceneOptions => ({
       changePods: (pod) => ({
         ...pod,
         spec: { ...pod.spec, initContainers: [{ name: 'migrate', ...container }] },
@@ -89,13 +89,32 @@ describe('why it waits', () => {
           ...pod.status,
           phase: 'Pending',
           initContainerStatuses: [
-            { name: 'migrate', image: 'app:1', imageID: '', ready: false, restartCount: 0, state, started: true },
+            {
+              name: 'migrate',
+              image: 'app:1',
+              imageID: '',
+              ready: false,
+              restartCount: 0,
+              state,
+              started: true,
+              ...told,
+            },
           ],
         },
       }),
     });
     expect(message('starting', initial({}))).toBe(
       'web-0 is starting on node-0: init container migrate runs since 2026-01-01T12:00:00Z',
+    );
+    const probed = initial({ restartPolicy: 'Always' }, { started: false });
+    const unready = 'containers with unready status: [migrate app]: Startup probe failed: not up';
+    const changePods: SceneOptions['changePods'] = (pod) => {
+      const changed = probed.changePods?.(pod) ?? pod;
+      const conditions = [{ type: 'Ready', status: 'False', message: unready }];
+      return { ...changed, status: { ...changed.status, conditions } };
+    };
+    expect(message('starting', { changePods })).toMatch(
+      /init container migrate runs since .*: Startup probe failed: not up$/,
     );
     // A sidecar that has started is not waited for.
     expect(message('starting', initial({ restartPolicy: 'Always' }))).toBe('web-0 is starting on node-0');

@@ -339,14 +339,18 @@ function lastRun({ exitCode, reason, message }: ContainerStateTerminated): strin
 }
 
 /** P5: the init container that runs now: what comes after it waits for its end. */
-function initialStep({ spec, status }: Pod): string {
+function initialStep(pod: Pod): string {
+  const { spec, status } = pod;
   const sidecars = new Set(
     spec.initContainers?.filter(({ restartPolicy }) => restartPolicy === 'Always').map(({ name }) => name),
   );
   const step = status?.initContainerStatuses?.find(
     ({ name, state, started }) => state?.running && !(sidecars.has(name) && started),
   );
-  return step?.state?.running ? `: init container ${step.name} runs since ${step.state.running.startedAt}` : '';
+  if (!step?.state?.running) return '';
+  // Of a sidecar whose probe fails the node says so where it says what is not ready.
+  const [, ...output] = readyCondition(pod)?.message?.split(']: ') ?? [];
+  return `: ${[`init container ${step.name} runs since ${step.state.running.startedAt}`, ...output].join(': ')}`;
 }
 
 /** What a container that is about to be made waits for. */

@@ -8,7 +8,7 @@ import type {
 import { timestamp } from '../../platform/clock.ts';
 import { type ContainerView, exited, isReady, isStarted, running } from './container-view.ts';
 import type { Exit, ObservedPod } from './observed.ts';
-import { sandboxWait, waitingToStart } from './plan-running.ts';
+import { runsAgain, sandboxWait, waitingToStart } from './plan-running.ts';
 
 /** What the API is told about one container (P1). */
 export function containerStatus(
@@ -51,7 +51,9 @@ export function containerStatus(
 }
 
 function waitsForRestart(observed: ObservedPod, pod: Pod, view: ContainerView): boolean {
-  return !view.current || waitingToStart(observed, pod, view) !== undefined;
+  if (!view.current || waitingToStart(observed, pod, view) !== undefined) return true;
+  // It ended with its sandbox, and is started again with the next one.
+  return !observed.runtime?.alive && sandboxWait(observed) !== undefined && runsAgain(pod, view);
 }
 
 function waiting(observed: ObservedPod, pod: Pod, view: ContainerView, initialized: boolean): ContainerStateWaiting {

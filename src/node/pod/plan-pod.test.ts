@@ -213,6 +213,16 @@ describe('a pod that is to run', () => {
   test('P1 says so while its sandbox keeps ending', () => {
     const { status } = planPod(observed(podWith(), undefined, { sandboxNotBeforeMs: NOW + 1000 }));
     expect(status?.containerStatuses?.[0]?.state?.waiting?.message).toBe('the pod as a whole keeps ending');
+    const later = { sandboxNotBeforeMs: NOW + 1000, backOff: { initialMs: 1, maxMs: 1, resetAfterMs: 1 } };
+    const again = planPod(observed(podWith(), dead(down('main', 137)), later)).status?.containerStatuses?.[0];
+    expect(again).toMatchObject({
+      state: { waiting: { reason: 'ContainerCreating', message: 'the pod as a whole keeps ending' } },
+      lastState: { terminated: { exitCode: 137 } },
+    });
+    // One that has come to its end stays so.
+    const once = podWith({ restartPolicy: 'OnFailure', containers: [main, { name: 'job' }] });
+    const ended = planPod(observed(once, dead(down('main', 137), down('job', 0)), later)).status?.containerStatuses;
+    expect(ended?.[1]?.state?.terminated).toMatchObject({ exitCode: 0 });
   });
 
   test('P5 says of init containers, too, why the pod cannot be started', () => {

@@ -134,7 +134,7 @@ class Steps {
 }
 
 /** Whether a container that does not run is to run. */
-function runsAgain(pod: Pod, view: ContainerView): boolean {
+export function runsAgain(pod: Pod, view: ContainerView): boolean {
   const exit = exited(view);
   return exit === undefined || (view.kind === 'init' && !view.current) || restarts(pod, view, exit);
 }
