@@ -21,11 +21,14 @@ function compiledFile(source) {
   return `${file}.${process.version}-${process.arch}-${crc32(source).toString(16)}`;
 }
 
-/** What V8 once compiled of the program, or undefined: never made for this Node, or damaged. */
+/** What V8 once compiled of the program, or undefined: never made for this Node, not to be read, or damaged. */
 function readCompiled(source) {
-  const from = compiledFile(source);
-  if (!fs.existsSync(from)) return undefined;
-  const bytes = fs.readFileSync(from);
+  let bytes;
+  try {
+    bytes = fs.readFileSync(compiledFile(source));
+  } catch {
+    return undefined;
+  }
   const end = bytes.length - CHECKSUM_BYTES;
   if (end <= 0) return undefined;
   const compiled = bytes.subarray(0, end);

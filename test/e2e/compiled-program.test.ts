@@ -58,4 +58,6 @@ test('without compiled code, or when it is damaged or from elsewhere, the progra
   expect(output.toString().trim()).toBe(expected);
   fs.rmSync(compiledFile);
   expect(version()).toBe(expected);
+  fs.mkdirSync(compiledFile); // not to be read, by anybody
+  expect(version()).toBe(expected);
 });
