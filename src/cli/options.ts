@@ -6,7 +6,11 @@ export const dataDirOption = (): Option =>
   new Option(
     '--data-dir <dir>',
     'where the cluster lives (default: $BERTH_DATA_DIR, else $XDG_DATA_HOME/berth, else ~/.local/share/berth)',
-  );
+  ).argParser((value: string) => {
+    // Most likely a variable of a script that is not set: not to be taken for the default, least of all by `down`.
+    if (value === '') throw new InvalidArgumentError('a directory is needed.');
+    return value;
+  });
 
 export const namespaceOption = (): Option =>
   new Option('-n, --namespace <namespace>', 'the namespace').default('default');

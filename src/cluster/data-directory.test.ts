@@ -83,7 +83,8 @@ describe('the data directory that is meant', () => {
     expect(dataDirectoryPath(undefined, { HOME: '/home/me' })).toBe('/home/me/.local/share/berth');
   });
 
-  test('is absolute, and a relative XDG_DATA_HOME does not count', () => {
+  test('is absolute, and a relative XDG_DATA_HOME or an empty HOME does not count', () => {
+    expect(path.isAbsolute(dataDirectoryPath(undefined, { HOME: '' }))).toBe(true);
     expect(dataDirectoryPath('here', {})).toBe(path.resolve('here'));
     expect(dataDirectoryPath(undefined, { XDG_DATA_HOME: 'xdg', HOME: '/home/me' })).toBe(
       '/home/me/.local/share/berth',

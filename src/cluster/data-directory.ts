@@ -71,7 +71,16 @@ export function dataDirectoryPath(dataDir?: string, environment: NodeJS.ProcessE
   if (named) return path.resolve(named);
   const shared = environment.XDG_DATA_HOME;
   if (shared && path.isAbsolute(shared)) return path.join(shared, 'berth');
-  return path.join(environment.HOME || os.homedir(), '.local', 'share', 'berth');
+  return path.join(environment.HOME || homeOfUser(), '.local', 'share', 'berth');
+}
+
+/** As the system knows it, whatever the environment says. Who it does not know is at home in `/`, as in containers. */
+function homeOfUser(): string {
+  try {
+    return os.userInfo().homedir;
+  } catch {
+    return '/';
+  }
 }
 
 export function dataPaths(directory: string): DataPaths {

@@ -69,6 +69,7 @@ describe('bad input', () => {
         /below is not a directory/,
       );
     await refuses(['down', '--volumes', '--yes', '--data-dir', path.dirname(berth.dataDir)], /there is no cluster in/);
+    await refuses(['down', '--volumes', '--yes', '--data-dir', ''], /--data-dir.*a directory is needed/, 2);
   });
 
   test('a data directory that down cannot use, told at once', async () => {
