@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
 
 import { run } from './run.ts';
 
@@ -74,6 +76,57 @@ export function openIfHeld(fifo: string): number | undefined {
   }
   fs.closeSync(descriptor);
   return undefined;
+}
+
+export interface FifoReader {
+  /** What was written, in pieces of any length. */
+  data(text: string): void;
+  /** Nobody has it open for writing any more. */
+  ended(): void;
+}
+
+/** macOS does not tell Node that the last writer of a named pipe has gone: there it is looked for. */
+const LOOK_EVERY_MS = 50;
+
+/** Reads a pipe that was opened with O_NONBLOCK, and closes it at its end or when the returned function is called. */
+export function followFifo(descriptor: number, reader: FifoReader, looks = process.platform === 'darwin'): () => void {
+  return looks ? lookIntoFifo(descriptor, reader) : streamFifo(descriptor, reader);
+}
+
+function streamFifo(descriptor: number, reader: FifoReader): () => void {
+  const socket = new net.Socket({ fd: descriptor, readable: true, writable: false });
+  socket.setEncoding('utf8');
+  socket.on('data', (text: string) => reader.data(text));
+  socket.on('end', () => reader.ended());
+  // Reading a pipe does not fail; if it did, not knowing must not look like an end.
+  socket.on('error', () => {});
+  return () => socket.destroy();
+}
+
+function lookIntoFifo(descriptor: number, reader: FifoReader): () => void {
+  const buffer = Buffer.allocUnsafe(65_536);
+  const decoder = new StringDecoder('utf8');
+  let open = true;
+  const close = (): void => {
+    clearInterval(timer);
+    if (open) fs.closeSync(descriptor);
+    open = false;
+  };
+  const timer = setInterval(() => {
+    let length: number;
+    try {
+      length = fs.readSync(descriptor, buffer, 0, buffer.length, null);
+    } catch {
+      return; // nothing is in it now
+    }
+    if (length > 0) {
+      reader.data(decoder.write(buffer.subarray(0, length)));
+    } else {
+      close();
+      reader.ended();
+    }
+  }, LOOK_EVERY_MS);
+  return close;
 }
 
 /** Whether a process has it open for writing. */

@@ -111,10 +111,10 @@ export class LogRecorder {
     const [first, ...rest] = entries;
     if (first === undefined) return;
     writeLogIndex(this.#index, [{ ...first, from: begin }, ...rest]);
-    const hole = ['--punch-hole', '--offset', String(this.#begin), '--length', String(begin - this.#begin), this.#log];
+    const [program, ...args] = punchHole(this.#log, this.#begin, begin);
     this.#begin = begin;
     this.#count = entries.length;
-    run('fallocate', hole).catch(this.#onError);
+    run(program, args).catch(this.#onError);
   }
 
   #thinOut(): void {
@@ -128,6 +128,19 @@ export class LogRecorder {
     this.#count = thinned.length;
   }
 }
+
+/** The command that gives back the disk space of a part of a file. */
+function punchHole(file: string, from: number, to: number): readonly [string, ...string[]] {
+  if (process.platform !== 'darwin')
+    return ['fallocate', '--punch-hole', '--offset', String(from), '--length', String(to - from), file];
+  // F_PUNCHHOLE (99) of macOS takes whole blocks. What was left of the block before is now given back with it.
+  const [first, end] = [from - (from % BLOCK_BYTES), to - (to % BLOCK_BYTES)];
+  const script =
+    'open(my $file, "+<", $ARGV[0]) or die $!; fcntl($file, 99, pack("LLqq", 0, 0, @ARGV[1, 2])) or die $!';
+  return ['perl', '-e', script, '--', file, String(first), String(end - first)];
+}
+
+const BLOCK_BYTES = 4096;
 
 /** The offset after the first end of a line at or after `offset`; `offset` itself when none is near. */
 function nextLine(file: string, offset: number): number {

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
 
-import { openIfHeld, writeLine } from './fifo.ts';
+import { followFifo, openIfHeld, writeLine } from './fifo.ts';
 import { readIfThere } from './files.ts';
 import { type LockFile, lockCommand } from './identity-locks.ts';
 import { type PodFiles, sandboxProcess } from './pod-files.ts';
@@ -38,7 +37,7 @@ const LOCKED_EXIT_CODE = 100;
  */
 export class Sandbox {
   readonly #files: PodFiles;
-  readonly #socket: net.Socket;
+  readonly #release: () => void;
   readonly #context: SandboxContext;
   readonly #waiters = new Set<() => void>();
   #rest = '';
@@ -48,14 +47,11 @@ export class Sandbox {
   private constructor(files: PodFiles, events: number, context: SandboxContext) {
     this.#files = files;
     this.#context = context;
-    this.#socket = new net.Socket({ fd: events, readable: true, writable: false });
-    this.#socket.setEncoding('utf8');
-    this.#socket.on('data', (text: string) => this.#read(text));
+    let onEnded = (): void => {};
     const closed = new Promise<void>((resolve) => {
-      this.#socket.on('end', resolve);
-      // Reading a pipe does not fail; if it did, not knowing must not look like an end.
-      this.#socket.on('error', () => {});
+      onEnded = resolve;
     });
+    this.#release = followFifo(events, { data: (text) => this.#read(text), ended: onEnded });
     this.ended = closed.then(() => this.#context.gone(this.first));
   }
 
@@ -171,7 +167,7 @@ export class Sandbox {
 
   /** Stops listening and leaves it running. */
   release(): void {
-    this.#socket.destroy();
+    this.#release();
   }
 
   #read(text: string): void {

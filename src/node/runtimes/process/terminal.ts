@@ -4,13 +4,16 @@ import { childrenOf } from './process-identity.ts';
 import { TOOL_PATH } from './run.ts';
 import { tool } from './tools.ts';
 
+/** The `script` of macOS reads terminals and pipes, and what Node gives a child is a socket. */
+const THROUGH_A_PIPE = ['bash', '-c', 'exec "$@" < <(exec cat 2>/dev/null)', 'bash'];
+
 /**
  * The command line that runs `command` in a terminal of its own: util-linux' `script`, which passes on what comes and
  * goes. It takes a shell's line, so the line has only the numbers of variables in it, and the variables have the values.
  * With `announce` the terminal's path is written to descriptor 3 first.
  */
 export function inTerminal(command: readonly string[], announce: boolean): string[] {
-  if (process.platform === 'darwin') return ['script', '-q', '/dev/null', ...command];
+  if (process.platform === 'darwin') return [...THROUGH_A_PIPE, 'script', '-q', '/dev/null', ...command];
   const line = command.map((_, index) => `"$BERTH_${index}"`).join(' ');
   return [
     ...[tool('env'), '-i', '--', `PATH=${TOOL_PATH}`, 'SHELL=/bin/sh'],
