@@ -5,7 +5,7 @@ import { run } from './run.ts';
 import { writeScript } from './script.ts';
 
 /** A mistake that takes more runs to find than this is not found. */
-const MOST_SEEDS = 400;
+const MOST_SEEDS = 1000;
 
 describe('mistakes the simulation must find', () => {
   const table: string[] = [];
