@@ -21,7 +21,16 @@ interface Arguments {
   readonly mutant: string | undefined;
 }
 
-function readArguments(): Arguments {
+const USAGE = `npm run simulate -- [options]
+
+  --seeds N      how many clusters (1000)
+  --from SEED    the first of them (1)
+  --jobs N       how many at once (one on each processor)
+  --keep I,J     replay one seed, with only these entries of its script; a failure tells them
+  --mutant NAME  with a mistake in the controller, by a part of its name`;
+
+/** Undefined when only help is asked for. Throws when the words make no sense: nothing would be run, and nothing fail. */
+function readArguments(): Arguments | undefined {
   const { values } = parseArgs({
     options: {
       seeds: { type: 'string', default: '1000' },
@@ -29,19 +38,32 @@ function readArguments(): Arguments {
       jobs: { type: 'string', default: String(os.availableParallelism()) },
       keep: { type: 'string' },
       mutant: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
     },
   });
+  if (values.help) return undefined;
   return {
-    seeds: Number(values.seeds),
-    from: Number(values.from),
-    jobs: Math.max(1, Number(values.jobs)),
-    keep: values.keep === undefined ? undefined : values.keep.split(',').filter(Boolean).map(Number),
+    seeds: wholeNumber('seeds', values.seeds, 1),
+    from: wholeNumber('from', values.from, 0),
+    jobs: wholeNumber('jobs', values.jobs, 1),
+    keep: values.keep
+      ?.split(',')
+      .filter(Boolean)
+      .map((index) => wholeNumber('keep', index, 0)),
     mutant: values.mutant,
   };
 }
 
+function wholeNumber(name: string, text: string, least: number): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < least)
+    throw new Error(`--${name} takes whole numbers from ${least} on, and not "${text}"`);
+  return value;
+}
+
 async function main(): Promise<void> {
   const args = readArguments();
+  if (args === undefined) return console.log(USAGE);
   const options = makeMistake(args.mutant);
   if (args.keep !== undefined) return replay(args.from, args.keep, options);
   const { failed, counts } = await runAll(args);
@@ -74,14 +96,22 @@ async function runAll({ seeds, from, jobs, mutant }: Arguments): Promise<Results
       const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
       worker.on('message', ({ seed, failure, counts: more }: Report) => {
         done += 1;
-        if (failure !== undefined) failed.push({ seed, failure });
+        if (failure !== undefined) {
+          failed.push({ seed, failure });
+          // A long run may be ended before it tells more.
+          console.error(`seed ${seed}: ${failure}`);
+        }
         for (const [what, count] of more) counts.set(what, (counts.get(what) ?? 0) + count);
       });
       worker.on('error', reject);
       worker.on('exit', () => resolve());
     });
-  await Promise.all(Array.from({ length: Math.min(jobs, seeds) }, (_, job) => work(job)));
-  clearInterval(report);
+  try {
+    await Promise.all(Array.from({ length: Math.min(jobs, seeds) }, (_, job) => work(job)));
+  } finally {
+    clearInterval(report);
+  }
+  if (done !== seeds) throw new Error(`only ${done} of ${seeds} seeds were run`);
   return { failed: failed.sort((a, b) => a.seed - b.seed), counts };
 }
 
@@ -102,4 +132,9 @@ async function replay(seed: number, kept: readonly number[], options: RunOptions
   if (failure !== undefined) process.exitCode = 1;
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -270,6 +270,17 @@ export const mutants: readonly Mutant[] = [
     plan: reporting((status) => ({ ...status, readyReplicas: status.replicas })),
   },
   {
+    name: 'S1 counts pods as updated that are not',
+    plan: reporting((status) => ({ ...status, updatedReplicas: status.replicas })),
+  },
+  {
+    name: 'S1 counts pods as current that are ending',
+    plan: reporting((status) => {
+      const { replicas, currentReplicas = 0, updatedReplicas = 0 } = status;
+      return { ...status, currentReplicas: Math.max(currentReplicas, replicas - updatedReplicas) };
+    }),
+  },
+  {
     name: 'S2 calls an update complete too early',
     plan: reporting((status) =>
       status.updateRevision === undefined ? status : { ...status, currentRevision: status.updateRevision },

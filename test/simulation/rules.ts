@@ -136,13 +136,13 @@ export class Rules {
     const { type, rollingUpdate } = this.#set.spec.updateStrategy ?? {};
     if (type === 'OnDelete') return `U4: pod ${name} is replaced though the strategy is OnDelete`;
     const wasNeverReady = !isReady(pod) && neverReady(pod);
+    // A pod whose label somebody took off is at no revision, whatever it was made from.
+    const isUpToDate = !this.#isOutdated(pod) && this.#revisionIsRight(pod);
     if (ordinal < start + (rollingUpdate?.partition ?? 0)) {
-      const isStray = this.#isOutdated(pod) && !this.#isCurrent(pod);
+      const isStray = !isUpToDate && !this.#isCurrent(pod);
       return wasNeverReady && isStray ? undefined : `U1: pod ${name} below the partition is replaced`;
     }
-    if (pod.spec.containers[0]?.image === imageOf(this.#set) && this.#revisionIsRight(pod)) {
-      return `pod ${name} is replaced though it is up to date`;
-    }
+    if (isUpToDate) return `pod ${name} is replaced though it is up to date`;
     if (wasNeverReady) return undefined;
     if (isParallel(this.#set) && !this.#healthy(pod)) return undefined;
     this.#deleted.add(name);
@@ -209,7 +209,22 @@ export class Rules {
         }
       }
     }
+    const { currentReplicas = 0, updatedReplicas = 0 } = after;
+    // R2: with a collision only the count is new.
+    if ((after.collisionCount ?? 0) === (this.#set.status?.collisionCount ?? 0)) {
+      if (currentReplicas > this.#staysAt(after.currentRevision))
+        return 'S1: more at the current revision than there are';
+      if (updatedReplicas > this.#staysAt(after.updateRevision)) return 'S1: more updated than there are';
+    }
     return undefined;
+  }
+
+  /** At most so many are at the revision and not ending, those made in this pass included. */
+  #staysAt(revision: string | undefined): number {
+    const staying = this.#own().filter(
+      ({ metadata }) => metadata.labels?.[REVISION] === revision && !metadata.deletionTimestamp,
+    );
+    return staying.length + this.#created;
   }
 
   /** O10: a status that is written says why the set waits, if it has waited for a while, and else that it does not. */

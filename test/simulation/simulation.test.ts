@@ -97,6 +97,15 @@ describe('simulation', () => {
     expect(again.lines.at(-1)).toMatch(/^1 seeds, 1 failed: O4: /);
   });
 
+  test('what makes no sense is refused: where nothing is run, nothing fails', async () => {
+    for (const args of [
+      ['--seeds', 'all'],
+      ['--seeds', '2', '--from', 'one'],
+    ]) {
+      expect(await simulate(...args)).toEqual({ code: 1, lines: [''] });
+    }
+  });
+
   test('one seed is one run: it goes the same way every time', async () => {
     const script = writeScript(7);
     expect(writeScript(7)).toEqual(script);
