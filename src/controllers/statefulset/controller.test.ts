@@ -455,13 +455,15 @@ describe('what others do', () => {
   });
 
   test('A1 a pod that stops matching is released, and its name is waited for', async () => {
-    const { client, settle, getPod, getSet } = await startWith({ replicas: 1 });
+    const { client, settle, getPod, getSet, clock } = await startWith({ replicas: 1 });
+    await settle(60_000);
+    const since = timestamp(clock.now());
     await client.patch(Pods, web('web-0'), { type: 'merge', body: { metadata: { labels: { app: 'other' } } } });
     await settle(5000);
     expect((await getPod('web-0')).metadata.ownerReferences ?? []).toEqual([]);
     expect((await getSet('web')).status).toMatchObject({
       replicas: 0,
-      conditions: [{ type: 'berth.dev/Waiting', status: 'True', reason: 'NameTaken' }],
+      conditions: [{ type: 'berth.dev/Waiting', status: 'True', reason: 'NameTaken', lastTransitionTime: since }],
     });
   });
 

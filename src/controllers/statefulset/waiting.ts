@@ -208,7 +208,7 @@ export function waitForClaim(
 
 /** An ordinal whose name another's pod has. */
 export function waitForName(stranger: Pod, ordinal: number, nowMs: number): Waiting {
-  const { name, creationTimestamp } = stranger.metadata;
+  const { name } = stranger.metadata;
   const owner = controllerOf(stranger);
   const whose =
     owner === undefined ? 'no controller and other labels' : `${owner.kind} ${owner.name} as its controller`;
@@ -217,7 +217,8 @@ export function waitForName(stranger: Pod, ordinal: number, nowMs: number): Wait
     ordinal,
     pod: name,
     holdsBack: `${name} is not created`,
-    sinceMs: timeOf(creationTimestamp, nowMs),
+    sinceMs: nowMs,
+    undated: true,
     message: `there is a pod ${name} that is not of this set: it has ${whose}`,
     ...(owner !== undefined && { owner: `${owner.kind} ${owner.name}` }),
   };
