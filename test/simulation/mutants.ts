@@ -142,7 +142,10 @@ function asking(parts: RegExp, change: (client: Client) => Partial<Client>): () 
 export const mutants: readonly Mutant[] = [
   {
     name: 'O1 does not wait until a pod is Ready',
-    plan: seeing((observed) => ({ ...observed, pods: observed.pods.map((pod) => shownReady(pod, observed.now)) })),
+    plan: doing((_, observed) => {
+      const pods = observed.pods.map((pod) => shownReady(pod, observed.now));
+      return plan({ ...observed, pods }).actions;
+    }),
   },
   {
     name: 'O1 makes the highest ordinal first',
@@ -183,7 +186,9 @@ export const mutants: readonly Mutant[] = [
       if (!actions.some(isRemoval)) return actions;
       return [
         ...actions.filter((action) => !isRemoval(action)),
-        ...condemnedPods(observed).map((pod) => removal(observed, pod)),
+        ...condemnedPods(observed)
+          .toReversed()
+          .map((pod) => removal(observed, pod)),
       ];
     }),
   },
