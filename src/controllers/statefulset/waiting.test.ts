@@ -73,6 +73,13 @@ describe('why it waits', () => {
     expect(at({ running: { startedAt: timestamp(NOW - 60_000) } })).toContain('web-0 is not Ready');
   });
 
+  test('O10 a container that ran for long and was started again is not told to loop: its node may have been stopped', () => {
+    const ran = { startedAt: timestamp(NOW - 600_000), finishedAt: timestamp(NOW - 10_000) };
+    const ended = { terminated: { exitCode: 0, reason: 'Completed', ...ran } };
+    const running = { running: { startedAt: timestamp(NOW - 5000) } };
+    expect(message('crashing', statusOfApp(running, ended))).toContain('web-0 is not Ready');
+  });
+
   test('O10 the end of its moment is awaited', () => {
     const running = { running: { startedAt: timestamp(NOW - 5000) } };
     const options = statusOfApp(running, { terminated: { exitCode: 1, reason: 'Error' } });

@@ -316,8 +316,10 @@ function failureOf(
     const text = [waiting.reason, waiting.message].filter(Boolean).join(': ');
     return { name, cause: waiting.reason, text: ended === undefined ? text : `${text}, ${lastRun(ended)}` };
   }
-  // It is about to be started once more, or has just been.
-  const loops = restartCount > 1 && !ready && lastState?.terminated !== undefined;
+  // It is about to be started once more, or has just been. After a run of some length that is no loop: the node may have
+  // been stopped in between.
+  const last = lastState?.terminated;
+  const loops = restartCount > 1 && !ready && last !== undefined && ranMs(last) < LOOP_SETTLES_MS;
   if (running !== undefined && loops) {
     const settlesAtMs = timeOf(running.startedAt, nowMs) + LOOP_SETTLES_MS;
     return settlesAtMs > nowMs ? { ...looping(name, ended), settlesAtMs } : undefined;
@@ -327,6 +329,10 @@ function failureOf(
     return { name, cause: terminated.reason ?? 'Error', text: lastRun(terminated) };
   }
   return undefined;
+}
+
+function ranMs({ startedAt, finishedAt }: ContainerStateTerminated): number {
+  return timeOf(finishedAt, 0) - timeOf(startedAt, 0);
 }
 
 /** Without the length of the back-off, which is another each time. */
