@@ -72,6 +72,18 @@ describe.skipIf(!fs.existsSync('/proc/self/stat'))('a server that is long in sta
     expect(serverProcess(berth.dataDir)).toBeUndefined();
   });
 
+  test('Ctrl-C ends the programs of the start too, and that is no defect', async () => {
+    dying.kill('SIGKILL');
+    const args = ['up', '--data-dir', berth.dataDir, '--api-port', '0', '--dns-port', '0'];
+    const up = spawn(process.execPath, [program, ...args], { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+    const said = text(up.stderr);
+    const ended = new Promise((resolve) => up.once('exit', resolve));
+    await eventually(() => serverProcess(berth.dataDir));
+    process.kill(-(up.pid ?? 0), 'SIGINT');
+    expect([0, 1]).toContain(await ended);
+    expect(await said).not.toContain('defect');
+  });
+
   test('ends when it is asked to twice, and what waits for pods without a server ends in time', async () => {
     const up = spawn(
       process.execPath,

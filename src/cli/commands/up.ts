@@ -100,7 +100,11 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
       applied = await applyManifests(client, sources, { namespace: options.namespace });
     },
   });
-  const cluster = await Promise.race([starting, ended.whileStarting]);
+  // Ctrl-C also ends the programs that a start runs, which then fails for no other reason.
+  const unlessAsked = (error: unknown): undefined => {
+    if (!ended.isAsked()) throw error;
+  };
+  const cluster = await Promise.race([starting.catch(unlessAsked), ended.whileStarting]);
   if (cluster === undefined) {
     output.note('berth: ended before it had started; pods that run go on: berth up adopts them, berth down ends them');
     process.exit(1);
@@ -141,6 +145,7 @@ const START_PATIENCE_MS = 10_000;
 interface Endings {
   /** The first time somebody asks this process to end. */
   readonly first: Promise<void>;
+  isAsked(): boolean;
   readonly second: Promise<void>;
   /** When a start cannot be waited for any longer. */
   readonly whileStarting: Promise<undefined>;
@@ -163,7 +168,8 @@ function untilEnded(): Endings {
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, asked);
   const patience = first.then(() => new Promise<void>((resolve) => setTimeout(resolve, START_PATIENCE_MS).unref()));
-  return { first, second, whileStarting: Promise.race([second, patience]).then(() => undefined) };
+  const isAsked = (): boolean => firstAtMs !== undefined;
+  return { first, second, isAsked, whileStarting: Promise.race([second, patience]).then(() => undefined) };
 }
 
 function say(cluster: Cluster, applied: readonly Applied[], output: Output): void {
