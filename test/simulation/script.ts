@@ -77,7 +77,7 @@ export interface Script {
 
 const MOST_REPLICAS = 5;
 const SHORTEST_MS = 8000;
-const LONGEST_MS = 60_000;
+const LONGEST_MS = 40_000;
 const MOST_DEEDS = 14;
 /** How long a fault, a lost node, a pod that hangs may last. */
 export const LONGEST_TROUBLE_MS = 15_000;
