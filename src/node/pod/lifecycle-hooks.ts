@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../../platform/clock.ts';
 import { reach } from '../probes/address.ts';
 import { execProbe } from '../probes/exec-probe.ts';
 import { httpProbe } from '../probes/http-probe.ts';
-import { failure, messageOf, type ProbeOutcome, success } from '../probes/outcome.ts';
+import { failure, messageOf, outcomeOf, type ProbeOutcome, success } from '../probes/outcome.ts';
 import { tcpProbe } from '../probes/tcp-probe.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { PodRecord } from './pod-record.ts';
@@ -38,7 +38,7 @@ export class LifecycleHooks {
     handler: LifecycleHandler,
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    const outcome = await this.#outcome(record, pod, container, handler, signal);
+    const outcome = await outcomeOf(() => this.#outcome(record, pod, container, handler, signal));
     return outcome.success ? undefined : `${what}Hook failed: ${outcome.output}`;
   }
 

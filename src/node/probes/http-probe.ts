@@ -15,7 +15,7 @@ export function httpProbe(
 ): Promise<ProbeOutcome> {
   const { host, port } = address;
   const secure = action.scheme?.toUpperCase() === 'HTTPS';
-  const path = action.path?.startsWith('/') ? action.path : `/${action.path ?? ''}`;
+  const path = escaped(action.path?.startsWith('/') ? action.path : `/${action.path ?? ''}`);
   const options = { host, port, path, method: 'GET', headers: headersOf(action, host, port), agent: false, signal };
   return new Promise((resolve) => {
     const onResponse = (response: http.IncomingMessage): void => {
@@ -49,6 +49,12 @@ function outcome(code: number): ProbeOutcome {
     : failure(`HTTP probe failed with statuscode: ${code}`);
 }
 
+/** What a request line cannot hold as it is (spaces, letters beyond ASCII) stands in it as its bytes. */
+function escaped(path: string): string {
+  const encode = (byte: number): string => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  return path.replace(/[^\x21-\x7e]+/g, (text) => [...Buffer.from(text)].map(encode).join(''));
+}
+
 function headersOf(action: HTTPGetAction, host: string, port: number): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {
     'user-agent': 'kube-probe/1.36',
@@ -61,8 +67,8 @@ function headersOf(action: HTTPGetAction, host: string, port: number): Record<st
     given.set(key, [...(given.get(key) ?? []), value]);
   }
   for (const [name, values] of given) {
-    const [first = ''] = values;
-    headers[name] = values.length === 1 ? first : values;
+    const [first = '', ...more] = values.map((value) => Buffer.from(value).toString('latin1'));
+    headers[name] = more.length === 0 ? first : [first, ...more];
   }
   headers.host ??= host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   return headers;

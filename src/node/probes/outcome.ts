@@ -19,3 +19,12 @@ export function failure(output: string): ProbeOutcome {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What goes wrong before there is an answer, as with a header that cannot be sent, is what was found. */
+export async function outcomeOf(find: () => Promise<ProbeOutcome>): Promise<ProbeOutcome> {
+  try {
+    return await find();
+  } catch (error) {
+    return failure(messageOf(error));
+  }
+}

@@ -103,6 +103,25 @@ describe('P2 an HTTP probe', () => {
     expect(seen?.headers).toMatchObject({ host: 'redis.example', 'x-probe': 'yes', 'user-agent': 'kube-probe/1.36' });
   });
 
+  test('asks for a path as its bytes, and fails with a header that cannot be sent', async () => {
+    let seen: http.IncomingMessage | undefined;
+    const port = await listening(
+      http.createServer((request, response) => {
+        seen = request;
+        response.end();
+      }),
+    );
+    const httpGet = (value: string) => ({
+      port,
+      path: '/a b/é%20?q=\ud800',
+      httpHeaders: [{ name: 'X-Probe', value }],
+    });
+    expect((await probe({ httpGet: httpGet('日本') })).success).toBe(true);
+    expect(seen?.url).toBe('/a%20b/%C3%A9%20?q=%EF%BF%BD');
+    expect(Buffer.from(String(seen?.headers['x-probe']), 'latin1').toString()).toBe('日本');
+    expect((await probe({ httpGet: httpGet('a\nb') })).output).toContain('x-probe');
+  });
+
   test('fails when nobody listens, when there is no such port, and when there is no answer in time', async () => {
     const server = http.createServer(() => {});
     const port = await listening(server);

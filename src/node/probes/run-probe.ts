@@ -3,11 +3,22 @@ import type { Runtime, PodStatus as RuntimePod } from '../runtimes/runtime.ts';
 import { reach } from './address.ts';
 import { execProbe } from './exec-probe.ts';
 import { httpProbe } from './http-probe.ts';
-import { failure, type ProbeOutcome, success } from './outcome.ts';
+import { failure, outcomeOf, type ProbeOutcome, success } from './outcome.ts';
 import { tcpProbe } from './tcp-probe.ts';
 
 /** P2: runs a probe once. It never throws: what goes wrong is what it found. */
-export async function runProbe(
+export function runProbe(
+  runtime: Runtime,
+  podUid: string,
+  pod: RuntimePod | undefined,
+  container: Container,
+  probe: Probe,
+  signal: AbortSignal,
+): Promise<ProbeOutcome> {
+  return outcomeOf(() => find(runtime, podUid, pod, container, probe, signal));
+}
+
+async function find(
   runtime: Runtime,
   podUid: string,
   pod: RuntimePod | undefined,
