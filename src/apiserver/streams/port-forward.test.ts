@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { Duplex, duplexPair, PassThrough } from 'node:stream';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 
 import type { Pod } from '../../api/generated/types.ts';
@@ -97,21 +97,25 @@ test('what is sent to a port that cannot be reached does not stop what is sent t
   expect(socket.sent).toContain('refused');
 });
 
-test('over SPDY, too, a client that goes meanwhile leaves no connection behind', async () => {
-  const { target, connection, connect } = pod(open());
-  const [client, carrier] = duplexPair();
-  forwardOverSpdy(carrier, target, silentLogger);
-  const block = new HeaderWriter().write(
+const frame = (id: number, streamtype: string, headers: HeaderWriter): Buffer => {
+  const block = headers.write(
     new Map([
-      ['streamtype', 'data'],
+      ['streamtype', streamtype],
       ['port', '80'],
       ['requestid', '0'],
     ]),
   );
-  const payload = Buffer.concat([Buffer.from([0, 0, 0, 1, 0, 0, 0, 0, 0, 0]), block]);
+  const payload = Buffer.concat([Buffer.from([0, 0, 0, id, 0, 0, 0, 0, 0, 0]), block]);
   const head = Buffer.from([0x80, 3, 0, 1, 0, 0, 0, 0]);
   head.writeUIntBE(payload.length, 5, 3);
-  client.write(Buffer.concat([head, payload]));
+  return Buffer.concat([head, payload]);
+};
+
+test('over SPDY, too, a client that goes meanwhile leaves no connection behind', async () => {
+  const { target, connection, connect } = pod(open());
+  const [client, carrier] = duplexPair();
+  forwardOverSpdy(carrier, target, silentLogger);
+  client.write(frame(1, 'data', new HeaderWriter()));
   // The stream is accepted.
   await once(client, 'data');
   carrier.destroy();
@@ -119,4 +123,23 @@ test('over SPDY, too, a client that goes meanwhile leaves no connection behind',
   connect();
   await settle();
   expect(connection.destroyed).toBe(true);
+});
+
+test('P7 a connection that breaks in the pod is told as its own end: kubectl ends with any other error', async () => {
+  const { target, connection, connect } = pod(open());
+  const [client, carrier] = duplexPair();
+  forwardOverSpdy(carrier, target, silentLogger);
+  const headers = new HeaderWriter();
+  client.write(Buffer.concat([frame(1, 'error', headers), frame(3, 'data', headers)]));
+  const answers: Buffer[] = [];
+  client.on('data', (chunk: Buffer) => answers.push(chunk));
+  connect();
+  await vi.waitFor(() => expect(connection.listenerCount('error')).toBeGreaterThan(0));
+  connection.destroy(new Error('read ECONNRESET'));
+  await vi.waitFor(() => {
+    const answer = Buffer.concat(answers);
+    expect(answer.includes(Buffer.from([0x80, 3, 0, 3, 0, 0, 0, 8, 0, 0, 0, 3]))).toBe(true); // stream 3 is reset
+    expect(answer.includes(Buffer.from([0, 0, 0, 1, 1, 0, 0, 0]))).toBe(true); // stream 1 ends
+  });
+  expect(Buffer.concat(answers).toString('latin1')).not.toContain('ECONNRESET');
 });

@@ -75,8 +75,9 @@ export function forwardOverChannels(socket: WebSocket, target: PodTarget, ports:
 async function joinPort({ pod, streams }: PodTarget, port: number, stream: Duplex): Promise<void> {
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new RangeError('no such port');
   const connection = await streams.portForward(pod, port);
-  return new Promise((resolve, reject) => {
-    connection.on('error', reject);
+  return new Promise((resolve) => {
+    // One that breaks is no failure of forwarding: clients give up all their connections when they are told of one.
+    connection.on('error', () => stream.destroy());
     connection.on('close', resolve);
     // The client may have gone while the port was being connected to.
     if (stream.destroyed) connection.destroy();
