@@ -38,8 +38,7 @@ export async function writeAtomically(
   await fs.rm(link, { force: true });
   await fs.symlink(path.basename(target), link);
   await fs.rename(link, path.join(directory, DATA));
-  await linkNames(directory, files);
-  if (before !== undefined) await fs.rm(path.join(directory, before), { recursive: true, force: true });
+  await linkNames(directory, files, path.basename(target));
   return true;
 }
 
@@ -65,10 +64,13 @@ async function holds(directory: string, files: VolumeFiles): Promise<boolean> {
   }
 }
 
-async function linkNames(directory: string, files: VolumeFiles): Promise<void> {
+/** Leaves only the names of these files, and their directory; one may be there that was being written when Berth died. */
+async function linkNames(directory: string, files: VolumeFiles, target: string): Promise<void> {
   const names = new Set(Array.from(files.keys(), (name) => name.split('/')[0] ?? name));
   for (const entry of await fs.readdir(directory)) {
-    if (!entry.startsWith('..') && !names.has(entry)) await fs.rm(path.join(directory, entry), { force: true });
+    if (entry !== DATA && entry !== target && !names.has(entry)) {
+      await fs.rm(path.join(directory, entry), { recursive: true, force: true });
+    }
   }
   for (const name of names) {
     const link = path.join(directory, name);

@@ -200,12 +200,27 @@ describe('P6 a volume', () => {
     ['File', false],
     ['FileOrCreate', true],
     ['Socket', false],
-    ['', false],
+    ['', true],
   ])('of the host with type %s and nothing there is made: %s', async (type, made) => {
-    const hostPath = path.join(root, 'host', 'thing');
+    const hostPath = path.join(root, 'thing');
     const pod = podWith({ volumes: [{ name: 'h', hostPath: { path: hostPath, type } }] });
     if (made) expect(await mounted(pod, mounting({ name: 'h', mountPath: '/h' }))).toEqual({ '/h': hostPath });
     else await expect(volumes.prepare(pod, facts)).rejects.toMatchObject({ reason: 'FailedMount' });
+  });
+
+  test.each([
+    ['Directory', 'a file'],
+    ['DirectoryOrCreate', 'a file'],
+    ['File', 'a directory'],
+    ['FileOrCreate', 'a directory'],
+    ['FileOrCreate', 'in no directory'],
+  ])('of the host with type %s is not made of what is %s', async (type, what) => {
+    const hostPath = path.join(root, what === 'in no directory' ? 'none/thing' : 'thing');
+    if (what === 'a file') await fs.writeFile(hostPath, 'kept');
+    if (what === 'a directory') await fs.mkdir(hostPath);
+    const pod = podWith({ volumes: [{ name: 'h', hostPath: { path: hostPath, type } }] });
+    await expect(volumes.prepare(pod, facts)).rejects.toMatchObject({ reason: 'FailedMount' });
+    if (what === 'a file') expect(await read(hostPath)).toBe('kept');
   });
 
   test.runIf(asRoot)('P9 belongs to the group of the pod', async () => {

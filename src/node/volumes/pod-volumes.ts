@@ -153,9 +153,10 @@ export class PodVolumes {
       throw new NotReadyError('FailedMount', `volumes of type ${kind} are not supported by this node`);
     }
     const { path: data, hostPath, lock } = await claimVolume(pod, claimName, references, node(), isInUse);
-    if (hostPath !== undefined) await disk.hostPath(hostPath);
     // C2: a directory that is missing is lost data, and an empty one in its place would hide it.
-    else if (!(await disk.isDirectory(data))) throw new NotReadyError('FailedMount', `path ${data} does not exist`);
+    if (!hostPath?.type && !(await disk.isDirectory(data)))
+      throw new NotReadyError('FailedMount', `path ${data} does not exist`);
+    if (hostPath) await disk.hostPath(hostPath);
     await this.#give(pod, data);
     return { path: data, readOnly: volume.persistentVolumeClaim?.readOnly ?? false, ...(lock && { lock }) };
   }

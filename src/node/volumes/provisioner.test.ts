@@ -105,6 +105,27 @@ describe('the provisioner of a node', () => {
     expect((await volumes()).filter(({ metadata }) => !metadata.deletionTimestamp)).toEqual([]);
   });
 
+  test.each([
+    ['Delete', 1],
+    ['Retain', 0],
+  ])('C8 with %s, a volume that was deleted before its claim loses its data %i times', async (policy, times) => {
+    const { clock, createClaim, volumes, release, removed, client } = await cluster(policy);
+    await createClaim(NODE);
+    await clock.advance(1);
+    const [volume] = await volumes();
+    const { name } = volume!.metadata;
+    await client.delete(PersistentVolumes, { name });
+    await clock.advance(1_000);
+    expect(removed).toEqual([]);
+    await release(volume!);
+    // As the volume controller does with what nobody uses.
+    const fresh = await client.get(PersistentVolumes, { name });
+    await client.update(PersistentVolumes, { ...fresh, metadata: { ...fresh.metadata, finalizers: [] } });
+    await clock.advance(1_000);
+    expect(await volumes()).toEqual([]);
+    expect([...new Set(removed)]).toEqual(times === 0 ? [] : [volume!.spec.local!.path]);
+  });
+
   test('C8 keeps everything while the claim is there, whatever the phase says', async () => {
     const { clock, createClaim, volumes, removed, client } = await cluster();
     await createClaim(NODE);

@@ -40,6 +40,8 @@ export class Provisioner {
   readonly #volumes: Informer<PersistentVolume>;
   readonly #classes;
   readonly #queue: WorkQueue;
+  /** Volumes whose objects somebody deleted before their data was removed, by name. */
+  readonly #gone = new Map<string, PersistentVolume>();
   readonly #unsubscribe: readonly (() => void)[];
 
   constructor(options: ProvisionerOptions) {
@@ -66,7 +68,9 @@ export class Provisioner {
       }),
       this.#volumes.subscribe((changes) => {
         for (const { type, object } of changes) {
-          if (type === 'deleted' || !isReleased(object) || !isMadeHere(object, nodeName)) continue;
+          if (!isReleased(object) || !isMadeHere(object, nodeName)) continue;
+          if (type === 'deleted' && object.spec.persistentVolumeReclaimPolicy === 'Delete')
+            this.#gone.set(object.metadata.name, object);
           this.#queue.add(`volume ${object.metadata.name}`);
         }
       }),
@@ -120,7 +124,8 @@ export class Provisioner {
 
   async #reclaim(name: string, key: string): Promise<void> {
     const { client, disk, nodeName, recorder, inUse } = this.#options;
-    const volume = this.#volumes.get({ name });
+    // C8: the policy holds in whatever order claim and volume are deleted.
+    const volume = this.#volumes.get({ name }) ?? this.#gone.get(name);
     const claim = volume?.spec.claimRef;
     const dataPath = volume?.spec.local?.path;
     if (!volume || !claim || dataPath === undefined || !isReleased(volume) || !isMadeHere(volume, nodeName)) return;
@@ -138,10 +143,12 @@ export class Provisioner {
     if (await this.#claimExists(namespace, claimName, claim.uid)) return;
     if (inUse({ namespace, name: claimName })) return this.#queue.after(key, IN_USE_RETRY_MS);
     if (!this.#isOurs(dataPath, name)) {
+      this.#gone.delete(name);
       const message = `${dataPath} is not a directory this node made: it is left alone`;
       return recorder.record({ about: volume, type: 'Warning', reason: 'VolumeFailedDelete', message });
     }
     await disk.remove(dataPath);
+    this.#gone.delete(name);
     try {
       await client.delete(PersistentVolumes, { name }, { preconditions: { uid: volume.metadata.uid } });
     } catch (error) {
@@ -150,6 +157,9 @@ export class Provisioner {
   }
 
   async #claimExists(namespace: string, name: string, uid: string | undefined): Promise<boolean> {
+    // One that has the name now, and may be none of this node's business, is another.
+    const known = this.#claims.get({ namespace, name });
+    if (known !== undefined && known.metadata.uid !== uid) return false;
     try {
       return (
         (await this.#options.client.get(PersistentVolumeClaims, parseKey(`${namespace}/${name}`))).metadata.uid === uid
@@ -172,5 +182,5 @@ export class Provisioner {
 }
 
 function isReleased(volume: PersistentVolume): boolean {
-  return volume.status?.phase === 'Released' && volume.metadata.deletionTimestamp === undefined;
+  return volume.status?.phase === 'Released';
 }
