@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import path from 'node:path';
 
 import { type ContainerConfig, StartError } from '../runtime.ts';
 import { argumentFile } from './argument-file.ts';
@@ -6,7 +7,19 @@ import { commandLine } from './image-table.ts';
 import { inTerminal } from './terminal.ts';
 import { findTool, tool } from './tools.ts';
 
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * Where containers find programs unless they say it themselves. The machine is their image, so it is where whoever
+ * started Berth finds them: Node.js itself is often in nobody else's search path (Homebrew, nvm). What `npx` and `npm run`
+ * put in front of that is not the machine's.
+ */
+export function searchPath(ofStarter: string, node: string): string {
+  const own = ofStarter.split(':').filter((part) => path.isAbsolute(part) && !part.includes('/node_modules/'));
+  return [...new Set([...own, ...USUAL_PATH.split(':'), path.dirname(node)])].join(':');
+}
+
+const DEFAULT_PATH = searchPath(process.env.PATH ?? '', process.execPath);
 
 /**
  * The file `arguments` of a run: the working directory, the search path, the program as its user named it, and the
@@ -46,7 +59,9 @@ export function newSession(): string[] {
   const setsid = findTool('setsid');
   if (setsid !== undefined) return [setsid];
   const perl = findTool('perl');
-  return perl === undefined ? [] : [perl, '-MPOSIX', '-e', 'setsid; exec { $ARGV[0] } @ARGV', '--'];
+  if (perl === undefined) return [];
+  // The `env` that comes after it may know nothing of signals: see `defaultSignals`.
+  return [perl, '-MPOSIX', '-e', '@SIG{"INT", "QUIT"} = ("DEFAULT") x 2; setsid; exec { $ARGV[0] } @ARGV', '--'];
 }
 
 /** A shell that starts something in the background makes it deaf to these signals; it would be so for life. */

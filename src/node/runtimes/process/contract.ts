@@ -323,7 +323,10 @@ export function describeProcessRuntime(isolation: Isolation): void {
     test('M5 a second pod with the same identity is refused while a process of the first lives', async () => {
       const lock = { id: `volume-of-${node.directory}`, description: 'claim default/data-db-0' };
       const uid = await node.run({}, { name: 'db-0', locks: [lock] });
-      const second = node.pod({ name: 'db-0-again', locks: [{ id: 'free', description: 'free' }, lock] });
+      const second = node.pod({
+        name: 'db-0-again',
+        locks: [{ id: `free-of-${node.directory}`, description: 'free' }, lock],
+      });
       const refused = node.runtime.startPod(second);
       await expect(refused).rejects.toBeInstanceOf(LockHeldError);
       await expect(refused).rejects.toMatchObject({

@@ -24,12 +24,14 @@ export function lockFile(lock: IdentityLock): LockFile {
   return { lock, file: path.join(directory, createHash('sha256').update(lock.id).digest('hex').slice(0, 32)) };
 }
 
-/** Where all servers of this user on this machine meet, until the machine is started anew. */
+/** Where all servers of this user on this machine meet, at least until the machine is started anew. */
 export function machineDirectory(): string {
   if (process.getuid?.() === 0 && process.platform === 'linux') return '/run/berth';
   const runtimeDirectory = process.env.XDG_RUNTIME_DIR;
   if (runtimeDirectory && fs.existsSync(runtimeDirectory)) return path.join(runtimeDirectory, 'berth');
-  const directory = path.join('/tmp', `berth-${process.getuid?.() ?? 0}`);
+  // macOS takes files out of /tmp that were not used for three days, held open or not.
+  const parent = process.platform === 'darwin' ? '/var/tmp' : '/tmp';
+  const directory = path.join(parent, `berth-${process.getuid?.() ?? 0}`);
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
   // Whoever else made it could take locks away from us.
   const stat = fs.lstatSync(directory);
@@ -44,7 +46,8 @@ export function machineDirectory(): string {
  * `exitCode` when it is locked.
  */
 export function lockCommand(file: string, exitCode: number): string[] {
-  if (findTool('flock') !== undefined) return ['flock', '-nFE', String(exitCode), file];
+  // Other systems have none of their own, and what is to be had there under the name lacks options.
+  if (process.platform === 'linux' && findTool('flock') !== undefined) return ['flock', '-nFE', String(exitCode), file];
   const script =
     'use Fcntl qw(:flock F_SETFD); my ($file, $code) = splice @ARGV, 0, 2; open(my $lock, "+>>", $file) or exit 98; ' +
     'flock($lock, LOCK_EX | LOCK_NB) or exit $code; fcntl($lock, F_SETFD, 0); exec { $ARGV[0] } @ARGV; exit 97';

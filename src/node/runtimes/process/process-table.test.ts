@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 
-import { withFamily } from './process-identity.ts';
+import { isRunning, parseStat, withFamily } from './process-identity.ts';
 import { processTable, psProgram, type SystemProcess } from './process-table.ts';
 import { findTool } from './tools.ts';
 
@@ -22,6 +22,13 @@ describe.each([
     await new Promise((resolve) => child.once('exit', resolve));
     expect(table.find(pid)).toBeUndefined();
   });
+});
+
+test('a process is found again by the line that a script has written about it where there is no /proc', () => {
+  const { pid, startTime } = processTable.find(process.pid) ?? { pid: 0, startTime: '' };
+  const line = `${pid} (sh) S ${'0 '.repeat(18)}${startTime}\n`;
+  expect(parseStat(line)).toEqual({ pid, startTime });
+  expect(isRunning(parseStat(line)!)).toBe(true);
 });
 
 test('a family is all that comes from a process, also in groups of its own', () => {

@@ -57,7 +57,10 @@ export const processTable: ProcessTable = fs.existsSync('/proc/self/stat') ? pro
  */
 export function parseStatLine(line: string): SystemProcess | undefined {
   // The name in parentheses may itself have spaces and parentheses.
-  const [state = '', parent, group, session, ...rest] = line.slice(line.lastIndexOf(')') + 2).split(' ');
+  const [state = '', parent, group, session, ...rest] = line
+    .slice(line.lastIndexOf(')') + 2)
+    .trimEnd()
+    .split(' ');
   const pid = Number.parseInt(line, 10);
   const startTime = rest[15];
   if (!Number.isInteger(pid) || startTime === undefined) return undefined;
@@ -76,7 +79,8 @@ function parsePsLine(line: string): SystemProcess | undefined {
   return { pid: Number(pid), parent: Number(parent), group: Number(group), session: Number(group), startTime, ended };
 }
 
-function ps(...args: readonly string[]): readonly string[] {
+/** What `ps` of this system says, line by line. */
+export function ps(...args: readonly string[]): readonly string[] {
   const env = { PATH: TOOL_PATH, LC_ALL: 'C', TZ: 'UTC' };
   const { stdout } = spawnSync('ps', args, { env, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
   return (stdout ?? '').split('\n').filter((line) => line !== '');

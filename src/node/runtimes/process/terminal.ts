@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 
 import { childrenOf } from './process-identity.ts';
+import { ps } from './process-table.ts';
 import { TOOL_PATH } from './run.ts';
 import { tool } from './tools.ts';
 
@@ -13,7 +14,10 @@ const THROUGH_A_PIPE = ['bash', '-c', 'exec "$@" < <(exec cat 2>/dev/null)', 'ba
  * With `announce` the terminal's path is written to descriptor 3 first.
  */
 export function inTerminal(command: readonly string[], announce: boolean): string[] {
-  if (process.platform === 'darwin') return [...THROUGH_A_PIPE, 'script', '-q', '/dev/null', ...command];
+  if (process.platform === 'darwin') {
+    const announcing = announce ? ['sh', '-c', 'tty >&3; exec "$@" 3>&-', 'sh'] : [];
+    return [...THROUGH_A_PIPE, 'script', '-q', '/dev/null', ...announcing, ...command];
+  }
   const line = command.map((_, index) => `"$BERTH_${index}"`).join(' ');
   return [
     ...[tool('env'), '-i', '--', `PATH=${TOOL_PATH}`, 'SHELL=/bin/sh'],
@@ -32,6 +36,13 @@ export function setSize(device: string, columns: number, rows: number): string[]
 
 /** The terminal of the program that `script` with number `pid` runs, as a path in its container. */
 export function terminalOf(pid: number): string | undefined {
+  if (process.platform === 'darwin') {
+    // What feeds it through a pipe is its child, too.
+    return childrenOf(pid)
+      .flatMap((child) => ps('-p', String(child), '-o', 'tty='))
+      .map((name) => `/dev/${name.trim()}`)
+      .find((device) => fs.existsSync(device));
+  }
   const child = childrenOf(pid)[0];
   if (child === undefined) return undefined;
   try {
