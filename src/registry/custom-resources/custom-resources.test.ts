@@ -161,10 +161,67 @@ describe('a definition', () => {
     });
   });
 
+  test.each<[string, Partial<Version>, string]>([
+    [
+      'a column of no type',
+      { additionalPrinterColumns: [{ name: 'A', type: 'text', jsonPath: '.a' }] },
+      'additionalPrinterColumns[0].type',
+    ],
+    [
+      'a column of no format',
+      { additionalPrinterColumns: [{ name: 'A', type: 'string', format: 'x', jsonPath: '.a' }] },
+      'additionalPrinterColumns[0].format',
+    ],
+    ['a warning for a version that is not deprecated', { deprecationWarning: 'old' }, 'deprecationWarning'],
+    [
+      'a selectable field that is none',
+      { selectableFields: [{ jsonPath: '.spec.nope' }] },
+      'selectableFields[0].jsonPath',
+    ],
+    ['a selectable object', { selectableFields: [{ jsonPath: '.spec' }] }, 'selectableFields[0].jsonPath'],
+    ['selectable metadata', { selectableFields: [{ jsonPath: '.metadata.name' }] }, 'selectableFields[0].jsonPath'],
+    ['nine selectable fields', { selectableFields: Array(9).fill({ jsonPath: '.spec.mode' }) }, 'selectableFields'],
+    [
+      'a selector that is somewhere else',
+      {
+        subresources: {
+          scale: {
+            specReplicasPath: '.spec.replicas',
+            statusReplicasPath: '.status.replicas',
+            labelSelectorPath: '.other',
+          },
+        },
+      },
+      'subresources.scale.labelSelectorPath',
+    ],
+  ])('with %s is refused', async (_what, version, field) => {
+    expect(await failure(define(definition([{ ...v1, ...version }])))).toMatchObject({
+      code: 422,
+      details: { causes: expect.arrayContaining([expect.objectContaining({ field: `spec.versions[0].${field}` })]) },
+    });
+  });
+
+  test('keeps the versions in its status that objects may be stored in', async () => {
+    const stored = await define();
+    const change = (storedVersions: readonly string[]) =>
+      cluster.client.patch(
+        CustomResourceDefinitions,
+        stored.metadata,
+        { type: 'merge', body: { status: { storedVersions } } },
+        { subresource: 'status' },
+      );
+    expect(await failure(change([]))).toMatchObject({ code: 422 });
+    expect(await failure(change(['v1', 'v0']))).toMatchObject({
+      code: 422,
+      message: expect.stringContaining('must appear in spec.versions'),
+    });
+  });
+
   test('has rules that its objects have to keep, when they are made and when they change, also after a restart', async () => {
     const spec = { type: 'object', properties: { replicas: { type: 'integer' } } };
     const ruled = (rule: string) => ({
       ...v1,
+      selectableFields: [],
       schema: {
         openAPIV3Schema: {
           type: 'object',
@@ -195,7 +252,7 @@ describe('a definition', () => {
   test('with a rule that cannot be read, or calls what there is not, is refused', async () => {
     const ruled = (rule: string) => {
       const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-validations': [{ rule }] } };
-      const body = definition([{ ...v1, schema }]);
+      const body = definition([{ ...v1, schema, selectableFields: [] }]);
       return cluster.registry.create(CustomResourceDefinitions, undefined, body, asked);
     };
     expect(await failure(ruled('self.metadata.name =='))).toMatchObject({
@@ -206,7 +263,7 @@ describe('a definition', () => {
     });
     expect(await failure(ruled('nosuch(self.metadata.name)'))).toMatchObject({
       code: 422,
-      message: expect.stringContaining("compilation failed: ERROR: found no matching overload for 'nosuch(dyn)'"),
+      message: expect.stringContaining("compilation failed: ERROR: found no matching overload for 'nosuch(string)'"),
     });
     await ruled('isCIDR(self.metadata.name)');
   });

@@ -6,20 +6,25 @@ import type {
 import { JsonPathSyntaxError, parseJsonPath } from '../../api/json-path.ts';
 import { checkDns1035Label, checkDnsSubdomain } from '../../api/names.ts';
 import { checkName, checkRequiredName, checkRequiredOneOf } from '../validation/checks.ts';
-import { duplicate, type Errors, forbidden, invalidValue, notSupported, required } from '../validation/field-errors.ts';
+import {
+  duplicate,
+  type Errors,
+  forbidden,
+  invalidValue,
+  notSupported,
+  required,
+  tooMany,
+} from '../validation/field-errors.ts';
 import { checkImmutable } from '../validation/metadata-validation.ts';
-import { readPattern } from './patterns.ts';
-import { readRule } from './rules/cel.ts';
-import { rulesOf } from './rules/validate-rules.ts';
-import { validateAgainstSchema } from './schema-validation.ts';
-import { asSchema, itemSchema } from './structural-schema.ts';
+import { sameValue } from '../values.ts';
+import { checkRules } from './rules/check-rules.ts';
+import { validateStructure } from './schema-structure.ts';
+import { memberSchema } from './structural-schema.ts';
 
 /** Groups of Kubernetes itself: nobody takes names there by accident. */
 const PROTECTED_GROUP = /(^|\.)(k8s|kubernetes)\.io$/;
 const APPROVAL = 'api-approved.kubernetes.io';
 const SCOPES = ['Cluster', 'Namespaced'];
-/** Schemas deeper than this are not read. */
-const DEEPEST = 100;
 
 export function validateDefinition(definition: CustomResourceDefinition, errors: Errors): void {
   const { group, names, scope, versions, conversion } = definition.spec;
@@ -58,6 +63,8 @@ export function validateDefinition(definition: CustomResourceDefinition, errors:
     errors.push(forbidden('spec.conversion.strategy', 'conversion by a webhook is not supported: use None'));
   } else if (conversion !== undefined && conversion.strategy !== 'None') {
     errors.push(notSupported('spec.conversion.strategy', conversion.strategy, ['None', 'Webhook']));
+  } else if (conversion?.webhook !== undefined) {
+    errors.push(forbidden('spec.conversion.webhook', 'should not be set when strategy is not set to Webhook'));
   }
   validateVersions(versions, errors);
 }
@@ -67,7 +74,8 @@ export function validateDefinitionUpdate(
   old: CustomResourceDefinition,
   errors: Errors,
 ): void {
-  if (definition.spec !== old.spec) validateDefinition(definition, errors);
+  // What was stored by an earlier version, which took more, can go on as it is.
+  if (!sameValue(definition.spec, old.spec)) validateDefinition(definition, errors);
   const established = old.status?.conditions?.find(({ type }) => type === 'Established')?.status === 'True';
   checkImmutable(definition.spec.group, old.spec.group, 'spec.group', errors);
   checkImmutable(definition.spec.names.plural, old.spec.names.plural, 'spec.names.plural', errors);
@@ -75,19 +83,22 @@ export function validateDefinitionUpdate(
     checkImmutable(definition.spec.scope, old.spec.scope, 'spec.scope', errors);
     checkImmutable(definition.spec.names.kind, old.spec.names.kind, 'spec.names.kind', errors);
   }
-  for (const name of old.status?.storedVersions ?? []) {
-    if (definition.spec.versions.some((version) => version.name === name)) continue;
-    if (definition.status?.storedVersions?.includes(name) === false) continue;
-    errors.push(invalidValue('status.storedVersions[0]', name, 'must appear in spec.versions'));
-  }
+  validateStoredVersions(definition, errors);
 }
 
-/** A rule that cannot be evaluated is refused now, and not when somebody writes an object. */
-function validateRuleTexts(schema: JSONSchemaProps, at: string, errors: Errors): void {
-  for (const { rule, at: field } of rulesOf(schema, at)) {
-    const read = readRule(rule);
-    if (typeof read === 'function') continue;
-    errors.push(invalidValue(field, rule, `compilation failed: ERROR: ${read.message}`));
+/** Which versions objects may still be kept in; after a migration somebody takes the others out. */
+export function validateStoredVersions({ spec, status }: CustomResourceDefinition, errors: Errors): void {
+  const field = 'status.storedVersions';
+  const stored = status?.storedVersions ?? [];
+  if (stored.length === 0) errors.push(invalidValue(field, stored, 'must have at least one stored version'));
+  for (const { name, storage } of spec.versions) {
+    if (storage && !stored.includes(name)) {
+      errors.push(invalidValue(field, stored, `must have the storage version ${name}`));
+    }
+  }
+  for (const [index, name] of stored.entries()) {
+    if (spec.versions.some((version) => version.name === name)) continue;
+    errors.push(invalidValue(`${field}[${index}]`, name, 'must appear in spec.versions'));
   }
 }
 
@@ -101,22 +112,23 @@ function validateVersions(versions: readonly CustomResourceDefinitionVersion[], 
     const schema = version.schema?.openAPIV3Schema;
     if (schema === undefined) errors.push(required(`${at}.schema.openAPIV3Schema`, 'schemas are required'));
     else {
-      validateRoot(schema, `${at}.schema.openAPIV3Schema`, errors);
-      validateRuleTexts(schema, `${at}.schema.openAPIV3Schema`, errors);
+      validateStructure(schema, `${at}.schema.openAPIV3Schema`, errors);
+      checkRules(schema, `${at}.schema.openAPIV3Schema`, errors);
     }
-    for (const [column, { jsonPath, name }] of (version.additionalPrinterColumns ?? []).entries()) {
-      if (name === '') errors.push(required(`${at}.additionalPrinterColumns[${column}].name`));
-      validatePath(jsonPath, `${at}.additionalPrinterColumns[${column}].jsonPath`, errors);
+    if (version.deprecationWarning !== undefined && version.deprecated !== true) {
+      const why = 'can only be set for deprecated versions';
+      errors.push(invalidValue(`${at}.deprecationWarning`, version.deprecationWarning, why));
     }
-    for (const [field, { jsonPath }] of (version.selectableFields ?? []).entries()) {
-      validatePath(jsonPath, `${at}.selectableFields[${field}].jsonPath`, errors, '.');
-    }
+    validateColumns(version, at, errors);
+    validateSelectableFields(version, at, errors);
     const scale = version.subresources?.scale;
     if (scale === undefined) continue;
     validatePath(scale.specReplicasPath, `${at}.subresources.scale.specReplicasPath`, errors, '.spec.');
     validatePath(scale.statusReplicasPath, `${at}.subresources.scale.statusReplicasPath`, errors, '.status.');
     if (scale.labelSelectorPath !== undefined && scale.labelSelectorPath !== '') {
-      validatePath(scale.labelSelectorPath, `${at}.subresources.scale.labelSelectorPath`, errors, '.');
+      const field = `${at}.subresources.scale.labelSelectorPath`;
+      const start = scale.labelSelectorPath.startsWith('.spec.') ? '.spec.' : '.status.';
+      validatePath(scale.labelSelectorPath, field, errors, start);
     }
   }
   if (versions.filter(({ storage }) => storage).length !== 1) {
@@ -124,100 +136,68 @@ function validateVersions(versions: readonly CustomResourceDefinitionVersion[], 
   }
 }
 
-/** `start`: a path through members only, which begins so. */
-function validatePath(text: string, field: string, errors: Errors, start?: string): void {
+const COLUMN_TYPES = ['boolean', 'date', 'integer', 'number', 'string'];
+const COLUMN_FORMATS = ['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password'];
+
+function validateColumns(version: CustomResourceDefinitionVersion, at: string, errors: Errors): void {
+  for (const [index, { jsonPath, name, type, format = '' }] of (version.additionalPrinterColumns ?? []).entries()) {
+    const column = `${at}.additionalPrinterColumns[${index}]`;
+    if (name === '') errors.push(required(`${column}.name`));
+    const types = `must be one of ${COLUMN_TYPES.join(',')}`;
+    if (type === '') errors.push(required(`${column}.type`, types));
+    else if (!COLUMN_TYPES.includes(type)) errors.push(invalidValue(`${column}.type`, type, types));
+    if (format !== '' && !COLUMN_FORMATS.includes(format)) {
+      errors.push(invalidValue(`${column}.format`, format, `must be one of ${COLUMN_FORMATS.join(',')}`));
+    }
+    validatePath(jsonPath, `${column}.jsonPath`, errors);
+  }
+}
+
+const MOST_SELECTABLE = 8;
+const SELECTABLE_TYPES = ['boolean', 'integer', 'string'];
+
+function validateSelectableFields(
+  { selectableFields = [], schema }: CustomResourceDefinitionVersion,
+  at: string,
+  errors: Errors,
+): void {
+  if (selectableFields.length > MOST_SELECTABLE) {
+    errors.push(tooMany(`${at}.selectableFields`, selectableFields.length, MOST_SELECTABLE));
+  }
+  const seen = new Set<string>();
+  for (const [index, { jsonPath }] of selectableFields.entries()) {
+    const field = `${at}.selectableFields[${index}].jsonPath`;
+    const members = validatePath(jsonPath, field, errors, '.');
+    if (seen.has(jsonPath)) errors.push(duplicate(field, jsonPath));
+    seen.add(jsonPath);
+    if (members === undefined) continue;
+    const place = members.reduce<JSONSchemaProps | undefined>(
+      (around, name) => around && memberSchema(around, name),
+      schema?.openAPIV3Schema,
+    );
+    if (members[0] === 'metadata') errors.push(invalidValue(field, jsonPath, 'must not point to fields in metadata'));
+    else if (!SELECTABLE_TYPES.includes(place?.type ?? '')) {
+      const why = 'must point to a field of type boolean, integer or string; enum string fields are also allowed';
+      errors.push(invalidValue(field, jsonPath, why));
+    }
+  }
+}
+
+/** `start`: a path through members only, which begins so. The members, if that is what it is. */
+function validatePath(text: string, field: string, errors: Errors, start?: string): readonly string[] | undefined {
   if (text === '') {
     errors.push(required(field));
-    return;
+    return undefined;
   }
   try {
     const { members } = parseJsonPath(text);
-    if (start === undefined) return;
+    if (start === undefined) return members;
     if (members === undefined) errors.push(invalidValue(field, text, 'should be a simple json path without array'));
     else if (!text.startsWith(start)) errors.push(invalidValue(field, text, `should be a json path under ${start}`));
+    return members;
   } catch (error) {
     if (!(error instanceof JsonPathSyntaxError)) throw error;
     errors.push(invalidValue(field, text, error.message));
+    return undefined;
   }
-}
-
-function validateRoot(schema: JSONSchemaProps, at: string, errors: Errors): void {
-  if (schema.type !== 'object')
-    errors.push(invalidValue(`${at}.type`, schema.type ?? '', 'must be object at the root'));
-  if (schema.nullable === true) errors.push(forbidden(`${at}.nullable`, 'nullable cannot be true at the root'));
-  validateNode(schema, at, errors, 0);
-}
-
-const TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
-const UNSUPPORTED = ['$ref', 'definitions', 'dependencies', 'patternProperties', 'additionalItems', 'id'] as const;
-
-/** Structural: every place has one type, said where the place is, and nothing refers elsewhere. */
-function validateNode(schema: JSONSchemaProps, at: string, errors: Errors, depth: number): void {
-  if (depth > DEEPEST) {
-    errors.push(forbidden(at, `schemas are not nested more than ${DEEPEST} levels deep`));
-    return;
-  }
-  const { type = '', items, properties, additionalProperties } = schema;
-  const open = schema['x-kubernetes-preserve-unknown-fields'] === true || schema['x-kubernetes-int-or-string'] === true;
-  if (type === '' && !open) errors.push(required(`${at}.type`, 'must not be empty for specified object fields'));
-  if (type !== '' && !TYPES.includes(type)) errors.push(notSupported(`${at}.type`, type, TYPES));
-  for (const key of UNSUPPORTED)
-    if (schema[key] !== undefined) errors.push(forbidden(`${at}.${key}`, `${key} is not supported`));
-  if (schema.uniqueItems === true) {
-    errors.push(
-      forbidden(
-        `${at}.uniqueItems`,
-        'uniqueItems cannot be set to true since the runtime complexity becomes quadratic',
-      ),
-    );
-  }
-  if (schema.pattern !== undefined) validatePattern(schema.pattern, `${at}.pattern`, errors);
-  if (properties !== undefined && (additionalProperties === true || asSchema(additionalProperties) !== undefined)) {
-    errors.push(forbidden(`${at}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'));
-  }
-  if (type === 'array' && items === undefined) errors.push(required(`${at}.items`, 'must be specified'));
-  if (Array.isArray(items)) errors.push(forbidden(`${at}.items`, 'items must be a schema object and not an array'));
-  validateListType(schema, at, errors);
-  if (schema.default !== undefined && depth > 0) validateDefault(schema, at, errors);
-  if (properties !== undefined) {
-    for (const [name, of] of Object.entries(properties)) {
-      if (depth === 0 && name === 'metadata') continue;
-      validateNode(of, `${at}.properties[${name}]`, errors, depth + 1);
-    }
-  }
-  const inner = itemSchema(schema);
-  if (inner !== undefined) validateNode(inner, `${at}.items`, errors, depth + 1);
-  const rest = asSchema(additionalProperties);
-  if (rest !== undefined) validateNode(rest, `${at}.additionalProperties`, errors, depth + 1);
-}
-
-function validatePattern(pattern: string, at: string, errors: Errors): void {
-  try {
-    readPattern(pattern);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    errors.push(invalidValue(at, pattern, `must be a valid regular expression, but isn't: ${why}`));
-  }
-}
-
-function validateListType(schema: JSONSchemaProps, at: string, errors: Errors): void {
-  const listType = schema['x-kubernetes-list-type'];
-  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  if (listType !== undefined && !['atomic', 'set', 'map'].includes(listType)) {
-    errors.push(notSupported(`${at}.x-kubernetes-list-type`, listType, ['atomic', 'set', 'map']));
-  }
-  if (listType === 'map' && keys.length === 0) {
-    errors.push(required(`${at}.x-kubernetes-list-map-keys`, 'must not be empty if x-kubernetes-list-type is map'));
-  }
-  for (const [index, key] of keys.entries()) {
-    if (itemSchema(schema)?.properties?.[key] !== undefined) continue;
-    const why = 'entries must all be names of item properties';
-    errors.push(invalidValue(`${at}.x-kubernetes-list-map-keys[${index}]`, key, why));
-  }
-}
-
-function validateDefault(schema: JSONSchemaProps, at: string, errors: Errors): void {
-  const found: Errors = [];
-  validateAgainstSchema({ default: schema.default }, { type: 'object', properties: { default: schema } }, found);
-  for (const { field, ...error } of found) errors.push({ ...error, field: `${at}.${field}` });
 }

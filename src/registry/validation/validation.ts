@@ -9,7 +9,11 @@ import {
   type NameCheck,
 } from '../../api/names.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
-import { validateDefinition, validateDefinitionUpdate } from '../custom-resources/definition-validation.ts';
+import {
+  validateDefinition,
+  validateDefinitionUpdate,
+  validateStoredVersions,
+} from '../custom-resources/definition-validation.ts';
 import * as Config from './config-validation.ts';
 import { validateEvent } from './event-validation.ts';
 import type { Errors } from './field-errors.ts';
@@ -88,7 +92,11 @@ add(Kinds.ClusterRoleBindings, {
   create: (binding, errors) => Other.validateRoleBinding(['ClusterRole'], binding, errors),
   update: Other.validateRoleBindingUpdate,
 });
-add(Kinds.CustomResourceDefinitions, { create: validateDefinition, update: validateDefinitionUpdate });
+add(Kinds.CustomResourceDefinitions, {
+  create: validateDefinition,
+  update: validateDefinitionUpdate,
+  status: (definition, _old, errors) => validateStoredVersions(definition, errors),
+});
 
 /** `Rules` of exactly this type's objects were put there by `add`. */
 function rulesOf<T extends KubernetesObject>(type: ResourceType<T>): Rules<T> {

@@ -2,6 +2,7 @@ import type { Environment } from '@marcbachmann/cel-js';
 
 import { loadPatterns } from '../patterns.ts';
 import { MATCHES, withKubernetesFunctions } from './rule-functions.ts';
+import { HAS } from './rule-macros.ts';
 
 /** A rule that can be evaluated. Throws what is wrong when it cannot be with these values. */
 export type Rule = (variables: { readonly self: unknown; readonly oldSelf?: unknown }) => unknown;
@@ -12,6 +13,9 @@ export interface UnusableRule {
 }
 
 interface Language {
+  /** What rules may call, without the variables. */
+  readonly functions: Environment;
+  /** With variables of any type. */
   readonly environment: Environment;
   readonly durationOf: (text: string) => unknown;
   readonly optionalOf: (value: unknown) => unknown;
@@ -26,24 +30,32 @@ let language: Language | undefined;
 export async function loadRules(): Promise<void> {
   if (language !== undefined) return;
   const [{ Environment, Optional }] = await Promise.all([import('@marcbachmann/cel-js'), loadPatterns()]);
-  const environment = withKubernetesFunctions(
+  const functions = withKubernetesFunctions(
     new Environment({
       enableOptionalTypes: true,
       homogeneousAggregateLiterals: false,
       limits: { maxAstNodes: 10_000, maxDepth: 100 },
     }),
     Optional,
-  )
-    .registerVariable('self', 'dyn')
-    .registerVariable('oldSelf', 'dyn');
+  );
+  const environment = functions.clone().registerVariable('self', 'dyn').registerVariable('oldSelf', 'dyn');
   const duration = environment.clone().registerVariable('text', 'string').parse('duration(text)');
-  const some = environment.parse('optional.of(self)');
-  const none = environment.parse('optional.none()');
   language = {
+    functions,
     environment,
     durationOf: (text) => duration({ text }),
-    optionalOf: (self) => (self === undefined ? none({}) : some({ self })),
+    optionalOf: (value) => (value === undefined ? Optional.none() : Optional.of(value)),
   };
+}
+
+/** An environment of its own, to which types and variables can be added. {@link loadRules} has been awaited. */
+export function newEnvironment(): Environment {
+  return loaded().functions.clone();
+}
+
+function loaded(): Language {
+  if (language === undefined) throw new Error('rules are read before the language is loaded');
+  return language;
 }
 
 const read = new Map<string, Rule | UnusableRule>();
@@ -61,20 +73,33 @@ export function readRule(text: string): Rule | UnusableRule {
 }
 
 function compile(text: string): Rule | UnusableRule {
-  if (language === undefined) throw new Error('rules are read before the language is loaded');
-  const rule = withOwnPatterns(text);
-  const { valid, error } = language.environment.check(rule);
-  if (valid) return language.environment.parse(rule);
-  const [message = ''] = (error?.message ?? '').split('\n');
-  return { message: message.replaceAll(MATCHES, 'matches') };
+  const { environment } = loaded();
+  const { problem } = checkRule(text, environment);
+  return problem === undefined ? environment.parse(withOwnNames(text)) : { message: problem };
 }
 
-const TEXT = /[rR]?(?:"""[\s\S]*?"""|'''[\s\S]*?'''|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')/.source;
-const TEXT_OR_MATCHES = new RegExp(`${TEXT}|\\bmatches(?=\\s*\\()`, 'g');
+/** What is wrong with a rule where its variables have the types of `environment`; else the type of its outcome. */
+export function checkRule(
+  text: string,
+  environment: Environment,
+): { readonly problem?: string; readonly type?: string } {
+  const { valid, error, type } = environment.check(withOwnNames(text));
+  if (valid) return { ...(type !== undefined && { type }) };
+  const [message = ''] = (error?.message ?? '').split('\n');
+  return { problem: [...OWN_NAMES].reduce((said, [name, own]) => said.replaceAll(own, name), message) };
+}
 
-/** The rule with {@link MATCHES} in place of `matches`, which is left as it is in texts. */
-const withOwnPatterns = (rule: string): string =>
-  rule.replace(TEXT_OR_MATCHES, (found) => (found === 'matches' ? MATCHES : found));
+/** What rules call so is called otherwise here: the language has its own of that name. */
+const OWN_NAMES: ReadonlyMap<string, string> = new Map([
+  ['matches', MATCHES],
+  ['has', HAS],
+]);
+
+const TEXT = /[rR]?(?:"""[\s\S]*?"""|'''[\s\S]*?'''|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')/.source;
+const TEXT_OR_NAME = new RegExp(`${TEXT}|\\b(?:${[...OWN_NAMES.keys()].join('|')})(?=\\s*\\()`, 'g');
+
+/** The rule with the names of {@link OWN_NAMES}; texts in it are left as they are. */
+const withOwnNames = (rule: string): string => rule.replace(TEXT_OR_NAME, (found) => OWN_NAMES.get(found) ?? found);
 
 /** What rules see of a value that may not be there: `undefined` when it is not. */
 export function optionalOf(value: unknown): unknown {

@@ -4,7 +4,9 @@ import type { Environment, Optional } from '@marcbachmann/cel-js';
 import { readPattern } from '../patterns.ts';
 import { withAddresses } from './rule-addresses.ts';
 import { withFormats } from './rule-formats.ts';
+import { withMacros } from './rule-macros.ts';
 import { withQuantities } from './rule-quantities.ts';
+import { formatted, writtenDuration, writtenTime } from './rule-texts.ts';
 import { withUrls } from './rule-urls.ts';
 import { withVersions } from './rule-versions.ts';
 
@@ -13,7 +15,7 @@ export function withKubernetesFunctions(environment: Environment, optional: type
   for (const add of [withTexts, withLists, withSets, withQuantities, withUrls, withAddresses, withVersions]) {
     add(environment);
   }
-  return withFormats(environment, optional);
+  return withMacros(withFormats(environment, optional), optional);
 }
 
 class Strings {}
@@ -49,10 +51,9 @@ function withTexts(environment: Environment): Environment {
     .registerFunction('string.replace(string, string, int): string', replaceSome)
     .registerFunction('string.charAt(int): string', (text: string, index: bigint) => [...text][Number(index)] ?? '')
     .registerFunction('string.reverse(): string', (text: string) => [...text].reverse().join(''))
-    .registerFunction('string.format(list<dyn>): string', (text: string, values: readonly unknown[]) => {
-      let next = 0;
-      return text.replace(/%([%sd])/g, (_, kind) => (kind === '%' ? '%' : String(values[next++])));
-    })
+    .registerFunction('string.format(list<dyn>): string', formatted)
+    .registerFunction('string(google.protobuf.Duration): string', writtenDuration)
+    .registerFunction('string(google.protobuf.Timestamp): string', writtenTime)
     .registerType('Strings', Strings)
     .registerConstant('strings', 'Strings', new Strings())
     .registerFunction('Strings.quote(string): string', (_: Strings, text: string) => JSON.stringify(text));

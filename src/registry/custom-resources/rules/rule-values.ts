@@ -19,7 +19,6 @@ function textValue(text: string, format: string | undefined): unknown {
   switch (format) {
     case 'date':
     case 'date-time':
-    case 'datetime':
       return new Date(text);
     case 'duration':
       return durationOf(text);
@@ -33,10 +32,17 @@ function textValue(text: string, format: string | undefined): unknown {
 function objectValue(object: JsonObject, schema: JSONSchemaProps | undefined): ReadonlyMap<string, unknown> {
   const properties = schema?.properties ?? {};
   return new Map(
-    Object.entries(object).map(([key, member]) => [
-      Object.hasOwn(properties, key) ? escapedName(key) : key,
-      ruleValue(member, schema && memberSchema(schema, key)),
-    ]),
+    // For rules what is null is not there.
+    Object.entries(object).flatMap(([key, member]) =>
+      member === null
+        ? []
+        : [
+            [
+              Object.hasOwn(properties, key) ? escapedName(key) : key,
+              ruleValue(member, schema && memberSchema(schema, key)),
+            ] as const,
+          ],
+    ),
   );
 }
 
@@ -55,7 +61,7 @@ const RESERVED: ReadonlySet<string> = new Set(
 );
 
 /** How rules name a property whose name is no identifier. */
-function escapedName(name: string): string {
+export function escapedName(name: string): string {
   if (RESERVED.has(name)) return `__${name}__`;
   return name
     .replaceAll('__', '__underscores__')

@@ -6,7 +6,7 @@ import { optionalOf, type Rule, readRule } from './cel.ts';
 import { MOST_STEPS, mostSteps } from './rule-cost.ts';
 import { rootValue, ruleValue } from './rule-values.ts';
 
-type ValidationRule = NonNullable<JSONSchemaProps['x-kubernetes-validations']>[number];
+export type ValidationRule = NonNullable<JSONSchemaProps['x-kubernetes-validations']>[number];
 
 /**
  * What the rules of a schema (`x-kubernetes-validations`) find wrong with an object that is as its schema says. What is
@@ -15,6 +15,9 @@ type ValidationRule = NonNullable<JSONSchemaProps['x-kubernetes-validations']>[n
 export function validateRules(object: JsonObject, schema: JSONSchemaProps, errors: Errors, old?: JsonObject): void {
   validate(object, schema, '', errors, old);
 }
+
+/** Rules that compare with what was there before. */
+export const SPEAKS_OF_OLD: RegExp = /\boldSelf\b/;
 
 const withRules = new WeakMap<JSONSchemaProps, boolean>();
 
@@ -32,28 +35,6 @@ export function hasRules(schema: JSONSchemaProps | undefined): boolean {
     withRules.set(schema, has);
   }
   return has;
-}
-
-/** Every rule of a schema, those that make messages among them, and where each stands. */
-export function rulesOf(
-  schema: JSONSchemaProps,
-  path: string,
-): readonly { readonly rule: string; readonly at: string }[] {
-  if (!hasRules(schema)) return [];
-  const rest = asSchema(schema.additionalProperties);
-  const items = itemSchema(schema);
-  return [
-    ...(schema['x-kubernetes-validations'] ?? []).flatMap(({ rule, messageExpression = '' }, index) => {
-      const at = `${path}.x-kubernetes-validations[${index}]`;
-      const message = { rule: messageExpression, at: `${at}.messageExpression` };
-      return [{ rule, at: `${at}.rule` }, ...(messageExpression === '' ? [] : [message])];
-    }),
-    ...Object.entries(schema.properties ?? {}).flatMap(([name, inner]) =>
-      rulesOf(inner, `${path}.properties[${name}]`),
-    ),
-    ...(items === undefined ? [] : rulesOf(items, `${path}.items`)),
-    ...(rest === undefined ? [] : rulesOf(rest, `${path}.additionalProperties`)),
-  ];
 }
 
 function validate(value: unknown, schema: JSONSchemaProps, path: string, errors: Errors, old: unknown): void {
@@ -94,7 +75,7 @@ function check(
   old: unknown,
 ): void {
   const { rule, optionalOldSelf } = definition;
-  const isTransition = /\boldSelf\b/.test(rule);
+  const isTransition = SPEAKS_OF_OLD.test(rule);
   if (isTransition && old === undefined && optionalOldSelf !== true) return;
   const compiled = readRule(rule);
   // Stored by a version that took what it could not evaluate.

@@ -1,0 +1,115 @@
+import type { JSONSchemaProps } from '../../../api/generated/types.ts';
+import { type Errors, invalidValue, notSupported, required } from '../../validation/field-errors.ts';
+import { asSchema, itemSchema } from '../structural-schema.ts';
+import { checkRule, newEnvironment } from './cel.ts';
+import { RuleTypes } from './rule-types.ts';
+import { hasRules, SPEAKS_OF_OLD, type ValidationRule } from './validate-rules.ts';
+
+const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
+
+/** A part of a schema that has rules. */
+interface Place {
+  readonly schema: JSONSchemaProps;
+  /** Of the place in the definition. */
+  readonly at: string;
+  readonly type: string;
+  /** Where it is not known which part was the same before: in the items of a list without keys. */
+  readonly uncorrelated?: string;
+}
+
+/**
+ * What is wrong with the rules of a schema, as far as it can be told before there is an object: what they say of the
+ * fields, and the types of that. `at` is where the schema is in its definition.
+ */
+export function checkRules(schema: JSONSchemaProps, at: string, errors: Errors): void {
+  if (!hasRules(schema)) return;
+  const environment = newEnvironment();
+  const types = new RuleTypes(environment);
+  const places: Place[] = [];
+  collect(schema, at, undefined, types, places, true);
+  for (const place of places) {
+    const { type } = place;
+    const own = environment.clone().registerVariable('self', type);
+    for (const [index, rule] of (place.schema['x-kubernetes-validations'] ?? []).entries()) {
+      const oldType = rule.optionalOldSelf === true ? `optional<${type}>` : type;
+      const scope = own.clone().registerVariable('oldSelf', oldType);
+      const check = (text: string, wanted: string, field: string): void => {
+        const { problem, type: found } = checkRule(text, scope);
+        const why = problem ?? (found === wanted || found === 'dyn' ? undefined : `must evaluate to a ${wanted}`);
+        if (why !== undefined) errors.push(invalidValue(field, text, `compilation failed: ERROR: ${why}`));
+      };
+      validateRule(rule, place, `${place.at}.x-kubernetes-validations[${index}]`, check, errors);
+    }
+  }
+}
+
+function validateRule(
+  { rule, message = '', messageExpression, reason, fieldPath, optionalOldSelf }: ValidationRule,
+  { uncorrelated, schema }: Place,
+  at: string,
+  check: (text: string, wanted: string, field: string) => void,
+  errors: Errors,
+): void {
+  if (rule.trim() === '') errors.push(required(`${at}.rule`, 'rule is not specified'));
+  else check(rule, 'bool', `${at}.rule`);
+  if (message.includes('\n'))
+    errors.push(invalidValue(`${at}.message`, message, 'message must not contain line breaks'));
+  else if (message.trim() === '' && message !== '') {
+    errors.push(invalidValue(`${at}.message`, message, 'message must be non-empty if specified'));
+  } else if (message === '' && rule.trim().includes('\n')) {
+    errors.push(required(`${at}.message`, 'message must be specified if rule contains line breaks'));
+  }
+  if (messageExpression !== undefined && messageExpression !== '') {
+    const field = `${at}.messageExpression`;
+    if (messageExpression.trim() === '') errors.push(required(field, 'must be non-empty if specified'));
+    else check(messageExpression, 'string', field);
+  }
+  if (reason !== undefined && !REASONS.includes(reason)) errors.push(notSupported(`${at}.reason`, reason, REASONS));
+  if (fieldPath !== undefined && fieldPath !== '' && !leadsSomewhere(fieldPath, schema)) {
+    errors.push(invalidValue(`${at}.fieldPath`, fieldPath, 'fieldPath must be a valid path'));
+  }
+  if (optionalOldSelf !== undefined && !SPEAKS_OF_OLD.test(rule)) {
+    errors.push(
+      invalidValue(`${at}.optionalOldSelf`, optionalOldSelf, 'may not be set if oldSelf is not used in rule'),
+    );
+  }
+  if (uncorrelated !== undefined && SPEAKS_OF_OLD.test(rule)) {
+    const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelated}`;
+    errors.push(invalidValue(`${at}.rule`, rule, why));
+  }
+}
+
+/** `.spec.name`, `['dashed-name']`: a path of members that the schema knows. */
+function leadsSomewhere(path: string, schema: JSONSchemaProps): boolean {
+  if (!/^(\.[\w$]+|\['[^']+'\])+$/.test(path)) return false;
+  let place: JSONSchemaProps | undefined = schema;
+  for (const [, plain, quoted = ''] of path.matchAll(/\.([\w$]+)|\['([^']+)'\]/g)) {
+    place = place?.properties?.[plain ?? quoted] ?? asSchema(place?.additionalProperties);
+  }
+  return place !== undefined;
+}
+
+function collect(
+  schema: JSONSchemaProps,
+  at: string,
+  uncorrelated: string | undefined,
+  types: RuleTypes,
+  places: Place[],
+  isRoot = false,
+): void {
+  if (!hasRules(schema)) return;
+  if ((schema['x-kubernetes-validations'] ?? []).length > 0) {
+    const type = types.of(schema, isRoot) ?? 'dyn';
+    places.push({ schema, at, type, ...(uncorrelated !== undefined && { uncorrelated }) });
+  }
+  for (const [name, inner] of Object.entries(schema.properties ?? {})) {
+    collect(inner, `${at}.properties[${name}]`, uncorrelated, types, places);
+  }
+  const items = itemSchema(schema);
+  if (items !== undefined) {
+    const lost = uncorrelated ?? (schema['x-kubernetes-list-type'] === 'map' ? undefined : at);
+    collect(items, `${at}.items`, lost, types, places);
+  }
+  const rest = asSchema(schema.additionalProperties);
+  if (rest !== undefined) collect(rest, `${at}.additionalProperties`, uncorrelated, types, places);
+}
