@@ -26,6 +26,9 @@ const NODE_ON_OVERFLOW_PAGES = 0x01;
 /** Where a node's data is when it is on pages of its own: page number, transaction, count. */
 const OVERFLOW_REFERENCE_BYTES = 24;
 
+/** Pages that follow each other are read so many at a time. */
+const READ_AHEAD_PAGES = 32;
+
 interface Tree {
   readonly name: string;
   readonly depth: number;
@@ -70,6 +73,8 @@ class FileCheck {
   readonly #meta: Meta;
   /** Pages that were come across, each of which must be the first time. */
   readonly #used: Uint8Array;
+  /** What was read last, from this page on. */
+  #ahead = { first: 0, bytes: Buffer.alloc(0) };
   #counts = { branchPages: 0, leafPages: 0, overflowPages: 0, entries: 0 };
 
   constructor(descriptor: number) {
@@ -170,9 +175,26 @@ class FileCheck {
   #readPage(number: number): Buffer {
     const { pageSize } = this.#meta;
     if (number >= this.#used.length) throw new Damage(`page ${number} does not exist`);
-    const page = this.#read(number * pageSize, pageSize);
+    const ahead = this.#readAhead(number);
+    const offset = (number - ahead.first) * pageSize;
+    const page = ahead.bytes.subarray(offset, offset + pageSize);
+    if (page.length < pageSize) throw new Damage('it is cut off');
     if (readNumber(page, 0) !== number) throw new Damage(`page ${number} is not where it should be`);
     return page;
+  }
+
+  /** Bytes that have a page. A log is written from the beginning to the end, and so are most of its pages. */
+  #readAhead(number: number): { readonly first: number; readonly bytes: Buffer } {
+    const { pageSize } = this.#meta;
+    const { first, bytes } = this.#ahead;
+    const next = first + Math.ceil(bytes.length / pageSize);
+    if (number >= first && number < next) return this.#ahead;
+    const pages = number === next ? READ_AHEAD_PAGES : 1;
+    // Not one buffer for all: the pages above this one are still looked at.
+    const room = Buffer.allocUnsafe(pages * pageSize);
+    const read = fs.readSync(this.#descriptor, room, 0, room.length, number * pageSize);
+    this.#ahead = { first: number, bytes: room.subarray(0, read) };
+    return this.#ahead;
   }
 
   #read(position: number, length: number): Buffer {

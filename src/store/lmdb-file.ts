@@ -42,6 +42,12 @@ export function openDatabase(file: string, { readOnly = false } = {}): Database 
   return open<Buffer, number>(options) as Database;
 }
 
+/** A record as bytes that are good until the next one is read: LMDB copies each into the same buffer. */
+export function readTransient(database: Database, revision: number): Buffer | undefined {
+  const bytes = database.getBinaryFast(revision);
+  return bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
 /** The newest revision that has a record, or {@link META_REVISION}. */
 export function newestRevision(database: Database, transaction?: Transaction): number {
   const newest = { reverse: true, limit: 1, ...(transaction && { transaction }) };

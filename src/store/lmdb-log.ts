@@ -8,6 +8,7 @@ import {
   newestRevision,
   openDatabase,
   readMeta,
+  readTransient,
 } from './lmdb-file.ts';
 import { findDamage } from './lmdb-file-check.ts';
 import type { LoadedRecord, Log, LogBatch } from './log.ts';
@@ -67,12 +68,22 @@ export class LmdbLog implements Log {
   }
 
   *load(): Generator<LoadedRecord, void, undefined> {
-    for (const { key: revision, value } of this.#database.getRange({ start: META_REVISION + 1 })) {
-      const { key, deleted, json } = decode(this.#file, revision, value);
-      this.#mappedBytes += value.length;
-      yield { revision, key, deleted, sizeBytes: json.length };
+    let next = this.#newestRevision;
+    while (next > META_REVISION) {
+      const revisions = this.#database.getKeys({ start: next, reverse: true });
+      next = META_REVISION;
+      for (const revision of revisions) {
+        if (revision === META_REVISION) break;
+        const bytes = readTransient(this.#database, revision);
+        if (bytes === undefined) throw this.#missing(revision);
+        yield { revision, ...decode(this.#file, revision, bytes) };
+        this.#mappedBytes += bytes.length;
+        if (this.#mappedBytes < MAX_MAPPED_BYTES) continue;
+        next = revision - 1;
+        break;
+      }
+      this.#releasePages();
     }
-    this.#releasePages();
   }
 
   async write({ append, drop, compactedRevision }: LogBatch): Promise<void> {
@@ -103,7 +114,7 @@ export class LmdbLog implements Log {
 
   read(revision: number): Buffer {
     const bytes = this.#database.getBinary(revision);
-    if (bytes === undefined) throw StoreFileError.damaged(this.#file, `it has no record of revision ${revision}`);
+    if (bytes === undefined) throw this.#missing(revision);
     this.#mappedBytes += bytes.length;
     this.#releasePages();
     return decode(this.#file, revision, bytes).json;
@@ -150,6 +161,10 @@ export class LmdbLog implements Log {
   #isFull(nextBytes: number): boolean {
     const { bavail, bsize } = fs.statfsSync(this.#file);
     return bavail * bsize < 2 * nextBytes + COMMIT_OVERHEAD_BYTES;
+  }
+
+  #missing(revision: number): StoreFileError {
+    return StoreFileError.damaged(this.#file, `it has no record of revision ${revision}`);
   }
 
   #fullError(cause?: unknown): Error {

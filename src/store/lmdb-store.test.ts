@@ -45,6 +45,25 @@ test('a store that is opened again has its keys, its history and its revision', 
   await second.close();
 });
 
+test('a store that is larger than what is read of it at once is read whole', async () => {
+  const directory = newDirectory();
+  const first = await openLmdbStore({ directory, logger: silentLogger });
+  const keys = Array.from({ length: 40 }, (_, index) => `/${String(index).padStart(2, '0')}`);
+  await first.commit(keys.map((key) => put(key, 'old')));
+  for (const key of keys) await first.commit([put(key, key.padEnd(500_000, 'ä'))]);
+  await first.close();
+  const second = await openLmdbStore({ directory, logger: silentLogger });
+  const values = (await second.list('/')).entries.map(({ value }) => (value as { readonly data: string }).data);
+  expect(values.map((data) => [data.slice(0, 3), data.length, data.at(-1)])).toEqual(
+    keys.map((key) => [key, 500_000, 'ä']),
+  );
+  const { entries } = await second.list('/', { revision: 40 });
+  expect(entries.map(({ revision, value }) => [revision, value])).toEqual(
+    keys.map((_, index) => [index + 1, { data: 'old', revision: index + 1 }]),
+  );
+  await second.close();
+});
+
 test('neither revision goes back when the newest record was a deletion that has been compacted', async () => {
   const directory = newDirectory();
   const first = await openLmdbStore({ directory, logger: silentLogger });

@@ -1,44 +1,56 @@
 import type { History, HistoryEvent } from './history.ts';
-import { InconsistentLogError, type LoadedRecord, type Log } from './log.ts';
+import { InconsistentLogError, type Log } from './log.ts';
 import type { OrderedEntries } from './ordered-entries.ts';
 import { StoredEntry } from './stored-entry.ts';
+
+interface Found {
+  readonly entry: StoredEntry;
+  readonly deleted: boolean;
+}
 
 /**
  * Fills the index and the history from a log, and returns what the log need not hold any more: a compaction was
  * interrupted. Throws {@link InconsistentLogError} when a record that must be there is not.
  */
 export function loadLog(log: Log, current: OrderedEntries<StoredEntry>, history: History): StoredEntry[] {
+  const found = readAll(log);
   const garbage: StoredEntry[] = [];
   const newest = new Map<string, StoredEntry>();
-  let lastRevision = 0;
-  for (const record of log.load()) {
-    const { revision, key, deleted, sizeBytes } = record;
-    if (revision <= lastRevision)
-      throw new InconsistentLogError(`its records are not in order at revision ${revision}`);
-    lastRevision = revision;
-    const entry = StoredEntry.loaded(key, revision, sizeBytes, log);
+  for (const { entry, deleted } of found.reverse()) {
+    const { key, revision } = entry;
     const previous = newest.get(key);
     if (deleted) newest.delete(key);
     else newest.set(key, entry);
     if (revision > log.compactedRevision) {
-      history.push(eventOf(record, entry, previous, history.revision));
+      history.push(eventOf({ entry, deleted }, previous, history.revision));
       continue;
     }
     if (previous !== undefined) garbage.push(previous);
     if (deleted) garbage.push(entry);
   }
   current.fill(newest.values());
-  // The caches of the controllers look at everything soon, and before the first write to the log that costs it no memory.
-  for (const entry of newest.values()) void entry.value;
   return garbage;
 }
 
-function eventOf(
-  { revision, key, deleted }: LoadedRecord,
-  entry: StoredEntry,
-  previous: StoredEntry | undefined,
-  revisionBefore: number,
-): HistoryEvent {
+/** The newest first, so that what is read of a log is read once: the newest version of a key is the one with a value. */
+function readAll(log: Log): Found[] {
+  const found: Found[] = [];
+  const seen = new Set<string>();
+  let before = Number.POSITIVE_INFINITY;
+  for (const { revision, key, deleted, json } of log.load()) {
+    if (revision >= before) throw new InconsistentLogError(`its records are not in order at revision ${revision}`);
+    before = revision;
+    const entry = StoredEntry.loaded(key, revision, json.length, log);
+    // The caches of the controllers look at everything soon.
+    if (!seen.has(key) && !deleted) entry.parse(json);
+    seen.add(key);
+    found.push({ entry, deleted });
+  }
+  return found;
+}
+
+function eventOf({ entry, deleted }: Found, previous: StoredEntry | undefined, revisionBefore: number): HistoryEvent {
+  const { key, revision } = entry;
   if (revision !== revisionBefore + 1) {
     throw new InconsistentLogError(`its records go from revision ${revisionBefore} to ${revision}`);
   }

@@ -15,19 +15,20 @@ export interface LogBatch {
   readonly compactedRevision: number;
 }
 
-/** A record as it is found when the log is opened: without its JSON, which is read when somebody asks. */
+/** A record as it is found when the log is opened. */
 export interface LoadedRecord {
   readonly revision: number;
   readonly key: string;
   readonly deleted: boolean;
-  readonly sizeBytes: number;
+  /** Good until the next record is asked for. */
+  readonly json: Buffer;
 }
 
 /** Where the store's records are durable. One write at a time. */
 export interface Log {
   /** The revision that compaction had reached when the log was opened. */
   readonly compactedRevision: number;
-  /** All records, ascending by revision. To be read once, before the first write. */
+  /** All records, the newest first. To be read once, before the first write. */
   load(): Iterable<LoadedRecord>;
   /** Resolves when all of the batch is durable; rejects when nothing of it is, and can be called again then. */
   write(batch: LogBatch): Promise<void>;

@@ -36,9 +36,11 @@ function changed(bytes: Buffer, revision: number, change: (key: string, json: st
 }
 
 function contentOf(log: LmdbLog): readonly string[] {
-  return [...log.load()].map(
-    ({ revision, key, deleted }) => `${revision} ${key} ${deleted ? 'deleted' : log.read(revision)}`,
-  );
+  const lines: string[] = [];
+  for (const { revision, key, deleted, json } of log.load()) {
+    lines.unshift(`${revision} ${key} ${deleted ? 'deleted' : json}`);
+  }
+  return lines;
 }
 
 async function openOnce<T>(migrations: Migrations, look: (log: LmdbLog) => T): Promise<T> {

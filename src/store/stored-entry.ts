@@ -39,7 +39,7 @@ export class StoredEntry implements Entry {
     return entry;
   }
 
-  /** An entry that is in the log. */
+  /** An entry that is in the log, without its value. */
   static loaded(key: string, revision: number, sizeBytes: number, source: EntrySource): StoredEntry {
     return new StoredEntry(key, revision, undefined, undefined, sizeBytes, source);
   }
@@ -62,7 +62,12 @@ export class StoredEntry implements Entry {
   }
 
   get value(): Value {
-    this.#value ??= deepFreeze(JSON.parse(this.json().toString()) as Value);
+    return this.#value ?? this.parse(this.json());
+  }
+
+  /** Takes its value from its JSON, which the caller happens to have. */
+  parse(json: Buffer): Value {
+    this.#value = deepFreeze(JSON.parse(json.toString()) as Value);
     return this.#value;
   }
 
