@@ -4,11 +4,13 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { open } from 'lmdb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { systemClock } from '../../../platform/clock.ts';
 import { silentLogger } from '../../../platform/logger.ts';
 import { type ContainerConfig, type ContainerStatus, LockHeldError, type PodConfig, StartError } from '../runtime.ts';
+import { lockFile } from './identity-locks.ts';
 import type { Isolation } from './isolation.ts';
 import { podDirectory, podFiles, runFiles } from './pod-files.ts';
 import { type ProcessRuntime, type ProcessRuntimeOptions, processRuntime } from './process-runtime.ts';
@@ -337,6 +339,31 @@ export function describeProcessRuntime(isolation: Isolation): void {
       await node.runtime.stopPod(uid);
       await node.runtime.startPod(second);
       expect(await node.runtime.status(second.uid)).toMatchObject({ alive: true });
+    });
+
+    test.runIf(isolation !== 'processes')('M5 no program of a pod can let go of its lock', async () => {
+      const lock = { id: `kept-${node.directory}`, description: 'claim default/data-kept-0' };
+      const script = 'cd /proc/self/fd; for one in *; do flock -u "$one"; done 2>/dev/null; echo tried';
+      const uid = await node.run({ command: ['sh', '-c', `${script}; exec sleep 1000`] }, { locks: [lock] });
+      await eventually(() => node.log(uid)).toContain('tried');
+      expect(spawnSync('flock', ['-n', lockFile(lock).file, 'true']).status).toBe(1);
+    });
+
+    test.runIf(process.platform === 'linux')('a program has nothing open of what the server has', async () => {
+      const own = new TestNode({ isolation });
+      const store = open({ path: path.join(own.directory, 'store.mdb') });
+      try {
+        await own.start();
+        const list = ['sh', '-c', 'readlink /proc/$$/fd/*; exec sleep 1000'];
+        const uid = await own.run({ command: list });
+        await eventually(() => own.log(uid)).toContain('/log');
+        const session = await own.exec(uid, ['sh', '-c', 'readlink /proc/$$/fd/*']);
+        expect(session.out).not.toBe('');
+        expect((await own.log(uid)) + session.out).not.toContain('store.mdb');
+      } finally {
+        await store.close();
+        await own.clear();
+      }
     });
 
     test('an address that was given back is nobody else’s to give back again', async () => {

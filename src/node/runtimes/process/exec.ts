@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 
 import type { ExecSession } from '../../../client/pod-streams.ts';
 import { killEntered } from './process-identity.ts';
-import { TOOL_PATH } from './run.ts';
+import { startProgram } from './start-program.ts';
 
 export interface SessionOptions {
   readonly stdin: boolean;
@@ -14,13 +14,9 @@ export interface SessionOptions {
 
 /** Runs a command line with pipes. The session has ended when its outputs have, too. */
 export function startSession(command: readonly string[], options: SessionOptions): ExecSession {
-  const [program = '', ...args] = command;
-  const child = spawn(program, args, {
-    detached: true,
-    env: { PATH: TOOL_PATH, LC_ALL: 'C' },
-    // The fourth tells the path of the terminal.
-    stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', options.resize === undefined ? 'ignore' : 'pipe'],
-  });
+  // The fourth tells the path of the terminal.
+  const terminalPath = options.resize === undefined ? 'ignore' : 'pipe';
+  const child = startProgram(command, [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', terminalPath]);
   const { stdout, stderr } = child;
   if (stdout === null || stderr === null) throw new Error('a session without outputs');
   // A program that ends without reading all of its input is no error of anybody's.

@@ -34,6 +34,7 @@ import { installScripts } from './script-files.ts';
 import { checkProfiles } from './security.ts';
 import { signalOf } from './signals.ts';
 import { startError } from './start-errors.ts';
+import { lookForStrayDescriptors } from './start-program.ts';
 
 export interface ProcessRuntimeOptions {
   /** Where everything of the node's pods is kept; absolute, made when missing. */
@@ -124,6 +125,7 @@ class Processes implements ProcessRuntime {
     const { directory, isolation = 'auto', podCidr, sharedAddress = false } = this.#options;
     const { hidden = [directory], logger } = this.#options;
     this.#listener = listener;
+    lookForStrayDescriptors();
     fs.mkdirSync(path.join(directory, 'pods'), { recursive: true, mode: 0o700 });
     const scripts = installScripts(directory);
     const [detected] = await Promise.all([detectIsolation(isolation, scripts, directory), this.#fifos.fill()]);
@@ -195,7 +197,8 @@ class Processes implements ProcessRuntime {
     this.#pods.set(config.uid, pod);
     if (place !== undefined) this.#placed.add(config.uid);
 
-    const result = await pod.start({ locks, command: level.sandboxCommand(files, config) });
+    const programsHoldLocks = level.isolation === 'processes';
+    const result = await pod.start({ locks, command: level.sandboxCommand(files, config), programsHoldLocks });
     if (result.outcome === 'ready') return pod.status();
     await this.stopPod(config.uid);
     if (result.outcome === 'locked') throw lockHeld(result.held);

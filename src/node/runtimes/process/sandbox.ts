@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 
 import { followFifo, openIfHeld, writeLine } from './fifo.ts';
@@ -6,12 +5,14 @@ import { readIfThere } from './files.ts';
 import { type LockFile, lockCommand } from './identity-locks.ts';
 import { type PodFiles, sandboxProcess } from './pod-files.ts';
 import type { ProcessIdentity } from './process-identity.ts';
-import { TOOL_PATH } from './run.ts';
+import { startProgram } from './start-program.ts';
 
 /** How a sandbox is started: with these locks held (M5), this command line becomes it. */
 export interface SandboxCommand {
   readonly locks: readonly LockFile[];
   readonly command: readonly string[];
+  /** Nothing else ends all programs of the pod together: each of them holds the locks, and could let go of them. */
+  readonly programsHoldLocks: boolean;
 }
 
 export interface SandboxContext {
@@ -86,19 +87,17 @@ export class Sandbox {
       const hostNetwork = fs.existsSync('/proc/self/ns/net')
         ? open('/proc/self/ns/net', O_RDONLY)
         : open('/dev/null', O_RDWR);
-      const filler = open('/dev/null', O_RDWR);
       const sandbox = new Sandbox(files, fs.openSync(files.events, O_RDONLY | O_NONBLOCK), context);
 
-      const [program = '', ...args] = [
+      const command = [
         ...options.locks.flatMap(({ file }, index) => lockCommand(file, LOCKED_EXIT_CODE + index)),
         ...options.command,
       ];
-      const child = spawn(program, args, {
-        detached: true, // a session of its own: what ends the agent's terminal does not reach it
-        env: { PATH: TOOL_PATH, LC_ALL: 'C' },
-        // Up to 9 all are taken: these are the ones a shell can name, and the locks' come after them.
-        stdio: ['ignore', complaints, complaints, control, events, hostNetwork, filler, filler, filler, filler],
-      });
+      const descriptors = ['ignore' as const, complaints, complaints, control, events, hostNetwork];
+      // A lock gets the first number that is free. A shell can close those up to 9, and does before it becomes a program
+      // (of more than four locks the first four: who comes after needs all). Where programs hold the locks, these are taken.
+      if (options.programsHoldLocks) descriptors.push(...Array<number>(4).fill(open('/dev/null', O_RDWR)));
+      const child = startProgram(command, descriptors);
       const failed = new Promise<SandboxStart>((resolve) => {
         child.once('error', (error) => resolve({ outcome: 'failed', complaint: error.message }));
         child.once('exit', (code) => {

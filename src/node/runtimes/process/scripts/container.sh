@@ -22,6 +22,7 @@ main() {
   while next; do set -- "$@" "$argument"; done
 
   # Held open, as the root with these files is left behind. A redirection of a directory opens it, which is all it takes.
+  # M5: in place of the identity locks, of which programs could let go.
   exec 5</ 6>>started 7>>code 8>>log 9>>failed
   # A pipe that is open for writing too is never at its end, whoever comes and goes.
   if [ -p input ]; then exec 3<input; elif [ -p stdin ]; then exec 3<>stdin; else exec 3</dev/null; fi
