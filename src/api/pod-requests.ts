@@ -43,6 +43,7 @@ export interface HostPort {
   readonly hostIP: string;
   readonly hostPort: number;
   readonly protocol: string;
+  readonly containerPort: number;
 }
 
 /** The ports a pod takes on its node. */
@@ -52,7 +53,7 @@ export function hostPortsOf(pod: Pick<Pod, 'spec'>): readonly HostPort[] {
   for (const container of [...pod.spec.containers, ...sidecars]) {
     for (const { hostPort, hostIP, protocol, containerPort } of container.ports ?? []) {
       const taken = hostPort || (pod.spec.hostNetwork ? containerPort : 0);
-      if (taken) ports.push({ hostIP: hostIP ?? '', hostPort: taken, protocol: protocol ?? 'TCP' });
+      if (taken) ports.push({ hostIP: hostIP ?? '', hostPort: taken, protocol: protocol ?? 'TCP', containerPort });
     }
   }
   return ports;
@@ -64,7 +65,8 @@ export function portsClash(a: HostPort, b: HostPort): boolean {
   return isEverywhere(a.hostIP) || isEverywhere(b.hostIP) || a.hostIP === b.hostIP;
 }
 
-function isEverywhere(hostIP: string): boolean {
+/** Whether it is a port of every address of the node. */
+export function isEverywhere(hostIP: string): boolean {
   return hostIP === '' || hostIP === '0.0.0.0' || hostIP === '::';
 }
 

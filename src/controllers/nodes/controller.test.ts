@@ -264,18 +264,21 @@ describe('taints', () => {
   test('a NoExecute taint sends away at once who does not tolerate it, and in time who does so for a while', async () => {
     await createNode('node-0');
     await createPod('a', 'node-0');
-    await createPod('b', 'node-0', {
-      tolerations: [{ key: 'drain', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 60 }],
-    });
+    const tolerations = [{ key: 'drain', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 60 }];
+    await createPod('b', 'node-0', { tolerations });
     await changeNode('node-0', (node) => ({ ...node, spec: { taints: [{ key: 'drain', effect: 'NoExecute' }] } }));
     await cluster.settle(SECOND);
     expect(await isEnding('a')).toBe(true);
     expect(await isEnding('b')).toBe(false);
     await cluster.settle(55 * SECOND);
     expect(await isEnding('b')).toBe(false);
+    await createPod('late', 'node-0', { tolerations });
     // Counted from when the taint was first seen, as `kubectl taint` does not say when that was.
     await cluster.settle(6 * SECOND);
     expect(await isEnding('b')).toBe(true);
+    expect(await isEnding('late')).toBe(false);
+    await cluster.settle(55 * SECOND);
+    expect(await isEnding('late')).toBe(true);
   });
 
   test('healthy nodes and their pods cost nothing', async () => {

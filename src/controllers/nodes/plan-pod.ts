@@ -52,13 +52,15 @@ export function planPod({ pod, node, missingSinceMs, isMarked, nowMs, missingGra
 /** When a pod has to leave a node with these taints (ms since the epoch); undefined when it may stay for good. */
 function evictionTime(pod: Pod, taints: readonly Taint[], nowMs: number): number | undefined {
   let dueMs: number | undefined;
+  // Who comes when the taint is there already gets the time in full.
+  const arrivedMs = Date.parse(pod.status?.startTime ?? pod.metadata.creationTimestamp);
   for (const taint of taints) {
     const tolerations = (pod.spec.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
     if (tolerations.length === 0) return nowMs;
     const seconds = tolerations.map(({ tolerationSeconds }) => tolerationSeconds ?? Number.POSITIVE_INFINITY);
     const least = Math.max(0, Math.min(...seconds));
     if (least === Number.POSITIVE_INFINITY) continue;
-    const sinceMs = taint.timeAdded === undefined ? nowMs : Date.parse(taint.timeAdded);
+    const sinceMs = taint.timeAdded === undefined ? nowMs : Math.max(Date.parse(taint.timeAdded), arrivedMs);
     dueMs = Math.min(dueMs ?? Number.POSITIVE_INFINITY, sinceMs + least * 1000);
   }
   return dueMs;

@@ -58,7 +58,7 @@ ${routes.map(definitions).join('')}  map services {
 ${elements(firstOfEach(services))}  }
   map node_ports {
     type inet_proto . inet_service : verdict
-${elements(nodePorts)}  }
+${elements(firstOfEach(nodePorts))}  }
   set refused {
     type ipv4_addr . inet_proto . inet_service
 ${elements(refused.flatMap(addresses))}  }
@@ -172,6 +172,7 @@ function forPods(podCidrs: readonly string[]): string {
   chain from_network {
     type nat hook prerouting priority -100
     ip saddr ${pods} jump to_service
+    fib daddr type local jump to_service
     jump to_node_port
   }
   chain between_networks {
@@ -190,7 +191,7 @@ function addresses({ addresses: all, protocol, port }: ReachablePort): readonly 
   return all.map((address) => `${address} . ${protocol.toLowerCase()} . ${port}`);
 }
 
-/** Two services may claim one external address: the first has it. */
+/** Two services may claim one external address, or a service and a pod one port of the machine: the first has it. */
 function firstOfEach(verdicts: readonly string[]): readonly string[] {
   const byKey = new Map<string, string>();
   for (const verdict of verdicts) {

@@ -1,9 +1,11 @@
 import type { ReachablePort } from './service-ports.ts';
 
-/** A port of a service that cannot be reached, and why. */
+/** A port that cannot be reached, and why. */
 export interface Unreachable {
   readonly name: string;
   readonly message: string;
+  /** It may be had soon, and nobody need be told yet. */
+  readonly isNotYet?: boolean;
 }
 
 /** What makes services reachable on this machine. */

@@ -11,10 +11,12 @@ export interface Target {
   readonly port: number;
 }
 
-/** One port of a service with everything that is needed to reach its pods. IPv4. */
+/** One port of a service, or of the machine, with everything that is needed to reach its pods. IPv4. */
 export interface ReachablePort {
   /** `default/redis:6379` */
   readonly name: string;
+  /** It is no service's: a pod asked for it (`hostPort`), `pod default/redis-0:6379`. */
+  readonly isHostPort?: boolean;
   readonly protocol: 'TCP' | 'UDP';
   /** Where the service is: cluster and external addresses. */
   readonly addresses: readonly string[];

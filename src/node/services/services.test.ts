@@ -119,6 +119,8 @@ test.runIf(able)('the packet filter accepts every kind of rule', async () => {
     port({ addresses: ['10.96.0.6', '192.0.2.1'], targets: two, stickySeconds: 60, nodePort: 30080 }),
     port({ addresses: ['10.96.0.7'], protocol: 'UDP', targets: two.slice(1) }),
     port({ addresses: ['10.96.0.8'] }),
+    port({ addresses: [], isHostPort: true, port: 30080, nodePort: 30080, targets: two.slice(1) }),
+    port({ addresses: ['127.0.0.1'], isHostPort: true, protocol: 'UDP', port: 30080, targets: two.slice(1) }),
     longest,
     { ...longest, addresses: ['255.255.255.251'], stickySeconds: 86_400 },
   ];
@@ -212,6 +214,26 @@ describe('the proxy of a machine without root', () => {
     expect(answers.size).toBe(1);
   });
 
+  test('P10 opens the port of a pod when the pod answers, and not where its program listens by itself', async () => {
+    const [web, number] = [await backend('web'), await freePort()];
+    const proxied = proxy();
+    const ofPod = (at: number, target: number) =>
+      port({
+        name: 'pod default/web:80',
+        isHostPort: true,
+        addresses: [],
+        port: at,
+        nodePort: at,
+        targets: [{ address: '127.0.0.1', port: target }],
+      });
+    expect(await proxied.apply([ofPod(number, await freePort())])).toMatchObject([{ isNotYet: true }]);
+    await expect(get('127.0.0.1', number)).rejects.toThrow('ECONNREFUSED');
+    expect(await proxied.apply([ofPod(number, web.port)])).toEqual([]);
+    expect(await get('127.0.0.1', number)).toBe('web');
+    expect(await proxied.apply([ofPod(web.port, web.port)])).toEqual([]);
+    expect(await get('127.0.0.1', web.port)).toBe('web');
+  });
+
   test('says what it cannot do', async () => {
     const taken = await backend('taken');
     const unreachable = await proxy().apply([
@@ -281,7 +303,7 @@ describe.runIf(able)('a service of real pods, through the kernel', () => {
 
   const SERVER = `require('http').createServer((q, s) => s.end(require('os').hostname())).listen(8080)`;
 
-  async function startPod(name: string): Promise<Pod> {
+  async function startPod(name: string, hostPort?: number): Promise<Pod> {
     await client.create(Pods, {
       metadata: { name, namespace: 'default' },
       spec: {
@@ -292,6 +314,7 @@ describe.runIf(able)('a service of real pods, through the kernel', () => {
             name: 'main',
             image: 'none',
             command: [process.execPath, '-e', SERVER],
+            ...(hostPort && { ports: [{ containerPort: 8080, hostPort }] }),
             readinessProbe: { tcpSocket: { port: 8080 } },
           },
         ],
@@ -321,7 +344,12 @@ describe.runIf(able)('a service of real pods, through the kernel', () => {
   }
 
   test('is reached from pods, from itself and from the machine, refuses without pods, and leads to the API', async () => {
-    const [one, two] = [await startPod('one'), await startPod('two')];
+    // Most likely nobody has it.
+    const hostPort = 12_000 + Math.floor(Math.random() * 8_000);
+    const [one, two] = [await startPod('one', hostPort), await startPod('two')];
+    // P10: from the machine and from other pods, on the machine's addresses.
+    await expect.poll(() => ask(undefined, `http://127.0.0.1:${hostPort}`)).toBe('one');
+    expect(await ask(two, `http://${runtime.gateway}:${hostPort}`)).toBe('one');
     const made = await client.create(Services, {
       metadata: { name: 'web', namespace: 'default' },
       spec: { type: 'NodePort', ports: [{ name: 'web', port: 80, targetPort: 8080 }] },

@@ -1,17 +1,22 @@
-import type { EndpointSlice, Service } from '../../api/generated/types.ts';
-import { EndpointSlices, Services } from '../../api/kinds.ts';
+import type { EndpointSlice, Pod, Service } from '../../api/generated/types.ts';
+import { EndpointSlices, Pods, Services } from '../../api/kinds.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
 import type { InformerSet } from '../../client/informer.ts';
 import { WorkQueue } from '../../client/work-queue.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
-import type { ServiceBackend } from './service-backend.ts';
+import { asksForHostPorts, hostPorts } from './host-ports.ts';
+import type { ServiceBackend, Unreachable } from './service-backend.ts';
 import { type ReachablePort, reachablePorts } from './service-ports.ts';
 
 /** All there is to do is one thing: to make everything as it should be. */
 const KEY = 'services';
 /** Changes that come within this time are made together. */
 const BATCH_MS = 20;
+/** How soon a port that is not there yet is looked for again. */
+const NOT_YET_MS = 500;
+/** The index of pods that ask for ports of their node. */
+const ASKING = 'asking';
 
 export interface ServicesOptions {
   readonly informers: InformerSet;
@@ -40,29 +45,39 @@ export interface RunningServices {
 export function startServices({ informers, clock, logger, recorder, backend }: ServicesOptions): RunningServices {
   const services = informers.get(Services);
   const slices = informers.get(EndpointSlices);
+  const pods = informers.get(Pods);
   const slicesByService = slices.index(serviceOf);
+  const podsWithPorts = pods.index((pod) => (asksForHostPorts(pod) ? ASKING : undefined));
   let applied: string | undefined;
   let waiters: (() => void)[] = [];
   const apply = async (): Promise<void> => {
     // What is known in part would close what is open since before.
-    if (!services.hasSynced || !slices.hasSynced) return;
+    if (!services.hasSynced || !slices.hasSynced || !pods.hasSynced) return;
     const told = waiters;
     waiters = [];
     try {
-      await make(reachablePorts(services.list(), (service) => slicesByService.get(keyOf(service))));
+      const ofServices = reachablePorts(services.list(), (service) => slicesByService.get(keyOf(service)));
+      const ofPods = hostPorts(podsWithPorts.get(ASKING));
+      await make([...ofServices, ...ofPods.ports], ofPods.unreachable);
     } finally {
       for (const tell of told) tell();
     }
   };
-  const make = async (ports: readonly ReachablePort[]): Promise<void> => {
-    const wanted = JSON.stringify(ports);
+  const make = async (ports: readonly ReachablePort[], refused: readonly Unreachable[]): Promise<void> => {
+    const wanted = JSON.stringify([ports, refused]);
     if (wanted === applied) return;
     const unreachable = await backend.apply(ports);
-    applied = wanted;
-    for (const { name, message } of unreachable) {
-      const service = services.getByKey(name.slice(0, name.lastIndexOf(':')));
-      if (service) recorder.record({ about: service, type: 'Warning', reason: 'ServiceUnreachable', message });
-    }
+    const notYet = unreachable.some(({ isNotYet }) => isNotYet);
+    applied = notYet ? undefined : wanted;
+    if (notYet) queue.after(KEY, NOT_YET_MS);
+    for (const port of [...refused, ...unreachable]) if (!port.isNotYet) tell(port);
+  };
+  const tell = ({ name, message }: Unreachable): void => {
+    const key = name.slice(0, name.lastIndexOf(':'));
+    const isPod = key.startsWith('pod ');
+    const about = isPod ? pods.getByKey(key.slice('pod '.length)) : services.getByKey(key);
+    const reason = isPod ? 'HostPortUnreachable' : 'ServiceUnreachable';
+    if (about) recorder.record({ about, type: 'Warning', reason, message });
   };
   const queue = new WorkQueue({
     clock,
@@ -72,8 +87,14 @@ export function startServices({ informers, clock, logger, recorder, backend }: S
     onFailure: (_key, error) => logger.warn('services cannot be made reachable', { error: String(error) }),
   });
   const changed = (): void => queue.after(KEY, BATCH_MS);
-  const unsubscribe = [services.subscribe(changed), slices.subscribe(changed)];
-  void Promise.all([services.synced, slices.synced]).then(() => queue.add(KEY));
+  const unsubscribe = [
+    services.subscribe(changed),
+    slices.subscribe(changed),
+    pods.subscribe((changes) => {
+      if (changes.some(({ object }: { readonly object: Pod }) => asksForHostPorts(object))) changed();
+    }),
+  ];
+  void Promise.all([services.synced, slices.synced, pods.synced]).then(() => queue.add(KEY));
   const refresh = (): Promise<void> =>
     new Promise((resolve) => {
       waiters.push(resolve);

@@ -54,9 +54,15 @@ export function userProxy(options: UserProxyOptions): ServiceBackend {
           });
           continue;
         }
+        if (port.isHostPort && !(await answers(port.targets))) {
+          // Its program may be about to listen on the very same port, on all addresses: it comes first.
+          unreachable.push({ name: port.name, message: 'the pod does not answer yet', isNotYet: true });
+          continue;
+        }
         try {
           listeners.set(key, await listen(key, port, options));
         } catch (error) {
+          if (port.isHostPort && isItsOwn(port, error)) continue;
           // Pods are told the address of the API server itself.
           if (port.name.startsWith('default/kubernetes:')) continue;
           unreachable.push({
@@ -71,6 +77,17 @@ export function userProxy(options: UserProxyOptions): ServiceBackend {
       for (const [key, listener] of listeners) close(key, listener);
     },
   };
+}
+
+async function answers(targets: readonly Target[]): Promise<boolean> {
+  const sockets = await Promise.all(targets.map((target) => connect(target).catch(() => undefined)));
+  for (const socket of sockets) socket?.on('error', () => {}).destroy();
+  return sockets.some((socket) => socket !== undefined);
+}
+
+/** The program listens there by itself, on all addresses. */
+function isItsOwn({ port, targets }: ReachablePort, error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EADDRINUSE' && targets.some((target) => target.port === port);
 }
 
 function whyNot(key: string, error: unknown): string {
