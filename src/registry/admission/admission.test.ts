@@ -57,6 +57,16 @@ describe('claims and volumes', () => {
 });
 
 describe('pods', () => {
+  test('P9 a pod that asks for another runtime is refused: there is none', async () => {
+    const { client } = await testRegistry();
+    const pod = podNamed('sandboxed');
+    const refused = client.create(Pods, { ...pod, spec: { ...pod.spec!, runtimeClassName: 'gvisor' } });
+    expect(await failure(refused)).toMatchObject({
+      code: 403,
+      message: 'pods "sandboxed" is forbidden: pod rejected: RuntimeClass "gvisor" not found',
+    });
+  });
+
   test('a pod puts up with a silent node for five minutes, unless it says otherwise', async () => {
     const { client } = await testRegistry();
     const pod = await client.create(Pods, podNamed('a'));

@@ -21,6 +21,9 @@ const DEFAULT_TOLERATIONS: readonly Toleration[] = seal(
 export async function admitPod(core: RegistryCore, pod: Pod): Promise<Pod> {
   const { spec } = pod;
   if (spec === undefined) return pod;
+  // There are none: who asks for a sandbox of another kind is not to run without it.
+  if (spec.runtimeClassName)
+    throw forbidden(pod, `pod rejected: RuntimeClass ${JSON.stringify(spec.runtimeClassName)} not found`);
   const withAccount = await withServiceAccount(core, pod, spec);
   const priority = await priorityOf(core, pod);
   const tolerations = tolerationsOf(spec.tolerations ?? []);
