@@ -1,6 +1,7 @@
 import type { History, HistoryEvent } from './history.ts';
 import { InconsistentLogError, type Log } from './log.ts';
 import type { OrderedEntries } from './ordered-entries.ts';
+import { SharedParts } from './shared-parts.ts';
 import { StoredEntry } from './stored-entry.ts';
 
 interface Found {
@@ -36,15 +37,15 @@ export function loadLog(log: Log, current: OrderedEntries<StoredEntry>, history:
 function readAll(log: Log): Found[] {
   const found: Found[] = [];
   const seen = new Set<string>();
+  const parts = new SharedParts();
   let before = Number.POSITIVE_INFINITY;
   for (const { revision, key, deleted, json } of log.load()) {
     if (revision >= before) throw new InconsistentLogError(`its records are not in order at revision ${revision}`);
     before = revision;
-    const entry = StoredEntry.loaded(key, revision, json.length, log);
-    // The caches of the controllers look at everything soon.
-    if (!seen.has(key) && !deleted) entry.parse(json);
+    // The caches of the controllers look at everything that is there soon.
+    const value = deleted || seen.has(key) ? undefined : parts.parse(json.toString());
     seen.add(key);
-    found.push({ entry, deleted });
+    found.push({ entry: StoredEntry.loaded({ key, revision, sizeBytes: json.length }, value, log), deleted });
   }
   return found;
 }

@@ -39,9 +39,15 @@ export class StoredEntry implements Entry {
     return entry;
   }
 
-  /** An entry that is in the log, without its value. */
-  static loaded(key: string, revision: number, sizeBytes: number, source: EntrySource): StoredEntry {
-    return new StoredEntry(key, revision, undefined, undefined, sizeBytes, source);
+  /** An entry that is in the log; `value` is frozen, and read when somebody asks if it is not given. */
+  static loaded(
+    { key, revision, sizeBytes }: Pick<Entry, 'key' | 'revision'> & { readonly sizeBytes: number },
+    value: Value | undefined,
+    source: EntrySource,
+  ): StoredEntry {
+    const entry = new StoredEntry(key, revision, value, undefined, sizeBytes, source);
+    entry.#isRecent = false;
+    return entry;
   }
 
   private constructor(
@@ -62,12 +68,7 @@ export class StoredEntry implements Entry {
   }
 
   get value(): Value {
-    return this.#value ?? this.parse(this.json());
-  }
-
-  /** Takes its value from its JSON, which the caller happens to have. */
-  parse(json: Buffer): Value {
-    this.#value = deepFreeze(JSON.parse(json.toString()) as Value);
+    this.#value ??= deepFreeze(JSON.parse(this.json().toString()) as Value);
     return this.#value;
   }
 
