@@ -91,3 +91,15 @@ test('what to do next is said when all that was applied is ready, Deployments to
   }
   view.close();
 });
+
+test('of very many pods that are there already the number is said, and of each that changes what happens', async () => {
+  const names = Array.from({ length: 501 }, (_, index) => `pod-${index}`);
+  await Promise.all(names.map((name) => cluster.createPod(name)));
+  await cluster.settle();
+  const { output, lines } = written();
+  const view = await startView(cluster.informers, [], output, { hint: [] });
+  await cluster.createPod('another');
+  await cluster.settle();
+  expect(lines).toEqual(['501 pods are there; berth get pods -A lists them', 'pod another created']);
+  view.close();
+});

@@ -23,6 +23,8 @@ interface ViewOptions {
 const NOTHING: readonly string[] = [];
 /** At most this often is the terminal drawn anew. */
 const FRAME_MS = 50;
+/** Of more things than this that are there at the beginning only the number is said. */
+const MOST_FIRST_LINES = 500;
 /** What is said below the picture leaves it so many rows, or is left out. */
 const LEAST_ROWS = 5;
 
@@ -92,15 +94,23 @@ function say<T extends KubernetesObject>(
   informer: Informer<T>,
   transition: (before: T | undefined, after: T | undefined) => string | undefined,
 ): () => void {
-  return informer.subscribe((changes) => {
+  let isFirst = true;
+  const end = informer.subscribe((changes) => {
+    const time = new Date().toISOString().slice(11, 19);
+    if (isFirst && changes.length > MOST_FIRST_LINES) {
+      const { plural } = informer.type;
+      output.line(`${time} ${changes.length} ${plural} are there; berth get ${plural} -A lists them`);
+      return;
+    }
     const lines = changes.flatMap((change) => {
       const before =
         change.type === 'updated' ? change.previous : change.type === 'deleted' ? change.object : undefined;
       return transition(before, change.type === 'deleted' ? undefined : change.object) ?? [];
     });
-    const time = new Date().toISOString().slice(11, 19);
     if (lines.length > 0) output.text(lines.map((line) => `${time} ${line}\n`).join(''));
   });
+  isFirst = false;
+  return end;
 }
 
 function inOrder(sets: Iterable<StatefulSet>): readonly StatefulSet[] {
