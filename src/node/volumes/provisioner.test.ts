@@ -41,6 +41,23 @@ async function cluster(reclaimPolicy = 'Delete') {
   return { ...harness, made, removed, createClaim, volumes, release };
 }
 
+/** A pod that uses a bound claim, of which something runs on until `letGo` is called. */
+async function clusterWithStuckPod() {
+  const base = await cluster();
+  const { client, clock, createClaim, volumes, createPod, runtime } = base;
+  await createClaim(NODE);
+  await clock.advance(1);
+  const [volume] = await volumes();
+  const claim = await client.get(PersistentVolumeClaims, key);
+  const spec = { ...claim.spec, volumeName: volume!.metadata.name };
+  const bound = await client.update(PersistentVolumeClaims, { ...claim, spec });
+  await client.update(PersistentVolumeClaims, { ...bound, status: { phase: 'Bound' } }, { subresource: 'status' });
+  const pod = await createPod('db-0', { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: key.name } }] });
+  await clock.advance(1);
+  expect((await runtime.status(pod.metadata.uid))?.alive).toBe(true);
+  return { ...base, volume: volume!, letGo: runtime.hold(pod.metadata.uid) };
+}
+
 describe('the provisioner of a node', () => {
   test('C1 makes a directory and a volume for a claim that was given to its node', async () => {
     const { clock, createClaim, volumes, made } = await cluster();
@@ -149,30 +166,36 @@ describe('the provisioner of a node', () => {
   });
 
   test('C8 M2 waits for what still runs of a pod that was deleted by force', async () => {
-    const { clock, createClaim, volumes, release, removed, client, createPod, runtime } = await cluster();
-    const claim = await createClaim(NODE);
-    await clock.advance(1);
-    const [volume] = await volumes();
-    await client.update(PersistentVolumeClaims, {
-      ...claim,
-      ...(await client.get(PersistentVolumeClaims, key)),
-      spec: { ...claim.spec, volumeName: volume!.metadata.name },
-    });
-    const named = await client.get(PersistentVolumeClaims, key);
-    await client.update(PersistentVolumeClaims, { ...named, status: { phase: 'Bound' } }, { subresource: 'status' });
-    const pod = await createPod('db-0', {
-      volumes: [{ name: 'data', persistentVolumeClaim: { claimName: key.name } }],
-    });
-    await clock.advance(1);
-    expect((await runtime.status(pod.metadata.uid))?.alive).toBe(true);
-    const letGo = runtime.hold(pod.metadata.uid);
+    const { clock, volume, letGo, release, removed, client } = await clusterWithStuckPod();
     await client.delete(Pods, { namespace: 'default', name: 'db-0' }, { gracePeriodSeconds: 0 });
-    await release(volume!);
+    await release(volume);
     await clock.advance(30_000);
-    expect(removed).not.toContain(volume!.spec.local!.path);
+    expect(removed).not.toContain(volume.spec.local!.path);
     letGo();
     await clock.advance(5_000);
-    expect(removed).toContain(volume!.spec.local!.path);
+    expect(removed).toContain(volume.spec.local!.path);
+  });
+
+  test('C8 a volume that was made again to keep its data keeps it, whatever its policy was before', async () => {
+    const { clock, volume, letGo, release, removed, client } = await clusterWithStuckPod();
+    const { name, annotations } = volume.metadata;
+    await client.delete(Pods, { namespace: 'default', name: 'db-0' }, { gracePeriodSeconds: 0 });
+    await release(volume);
+    const drop = async () => {
+      await client.delete(PersistentVolumes, { name });
+      const fresh = await client.get(PersistentVolumes, { name });
+      await client.update(PersistentVolumes, { ...fresh, metadata: { ...fresh.metadata, finalizers: [] } });
+      await clock.advance(2_000);
+    };
+    await drop();
+    const kept = { ...volume.spec, persistentVolumeReclaimPolicy: 'Retain' as const };
+    const again = await client.create(PersistentVolumes, { metadata: { name, annotations: annotations! }, spec: kept });
+    await client.update(PersistentVolumes, { ...again, status: { phase: 'Released' } }, { subresource: 'status' });
+    await clock.advance(2_000);
+    letGo();
+    await clock.advance(5_000);
+    await drop();
+    expect(removed).not.toContain(volume.spec.local!.path);
   });
 
   test('C8 never removes a directory that is not its own, whatever the volume says', async () => {

@@ -68,10 +68,13 @@ export class Provisioner {
       }),
       this.#volumes.subscribe((changes) => {
         for (const { type, object } of changes) {
+          const { name } = object.metadata;
+          // Its last word counts: somebody who makes it again, with another policy perhaps, wants the data.
+          this.#gone.delete(name);
           if (!isReleased(object) || !isMadeHere(object, nodeName)) continue;
           if (type === 'deleted' && object.spec.persistentVolumeReclaimPolicy === 'Delete')
-            this.#gone.set(object.metadata.name, object);
-          this.#queue.add(`volume ${object.metadata.name}`);
+            this.#gone.set(name, object);
+          this.#queue.add(`volume ${name}`);
         }
       }),
     ];

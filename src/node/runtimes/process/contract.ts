@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { systemClock } from '../../../platform/clock.ts';
 import { silentLogger } from '../../../platform/logger.ts';
+import { VirtualClock } from '../../../platform/virtual-clock.ts';
 import { type ContainerConfig, type ContainerStatus, LockHeldError, type PodConfig, StartError } from '../runtime.ts';
 import { lockFile } from './identity-locks.ts';
 import type { Isolation } from './isolation.ts';
@@ -320,6 +321,28 @@ export function describeProcessRuntime(isolation: Isolation): void {
       expect(processesWith(`sleep ${mark(4341)}`)).toEqual([]);
       expect(node.shimsOf(uid)).toEqual([]);
       await node.runtime.removePod(uid);
+    });
+
+    test('M2 a pod whose shims were stopped is told of, and can be ended all the same', async () => {
+      const clock = new VirtualClock(Date.now());
+      const own = new TestNode({ isolation, clock });
+      try {
+        await own.start();
+        const uid = await own.run({ command: ['sleep', mark(4342)] });
+        for (const pid of own.shimsOf(uid)) process.kill(pid, 'SIGSTOP');
+        const sidecar = own.runtime.startContainer(uid, containerConfig({ name: 'sidecar' }));
+        const refused = expect(sidecar).rejects.toThrow('the sandbox of the pod has not answered for 60 s');
+        await clock.advance(60_000);
+        await refused;
+        const ended = own.runtime.stopContainer(uid, 'main', { signal: 'SIGTERM', graceMs: 1000 });
+        await clock.advance(11_000);
+        await ended;
+        expect(await own.container(uid)).toMatchObject({ state: 'exited' });
+        await own.runtime.stopPod(uid);
+        expect(processesWith(`sleep ${mark(4342)}`)).toEqual([]);
+      } finally {
+        await own.clear();
+      }
     });
 
     test('M5 a second pod with the same identity is refused while a process of the first lives', async () => {

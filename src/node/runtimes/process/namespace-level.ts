@@ -8,7 +8,8 @@ import { ControlGroups, joinGroups, NO_RESOURCE_LIMITS, runName, writeGroups } f
 import { type Isolation, namespacesOf } from './isolation.ts';
 import type { EnteredRun, Level } from './level.ts';
 import type { PodFiles, RunFiles } from './pod-files.ts';
-import { isRunning, type ProcessIdentity, signalProcess } from './process-identity.ts';
+import { isRunning, type ProcessIdentity, send, signalProcess } from './process-identity.ts';
+import { processTable } from './process-table.ts';
 import { run } from './run.ts';
 import { checkSysctls, setprivArguments } from './security.ts';
 import { notAtThisLevel } from './start-errors.ts';
@@ -119,7 +120,10 @@ export class NamespaceLevel implements Level {
   }
 
   kill(_podUid: string, first: ProcessIdentity): void {
+    const found = processTable.find(first.pid);
     signalProcess(first, 'SIGKILL');
+    // Its end is told by what waits for it, which may be stopped.
+    if (found?.startTime === first.startTime) send(found.parent, 'SIGCONT');
   }
 
   /**

@@ -154,6 +154,12 @@ export class Pod {
     this.#settle();
   }
 
+  /** Begins to end it; `onChange` tells when it has ended. */
+  killFirst(): void {
+    const first = this.#sandbox?.first;
+    if (first !== undefined) this.level.kill(this.config.uid, first);
+  }
+
   /** After its end: resolves when the kernel keeps nothing for it any more. */
   close(): Promise<void> {
     return this.level.closePod(this.config.uid);

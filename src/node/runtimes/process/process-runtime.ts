@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 
 import type { ExecSession, LogOptions } from '../../../client/pod-streams.ts';
-import type { Clock } from '../../../platform/clock.ts';
+import type { Clock, Timer } from '../../../platform/clock.ts';
 import type { Logger } from '../../../platform/logger.ts';
 import { diskUse } from '../../disk-use.ts';
 import {
@@ -198,11 +198,13 @@ class Processes implements ProcessRuntime {
     if (place !== undefined) this.#placed.add(config.uid);
 
     const programsHoldLocks = level.isolation === 'processes';
-    const result = await pod.start({ locks, command: level.sandboxCommand(files, config), programsHoldLocks });
-    if (result.outcome === 'ready') return pod.status();
+    const start = pod.start({ locks, command: level.sandboxCommand(files, config), programsHoldLocks });
+    const result = await this.#soon(start);
+    if (result !== 'late' && result.outcome === 'ready') return pod.status();
     await this.stopPod(config.uid);
-    if (result.outcome === 'locked') throw lockHeld(result.held);
-    throw new StartError('CreateContainerError', `the sandbox of the pod cannot be started: ${result.complaint}`);
+    if (result !== 'late' && result.outcome === 'locked') throw lockHeld(result.held);
+    const complaint = result === 'late' ? `it ${NO_ANSWER}` : result.complaint;
+    throw new StartError('CreateContainerError', `the sandbox of the pod cannot be started: ${complaint}`);
   }
 
   async startContainer(podUid: string, container: ContainerConfig): Promise<void> {
@@ -221,8 +223,9 @@ class Processes implements ProcessRuntime {
       fs.writeFileSync(files.record, JSON.stringify(container), { mode: 0o600 });
     }
     if (!pod.sandbox.startContainer(container.name, container.attempt)) throw sandboxEnded();
-    const run = await pod.begun(container.name, container.attempt);
+    const run = await this.#soon(pod.begun(container.name, container.attempt));
     this.#dropOldRuns(pod, container);
+    if (run === 'late') throw new StartError('RunContainerError', `the sandbox of the pod ${NO_ANSWER}`);
     if (run === undefined) throw sandboxEnded();
     if (run.state === 'failed') throw startError(container, run.step, run.complaint);
   }
@@ -237,9 +240,13 @@ class Processes implements ProcessRuntime {
     if (pod === undefined || run?.state !== 'running') return;
     const { program } = run.processes;
     signalProcess(program, signalOf(options.signal));
-    const timer = this.#options.clock.after(options.graceMs, () => signalProcess(program, 'SIGKILL'));
+    const { clock } = this.#options;
+    const kill = clock.after(options.graceMs, () => signalProcess(program, 'SIGKILL'));
+    // What waits for the program may be stopped, or stuck itself: then nobody tells its end, but for that of the pod.
+    const giveUp = clock.after(options.graceMs + KILL_PATIENCE_MS, () => pod.killFirst());
     await pod.exited(name);
-    timer.cancel();
+    kill.cancel();
+    giveUp.cancel();
   }
 
   async stopPod(podUid: string): Promise<void> {
@@ -297,6 +304,19 @@ class Processes implements ProcessRuntime {
     const alive = [...this.#pods.values()].some((pod) => pod.alive);
     for (const pod of this.#pods.values()) pod.release();
     if (!alive) await this.#started?.network.remove();
+  }
+
+  /** A sandbox may be stopped (SIGSTOP), or wait for what cannot be killed: nobody is to wait with it for ever. */
+  async #soon<T>(result: Promise<T>): Promise<T | 'late'> {
+    let timer: Timer | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = this.#options.clock.after(START_PATIENCE_MS, () => resolve('late'));
+    });
+    try {
+      return await Promise.race([result, late]);
+    } finally {
+      timer?.cancel();
+    }
   }
 
   #setHosts(linesFor: (namespace: string) => string): void {
@@ -369,6 +389,13 @@ class Processes implements ProcessRuntime {
     }
   }
 }
+
+/** How long a sandbox may take to do what it was told. */
+const START_PATIENCE_MS = 60_000;
+const NO_ANSWER = `has not answered for ${START_PATIENCE_MS / 1000} s`;
+
+/** How long a container may take to be gone once its program was killed. */
+const KILL_PATIENCE_MS = 10_000;
 
 /** What has gone is no error. */
 const OPTIONAL = { throwIfNoEntry: false } as const;
