@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -292,6 +292,24 @@ export function describeProcessRuntime(isolation: Isolation): void {
       await node.restart();
       expect(await node.exited(uid)).toMatchObject({ exitCode: 9 });
     });
+
+    test.runIf(process.platform === 'linux')(
+      'M2 after a start of the machine, a process that has the number of a pod’s is left alone',
+      async () => {
+        const pod = node.pod();
+        await node.runtime.startPod(pod);
+        await node.runtime.stopPod(pod.uid);
+        const other = spawn('sleep', [mark(4343)]);
+        const files = podFiles(podDirectory(node.directory, pod.uid));
+        fs.writeFileSync(files.sandbox, fs.readFileSync(`/proc/${other.pid}/stat`));
+        const record = fs.readFileSync(files.record, 'utf8');
+        fs.writeFileSync(files.record, JSON.stringify({ ...JSON.parse(record), boot: 'the one before' }));
+        await node.restart();
+        expect(await node.runtime.status(pod.uid)).toMatchObject({ alive: false });
+        expect(processesWith(`sleep ${mark(4343)}`)).toEqual([other.pid]);
+        other.kill();
+      },
+    );
 
     test('M3 a server on a copy of the directory leaves the pods alone that run where it was copied from', async () => {
       const uid = await node.run({});

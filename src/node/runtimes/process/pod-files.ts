@@ -30,6 +30,8 @@ export interface PodRecord extends Partial<PodPlace> {
   readonly isolation: Isolation;
   /** The inode of the pipe `events` that its processes hold: a copy of the directory has another. */
   readonly pipe?: number;
+  /** When the machine has been started since, any process may have the numbers that are written down (Linux). */
+  readonly boot?: string;
 }
 
 /** The files of one run of a container. */
@@ -115,12 +117,18 @@ export function readPodRecord(files: PodFiles): PodRecord | undefined {
 }
 
 /**
- * The first process of the sandbox that was started last in this very directory. Where the directory is a copy of one
- * that was in use, that process is of the pod that it was copied from, and none of our business.
+ * The first process of the sandbox that was started last in this very directory, since the machine was started. Where the
+ * directory is a copy of one that was in use, that process is of the pod that it was copied from, and none of our
+ * business.
  */
-export function lastSandboxProcess(files: PodFiles, { pipe }: PodRecord): ProcessIdentity | undefined {
+export function lastSandboxProcess(files: PodFiles, { pipe, boot }: PodRecord): ProcessIdentity | undefined {
   const isCopy = pipe !== undefined && fs.statSync(files.events, { throwIfNoEntry: false })?.ino !== pipe;
-  return isCopy ? undefined : sandboxProcess(files);
+  return isCopy || boot !== thisBoot() ? undefined : sandboxProcess(files);
+}
+
+/** Which start of the machine this is, where the start time of a process does not tell. */
+export function thisBoot(): string | undefined {
+  return readIfThere('/proc/sys/kernel/random/boot_id')?.trim();
 }
 
 /** The first process of the sandbox that was started last. */

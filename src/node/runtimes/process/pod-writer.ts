@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { FifoPool } from './fifo.ts';
 import { readIfThere, writeAtomically } from './files.ts';
 import { holderText, type LockFile } from './identity-locks.ts';
-import type { PodFiles, PodRecord } from './pod-files.ts';
+import { type PodFiles, type PodRecord, thisBoot } from './pod-files.ts';
 import { hostsFile, resolverFile } from './resolver-files.ts';
 
 export interface PodWriterOptions {
@@ -37,7 +37,7 @@ export async function writePod(files: PodFiles, options: PodWriterOptions): Prom
     holder: lines([holderText({ pod: `${pod.namespace}/${pod.name}`, uid: pod.uid, directory: options.owner })]),
     locks: lines(locks.map(({ file }) => file)),
     ...options.linkFiles,
-    'pod.json': JSON.stringify({ ...record, pipe: fs.statSync(path.join(directory, 'events')).ino }),
+    'pod.json': JSON.stringify({ ...record, pipe: fs.statSync(path.join(directory, 'events')).ino, boot: thisBoot() }),
   };
   for (const [name, text] of Object.entries(texts)) {
     // Programs of any user read hosts and resolv.conf.
