@@ -100,3 +100,23 @@ describe('a browser', () => {
     expect(await read('binary.k8s.io')).toBe('two\nthree\n');
   });
 });
+
+describe("Python's client writes True", () => {
+  test('P7 and gets the output of a command', async () => {
+    const socket = browser(
+      `${pods}/p/exec?command=echo&command=hi&stdout=True&stderr=True&tty=False`,
+      'v4.channel.k8s.io',
+    );
+    const next = messagesOf(socket);
+    let message = await next();
+    // The first byte is the channel; empty messages open each.
+    while (message.length === 1) message = await next();
+    expect(message).toBe('\u0001hi\n');
+    await once(socket, 'close');
+  });
+
+  test('P7 and follows a log', async () => {
+    const { body } = await server.admin.request('GET', `${pods}/p/log?follow=True&tailLines=1&previous=False`);
+    expect(body.toString()).toBe('three\nlater\n');
+  });
+});

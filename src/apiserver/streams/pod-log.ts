@@ -1,5 +1,6 @@
 import { apiError } from '../../api/errors.ts';
 import type { LogOptions } from '../../client/pod-streams.ts';
+import { flag } from '../request-options.ts';
 import { chooseContainer, type PodTarget } from './pod-target.ts';
 import type { StreamedAnswer } from './web-socket-answer.ts';
 
@@ -38,16 +39,14 @@ function logOptions(query: URLSearchParams, container: string, nowMs: number): L
   if (Number.isNaN(sinceMs)) throw apiError('BadRequest', `sinceTime: Invalid value: ${JSON.stringify(sinceTime)}`);
   return {
     container,
-    follow: isTrue(query.get('follow')),
-    previous: isTrue(query.get('previous')),
-    timestamps: isTrue(query.get('timestamps')),
+    follow: flag(query, 'follow'),
+    previous: flag(query, 'previous'),
+    timestamps: flag(query, 'timestamps'),
     ...(tailLines !== undefined && { tailLines }),
     ...(limitBytes !== undefined && { limitBytes }),
     ...(sinceMs !== undefined && { sinceMs }),
   };
 }
-
-const isTrue = (value: string | null): boolean => value === 'true' || value === '1';
 
 function count(query: URLSearchParams, name: string, minimum: number): number | undefined {
   const value = query.get(name);

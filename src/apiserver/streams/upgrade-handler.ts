@@ -3,19 +3,20 @@ import type { Duplex } from 'node:stream';
 import { apiError } from '../../api/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
+import { flag } from '../request-options.ts';
 import { spdyEnd, type WantedStreams, webSocketEnd } from './exec-ends.ts';
 import { chooseContainer, type PodTarget } from './pod-target.ts';
 import { forwardOverChannels, forwardOverSpdy } from './port-forward.ts';
 import { runSession } from './remote-end.ts';
 import { SpdySession } from './spdy/spdy-session.ts';
 import {
+  acceptTunnel,
   acceptWebSocket,
   CHANNEL_PROTOCOLS,
   type Connection,
   protocolsOf,
   TUNNEL_PROTOCOL,
   wants,
-  webSockets,
 } from './web-sockets.ts';
 
 /** A connection that wants to become something else than HTTP, and what it is about. */
@@ -70,29 +71,30 @@ export class UpgradeHandler {
       forwardOverSpdy(acceptSpdy(upgrade, [FORWARD_PROTOCOL]), target, this.#logger);
       return;
     }
+    if (protocolsOf(request.headers['sec-websocket-protocol']).includes(TUNNEL_PROTOCOL)) {
+      forwardOverSpdy(await acceptTunnel(upgrade), target, this.#logger);
+      return;
+    }
     const ports = query.getAll('ports').flatMap((list) => list.split(',').map(Number));
-    const tunnelled = protocolsOf(request.headers['sec-websocket-protocol']).includes(TUNNEL_PROTOCOL);
     const areValid = ports.every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535);
-    if (!tunnelled && (ports.length === 0 || ports.length > MAXIMUM_PORTS || !areValid)) {
+    if (ports.length === 0 || ports.length > MAXIMUM_PORTS || !areValid) {
       throw apiError(
         'BadRequest',
         `query parameter "ports" is required and must name at most ${MAXIMUM_PORTS} ports from 1 to 65535`,
       );
     }
-    const socket = await acceptWebSocket(upgrade, [TUNNEL_PROTOCOL, 'v4.channel.k8s.io']);
-    if (socket.protocol === TUNNEL_PROTOCOL) {
-      const { asStream } = await webSockets();
-      forwardOverSpdy(asStream(socket), target, this.#logger);
-    } else {
-      forwardOverChannels(socket, target, ports);
-    }
+    forwardOverChannels(await acceptWebSocket(upgrade, ['v4.channel.k8s.io']), target, ports);
   }
 }
 
 function wantedStreams(query: URLSearchParams): WantedStreams {
-  const isTrue = (name: string): boolean => ['true', '1'].includes(query.get(name) ?? '');
-  const tty = isTrue('tty');
-  const wanted = { stdin: isTrue('stdin'), stdout: isTrue('stdout'), stderr: isTrue('stderr') && !tty, tty };
+  const tty = flag(query, 'tty');
+  const wanted = {
+    stdin: flag(query, 'stdin'),
+    stdout: flag(query, 'stdout'),
+    stderr: flag(query, 'stderr') && !tty,
+    tty,
+  };
   if (!wanted.stdin && !wanted.stdout && !wanted.stderr) {
     throw apiError('BadRequest', 'you must specify at least 1 of stdin, stdout, stderr');
   }

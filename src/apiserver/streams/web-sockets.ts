@@ -13,10 +13,11 @@ export interface Connection {
 }
 
 export const CHANNEL_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+/** SPDY over a WebSocket: what clients try first to forward ports. */
 export const TUNNEL_PROTOCOL = 'SPDY/3.1+portforward.k8s.io';
 export const BASE64_PROTOCOL = 'base64.binary.k8s.io';
 /** The ones we like best come first. */
-const KNOWN = [TUNNEL_PROTOCOL, ...CHANNEL_PROTOCOLS, BASE64_PROTOCOL];
+const KNOWN = [...CHANNEL_PROTOCOLS, BASE64_PROTOCOL];
 /** One message from a client, as the largest that is useful. */
 const MAXIMUM_MESSAGE_BYTES = 4 * 1024 * 1024;
 
@@ -28,7 +29,7 @@ interface Library {
 let library: Promise<Library> | undefined;
 
 /** The library is loaded when the first client asks for it. */
-export function webSockets(): Promise<Library> {
+function webSockets(): Promise<Library> {
   library ??= import('ws').then(({ createWebSocketStream, WebSocketServer }) => ({
     server: new WebSocketServer({
       noServer: true,
@@ -54,6 +55,22 @@ export async function acceptWebSocket(
   }
   const { server } = await webSockets();
   return new Promise((resolve) => server.handleUpgrade(request, socket, head, resolve));
+}
+
+/**
+ * Takes over a connection that offers `TUNNEL_PROTOCOL`; resolves with what the WebSocket carries. The library is not
+ * told of the name: it has a `/`, which names of protocols must not have, and it would refuse it.
+ */
+export async function acceptTunnel({ request, socket, head }: Connection): Promise<Duplex> {
+  const { server, asStream } = await webSockets();
+  const { 'sec-websocket-protocol': _, ...headers } = request.headers;
+  request.headers = headers;
+  const nameProtocol = (lines: string[]): void => void lines.push(`Sec-WebSocket-Protocol: ${TUNNEL_PROTOCOL}`);
+  return new Promise((resolve) => {
+    server.once('headers', nameProtocol);
+    server.handleUpgrade(request, socket, head, (accepted) => resolve(asStream(accepted)));
+    server.off('headers', nameProtocol);
+  });
 }
 
 /** Whether a connection wants to become a `protocol` (lower case). */
