@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { failure, podNamed, setNamed, tester, testRegistry } from '../../test/support/test-registry.ts';
-import { ConfigMaps, Leases, Namespaces, Pods, StatefulSets } from '../api/kinds.ts';
+import { ConfigMaps, Deployments, Leases, Namespaces, PersistentVolumes, Pods, StatefulSets } from '../api/kinds.ts';
 
 const redis = { namespace: 'default', name: 'redis' };
 
@@ -43,6 +43,54 @@ describe('update', () => {
       message:
         'Lease.coordination.k8s.io "leader" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update',
     });
+  });
+
+  test('M1 nobody shortens the time of a pod that is ending but by deleting it', async () => {
+    const { client } = await testRegistry();
+    await client.create(Pods, { ...podNamed('web'), spec: { ...podNamed('web').spec, nodeName: 'node' } });
+    const key = { namespace: 'default', name: 'web' };
+    await client.delete(Pods, key);
+    const change = { type: 'merge', body: { metadata: { deletionGracePeriodSeconds: 0 } } } as const;
+    for (const options of [{}, { subresource: 'status' }]) {
+      expect(await failure(client.patch(Pods, key, change, options))).toMatchObject({ code: 422 });
+    }
+    expect((await client.get(Pods, key)).metadata.deletionGracePeriodSeconds).toBe(30);
+  });
+
+  test('the status route leaves what makes a deployment and a namespace found by others', async () => {
+    const { client } = await testRegistry();
+    const { spec } = setNamed('web');
+    const { serviceName: _, ...rest } = { serviceName: '', ...spec };
+    const labels = { app: 'web' };
+    await client.create(Deployments, { metadata: { namespace: 'default', name: 'web', labels }, spec: rest });
+    const change = {
+      type: 'merge',
+      body: { metadata: { labels: { app: null, 'kubernetes.io/metadata.name': null } } },
+    } as const;
+    const status = { subresource: 'status' };
+    const deployment = await client.patch(Deployments, { namespace: 'default', name: 'web' }, change, status);
+    expect(deployment.metadata.labels).toEqual(labels);
+    const namespace = await client.patch(Namespaces, { name: 'default' }, change, status);
+    expect(namespace.metadata.labels).toEqual({ 'kubernetes.io/metadata.name': 'default' });
+  });
+
+  test('the phase of a volume has the time since when', async () => {
+    const { client, clock } = await testRegistry();
+    const key = { name: 'v' };
+    const made = await client.create(PersistentVolumes, {
+      metadata: key,
+      spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/v' } },
+    });
+    await clock.advance(60_000);
+    const put = async (phase: string) => {
+      const volume = { ...(await client.get(PersistentVolumes, key)), status: { phase } };
+      const { status } = await client.update(PersistentVolumes, volume, { subresource: 'status' });
+      return status?.lastPhaseTransitionTime;
+    };
+    expect(await put('Pending')).toBe(made.status?.lastPhaseTransitionTime);
+    const later = await put('Available');
+    expect(later).not.toBe(made.status?.lastPhaseTransitionTime);
+    expect(await put('Available')).toBe(later);
   });
 
   test('what does not exist is not found, or made where the kind allows it', async () => {

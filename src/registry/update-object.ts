@@ -1,4 +1,4 @@
-import { apiError, type FieldError, invalid, notFound } from '../api/errors.ts';
+import { apiError, conflict, type FieldError, invalid, notFound } from '../api/errors.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import type { ResourceType } from '../api/resource-type.ts';
 import type { Entry } from '../store/store.ts';
@@ -33,6 +33,9 @@ export async function updateObject(
     const object = readObject(type, body, context, old);
     assertSameObject(type, key, object);
     if (current === undefined) {
+      const { uid = '' } = object.metadata;
+      if (uid !== '')
+        throw conflict(type, key.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: `);
       if (strategy.createOnUpdate && context.subresource === undefined) return undefined;
       throw notFound(type, key.name);
     }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 
+import type { ApiError } from '../../src/api/errors.ts';
 import { startTestServer, type TestServer } from '../support/api-server.ts';
 import { processStreams } from '../support/process-streams.ts';
 
@@ -118,5 +119,26 @@ describe("Python's client writes True", () => {
   test('P7 and follows a log', async () => {
     const { body } = await server.admin.request('GET', `${pods}/p/log?follow=True&tailLines=1&previous=False`);
     expect(body.toString()).toBe('three\nlater\n');
+  });
+});
+
+describe('P7 the options of a log', () => {
+  test.each([
+    ['tailLines=2&stream=All', 200],
+    ['sinceTime=2020-01-01T00:00:00Z', 200],
+    ['tailLines=-1', 422],
+    ['limitBytes=0', 422],
+    ['sinceSeconds=0', 422],
+    ['sinceSeconds=1&sinceTime=2020-01-01T00:00:00Z', 422],
+    ['stream=Stdout', 422],
+    ['tailLines=two', 400],
+    ['sinceTime=noon', 400],
+    ['container=none', 400],
+  ])('%s: %i', async (query, code) => {
+    const status = await server.admin.request('GET', `${pods}/p/log?${query}`).then(
+      (answer) => answer.status,
+      (error: ApiError) => error.status.code,
+    );
+    expect(status).toBe(code);
   });
 });

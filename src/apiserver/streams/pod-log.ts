@@ -33,7 +33,11 @@ function logOptions(query: URLSearchParams, container: string, nowMs: number): L
   const sinceSeconds = count(query, 'sinceSeconds', 1);
   const sinceTime = query.get('sinceTime');
   if (sinceSeconds !== undefined && sinceTime !== null) {
-    throw apiError('BadRequest', 'at most one of `sinceTime` or `sinceSeconds` may be specified');
+    throw invalidOption('', 'Forbidden', 'at most one of `sinceTime` or `sinceSeconds` may be specified');
+  }
+  const stream = query.get('stream') ?? '';
+  if (stream !== '' && stream !== 'All') {
+    throw invalidOption('stream', 'Forbidden', 'may not be specified: what a container writes is kept as one log');
   }
   const sinceMs = sinceTime === null ? sinceSeconds && nowMs - sinceSeconds * 1000 : Date.parse(sinceTime);
   if (Number.isNaN(sinceMs)) throw apiError('BadRequest', `sinceTime: Invalid value: ${JSON.stringify(sinceTime)}`);
@@ -48,12 +52,21 @@ function logOptions(query: URLSearchParams, container: string, nowMs: number): L
   };
 }
 
-function count(query: URLSearchParams, name: string, minimum: number): number | undefined {
+function count(query: URLSearchParams, name: string, minimum: 0 | 1): number | undefined {
   const value = query.get(name);
   if (value === null || value === '') return undefined;
-  if (/^\d{1,15}$/.test(value) && Number(value) >= minimum) return Number(value);
-  const message = `Invalid value: ${JSON.stringify(value)}: must be greater than or equal to ${minimum}`;
-  throw apiError('Invalid', `PodLogOptions "" is invalid: ${name}: ${message}`, {
-    causes: [{ reason: 'FieldValueInvalid', message, field: name }],
+  if (!/^-?\d{1,15}$/.test(value)) {
+    throw apiError('BadRequest', `${name}: Invalid value: ${JSON.stringify(value)}: must be a whole number`);
+  }
+  if (Number(value) >= minimum) return Number(value);
+  const least = minimum === 0 ? 'greater than or equal to 0' : 'greater than 0';
+  throw invalidOption(name, 'Invalid', `${value}: must be ${least}`);
+}
+
+function invalidOption(field: string, problem: 'Forbidden' | 'Invalid', why: string): Error {
+  const message = problem === 'Invalid' ? `Invalid value: ${why}` : `Forbidden: ${why}`;
+  const reason = `FieldValue${problem}` as const;
+  return apiError('Invalid', `PodLogOptions "" is invalid: ${field}: ${message}`, {
+    causes: [{ reason, message, field }],
   });
 }

@@ -91,6 +91,8 @@ describe('pods', () => {
     const critical = podNamed('critical', { priorityClassName: 'system-node-critical' });
     expect((await client.create(Pods, critical)).spec?.priority).toBe(2_000_001_000);
     await client.create(PriorityClasses, { metadata: { name: 'usual' }, value: 5, globalDefault: true });
+    const second = client.create(PriorityClasses, { metadata: { name: 'second' }, value: 6, globalDefault: true });
+    expect(await failure(second)).toMatchObject({ code: 403, message: expect.stringContaining('usual is already') });
     expect((await client.create(Pods, podNamed('usual'))).spec).toMatchObject({
       priority: 5,
       priorityClassName: 'usual',

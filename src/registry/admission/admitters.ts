@@ -3,6 +3,7 @@ import type {
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
+  PriorityClass,
   Service,
 } from '../../api/generated/types.ts';
 import {
@@ -10,6 +11,7 @@ import {
   PersistentVolumeClaims,
   PersistentVolumes,
   Pods,
+  PriorityClasses,
   Services,
 } from '../../api/kinds.ts';
 import type { KubernetesObject } from '../../api/meta.ts';
@@ -18,6 +20,7 @@ import type { RegistryCore } from '../core.ts';
 import { type Admitted, admittedAs } from './admitted.ts';
 import { admitDefinition, admitNewDefinition } from './definitions.ts';
 import { admitPod } from './pods.ts';
+import { admitPriorityClass } from './priority-classes.ts';
 import { admitChangedService, admitNewService } from './services.ts';
 import { admitClaim, admitVolume } from './storage.ts';
 
@@ -36,6 +39,10 @@ const definitions: Admitter<CustomResourceDefinition> = {
   create: async (core, definition) => admittedAs(admitNewDefinition(core, definition)),
   update: async (core, definition) => admittedAs(admitDefinition(core, definition)),
 };
+const priorities: Admitter<PriorityClass> = {
+  create: async (core, priority) => admittedAs(await admitPriorityClass(core, priority)),
+  update: async (core, priority) => admittedAs(await admitPriorityClass(core, priority)),
+};
 const services: Admitter<Service> = { create: admitNewService, update: admitChangedService };
 
 /** The kinds the cluster has a say in. */
@@ -43,6 +50,7 @@ export const admitters: ReadonlyMap<string, Admitter> = new Map<string, Admitter
   [qualifiedName(Pods), pods],
   [qualifiedName(PersistentVolumeClaims), claims],
   [qualifiedName(PersistentVolumes), volumes],
+  [qualifiedName(PriorityClasses), priorities],
   [qualifiedName(Services), services],
   [qualifiedName(CustomResourceDefinitions), definitions],
 ]);

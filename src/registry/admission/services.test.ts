@@ -92,6 +92,7 @@ describe('services', () => {
     });
     const inside = await fixture.client.update(Services, { ...service, spec: { ...service.spec, type: 'ClusterIP' } });
     expect(inside.spec.ports?.map(({ nodePort }) => nodePort)).toEqual([undefined, undefined]);
+    expect(inside.spec.externalTrafficPolicy).toBeUndefined();
     await create(fixture, 'other', { type: 'NodePort', ports: [{ port: 80, nodePort: 30_080 }] });
   });
 

@@ -125,13 +125,24 @@ function withOldPort(port: ServicePort, old: readonly ServicePort[]): ServicePor
   return nodePort === undefined ? port : { ...port, nodePort };
 }
 
+/** What only services with a balancer in front of them have. */
+const BALANCED = ['allocateLoadBalancerNodePorts', 'loadBalancerClass', 'healthCheckNodePort'];
+
+const isReached = ({ type, externalIPs = [] }: ServiceSpec): boolean =>
+  type === 'LoadBalancer' || type === 'NodePort' || (type === 'ClusterIP' && externalIPs.length > 0);
+
 /** A change of type that repeats what only the old type had drops it. */
 function withoutUnneeded(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
   const { clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy, ports, ...rest } = spec;
   const losesAddress = hasAddress(old) && !hasAddress(spec) && clusterIP === old.clusterIP;
   const losesPorts = hasNodePorts(old) && !hasNodePorts(spec);
+  const lost = new Set<string>([
+    ...(spec.type === 'LoadBalancer' ? [] : BALANCED),
+    ...(isReached(spec) ? [] : ['externalTrafficPolicy']),
+  ]);
+  const kept = Object.entries(rest).filter(([field, value]) => !lost.has(field) || value !== Reflect.get(old, field));
   return {
-    ...rest,
+    ...Object.fromEntries(kept),
     ...(!losesAddress && {
       ...(clusterIP !== undefined && { clusterIP }),
       ...(clusterIPs !== undefined && { clusterIPs }),

@@ -1,4 +1,5 @@
 import type {
+  Deployment,
   Event,
   Namespace,
   Node,
@@ -9,8 +10,10 @@ import type {
   Service,
   StatefulSet,
 } from '../../api/generated/types.ts';
+import { Namespaces, Nodes } from '../../api/kinds.ts';
 import type { KubernetesObject } from '../../api/meta.ts';
 import { timestamp } from '../../platform/clock.ts';
+import { applyDefaults } from '../defaulting/defaulting.ts';
 import { strategy } from './strategy.ts';
 
 export const namespaces = strategy<Namespace>({
@@ -26,6 +29,7 @@ export const namespaces = strategy<Namespace>({
   }),
   // Only the finalize route takes a finalizer off.
   prepareUpdate: (namespace, old) => ({ ...namespace, ...(old.spec && { spec: old.spec }) }),
+  prepareStatus: (namespace) => applyDefaults(Namespaces, namespace),
   prepareDelete: (namespace) => ({ ...namespace, status: { ...namespace.status, phase: 'Terminating' } }),
   throughRoute: (subresource, given, old) =>
     subresource === 'finalize' ? { ...old, ...(given.spec && { spec: given.spec }) } : undefined,
@@ -53,15 +57,19 @@ export const volumes = strategy<PersistentVolume>({
     status: { phase: 'Pending', lastPhaseTransitionTime: timestamp(clock.now()) },
   }),
   prepareStatus(volume, old, clock) {
-    if (volume.status?.phase === old.status?.phase) return volume;
-    if (volume.status?.lastPhaseTransitionTime !== old.status?.lastPhaseTransitionTime) return volume;
-    return { ...volume, status: { ...volume.status, lastPhaseTransitionTime: timestamp(clock.now()) } };
+    const before = old.status?.lastPhaseTransitionTime;
+    const given = volume.status?.lastPhaseTransitionTime ?? before;
+    const isNew = volume.status?.phase !== old.status?.phase && given === before;
+    const lastPhaseTransitionTime = isNew ? timestamp(clock.now()) : given;
+    if (lastPhaseTransitionTime === undefined) return volume;
+    return { ...volume, status: { ...volume.status, lastPhaseTransitionTime } };
   },
 });
 
 export const nodes = strategy<Node>({
   subresources: ['status'],
   keepsInitialStatus: true,
+  prepareStatus: (node) => applyDefaults(Nodes, node),
   fields: { 'spec.unschedulable': (node: Node) => String(node.spec?.unschedulable ?? false) },
 });
 
@@ -80,7 +88,16 @@ export const replicaSets = strategy<ReplicaSet>({
 
 export const serviceAccounts = strategy({ subresources: ['token'] });
 
-export const deployments = strategy({ subresources: ['status', 'scale'], generation: true });
+export const deployments = strategy<Deployment>({
+  subresources: ['status', 'scale'],
+  generation: true,
+  // The status route leaves labels alone, unlike that of other kinds.
+  prepareStatus(deployment, old) {
+    const { labels: _, ...metadata } = deployment.metadata;
+    const { labels } = old.metadata;
+    return { ...deployment, metadata: { ...metadata, ...(labels && { labels }) } };
+  },
+});
 
 export const endpointSlices = strategy({ generation: true });
 

@@ -43,7 +43,15 @@ export function validateMetadataUpdate(
   errors: Errors,
   checkFinalizer: FinalizerCheck = checkKubernetesFinalizer,
 ): void {
-  const immutable = ['name', 'namespace', 'uid', 'creationTimestamp', 'deletionTimestamp'] as const;
+  // M1: how long an object still has is said with its deletion, and nowhere else.
+  const immutable = [
+    'name',
+    'namespace',
+    'uid',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+  ] as const;
   for (const key of immutable) {
     if (meta[key] !== old[key] && !(meta[key] === undefined && old[key] === undefined)) {
       errors.push(invalidValue(`${field}.${key}`, meta[key], 'field is immutable'));

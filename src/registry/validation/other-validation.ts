@@ -2,14 +2,12 @@ import type {
   ClusterRole,
   ClusterRoleBinding,
   Lease,
-  LimitRange,
   Node,
   PriorityClass,
-  ResourceQuota,
   Role,
   RoleBinding,
 } from '../../api/generated/types.ts';
-import { checkNonNegative, checkOneOf, checkPositive, checkRequiredOneOf } from './checks.ts';
+import { checkNonNegative, checkOneOf, checkPositive } from './checks.ts';
 import { type Errors, forbidden, invalidValue, notSupported, required } from './field-errors.ts';
 import { checkImmutable } from './metadata-validation.ts';
 import { validateResourceList } from './resource-validation.ts';
@@ -77,6 +75,7 @@ export function validateClusterRole(role: ClusterRole, errors: Errors): void {
 }
 
 const RBAC_GROUP = 'rbac.authorization.k8s.io';
+const SUBJECTS = ['Group', 'ServiceAccount', 'User'];
 
 export function validateRoleBinding(
   roles: readonly string[],
@@ -90,8 +89,12 @@ export function validateRoleBinding(
   for (const [index, subject] of (binding.subjects ?? []).entries()) {
     const field = `subjects[${index}]`;
     if ((subject.name ?? '') === '') errors.push(required(`${field}.name`));
-    if (!['ServiceAccount', 'User', 'Group'].includes(subject.kind ?? '')) {
-      errors.push(notSupported(`${field}.kind`, subject.kind ?? '', ['ServiceAccount', 'User', 'Group']));
+    const group = subject.kind === 'ServiceAccount' ? '' : RBAC_GROUP;
+    if ((subject.apiGroup ?? '') !== group && SUBJECTS.includes(subject.kind ?? '')) {
+      errors.push(notSupported(`${field}.apiGroup`, subject.apiGroup ?? '', [group]));
+    }
+    if (!SUBJECTS.includes(subject.kind ?? '')) {
+      errors.push(notSupported(`${field}.kind`, subject.kind ?? '', SUBJECTS));
     } else if (subject.kind === 'ServiceAccount' && (subject.namespace ?? '') === '') {
       if (binding.kind === 'ClusterRoleBinding') errors.push(required(`${field}.namespace`));
     }
@@ -133,18 +136,4 @@ export function validatePriorityClassUpdate(priority: PriorityClass, old: Priori
     errors.push(forbidden('value', 'may not be changed in an update.'));
   }
   checkImmutable(priority.preemptionPolicy, old.preemptionPolicy, 'preemptionPolicy', errors);
-}
-
-export function validateResourceQuota(quota: ResourceQuota, errors: Errors): void {
-  validateResourceList(quota.spec?.hard, 'spec.hard', errors);
-}
-
-export function validateLimitRange(range: LimitRange, errors: Errors): void {
-  for (const [index, limit] of (range.spec?.limits ?? []).entries()) {
-    const field = `spec.limits[${index}]`;
-    checkRequiredOneOf(limit.type, ['Container', 'PersistentVolumeClaim', 'Pod'], `${field}.type`, errors);
-    for (const part of ['max', 'min', 'default', 'defaultRequest'] as const) {
-      validateResourceList(limit[part], `${field}.${part}`, errors);
-    }
-  }
 }

@@ -3,7 +3,7 @@ import { checkDnsLabel, checkDnsSubdomain, checkQualifiedName } from '../../api/
 import { checkInRange, checkIpAddress, checkName, checkRequiredOneOf, checkUnique } from './checks.ts';
 import { type PodScope, validateContainers, validateInitContainers } from './container-validation.ts';
 import { type Errors, forbidden, invalidValue, required } from './field-errors.ts';
-import { validateAnnotations, validateLabels } from './metadata-validation.ts';
+import { checkImmutable, validateAnnotations, validateLabels } from './metadata-validation.ts';
 import { validateVolumes } from './pod-volume-validation.ts';
 import { validatePodResources, validateResourceList } from './resource-validation.ts';
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling-validation.ts';
@@ -164,6 +164,19 @@ export function validatePod(pod: Pod, errors: Errors): void {
   if ((pod.spec?.ephemeralContainers ?? []).length > 0) {
     errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'));
   }
+}
+
+/** What a node says of a pod. */
+export function validatePodStatus({ status }: Pod, old: Pod, errors: Errors): void {
+  checkImmutable(status?.qosClass, old.status?.qosClass, 'status.qosClass', errors);
+  for (const list of ['podIPs', 'hostIPs'] as const) {
+    if (status?.[list] === old.status?.[list]) continue;
+    for (const [index, { ip }] of (status?.[list] ?? []).entries()) {
+      checkIpAddress(ip, `status.${list}[${index}].ip`, errors);
+    }
+  }
+  const { nominatedNodeName = '' } = status ?? {};
+  if (nominatedNodeName !== '') checkName(nominatedNodeName, checkDnsSubdomain, 'status.nominatedNodeName', errors);
 }
 
 const POD_UPDATE_RULE =

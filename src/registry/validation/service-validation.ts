@@ -1,4 +1,4 @@
-import type { EndpointSlice, Service, ServicePort, ServiceSpec } from '../../api/generated/types.ts';
+import type { Service, ServicePort, ServiceSpec } from '../../api/generated/types.ts';
 import { checkDnsLabel, checkDnsSubdomain, checkQualifiedName } from '../../api/names.ts';
 import {
   checkIpAddress,
@@ -9,7 +9,7 @@ import {
   checkRequiredOneOf,
   isIpAddress,
 } from './checks.ts';
-import { duplicate, type Errors, forbidden, invalidValue, required, tooMany } from './field-errors.ts';
+import { duplicate, type Errors, forbidden, invalidValue, required } from './field-errors.ts';
 import { validateLabels } from './metadata-validation.ts';
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
@@ -24,6 +24,7 @@ export function validateService(service: Service, errors: Errors): void {
   if (clusterIP === 'None' && (type === 'NodePort' || type === 'LoadBalancer')) {
     errors.push(invalidValue('spec.clusterIPs[0]', clusterIP, `may not be set to 'None' for ${type} services`));
   }
+  validateReach(spec, errors);
   if (external) validateExternalName(spec, errors);
   else if (clusterIP !== '' && clusterIP !== 'None' && !isIpAddress(clusterIP)) {
     checkIpAddress(clusterIP, 'spec.clusterIPs[0]', errors);
@@ -36,6 +37,10 @@ export function validateService(service: Service, errors: Errors): void {
   validateAffinity(spec, errors);
   for (const [index, ip] of (spec.externalIPs ?? []).entries()) {
     checkIpAddress(ip, `spec.externalIPs[${index}]`, errors);
+    if (LOOPBACK.test(ip)) {
+      const why = 'may not be in the loopback range (127.0.0.0/8, ::1/128)';
+      errors.push(invalidValue(`spec.externalIPs[${index}]`, ip, why));
+    }
   }
   checkOneOf(spec.internalTrafficPolicy, ['Cluster', 'Local'], 'spec.internalTrafficPolicy', errors);
   checkOneOf(spec.externalTrafficPolicy, ['Cluster', 'Local'], 'spec.externalTrafficPolicy', errors);
@@ -47,6 +52,53 @@ export function validateService(service: Service, errors: Errors): void {
   );
   for (const [index, family] of (spec.ipFamilies ?? []).entries()) {
     checkOneOf(family, ['IPv4', 'IPv6'], `spec.ipFamilies[${index}]`, errors);
+  }
+}
+
+const LOOPBACK = /^(127\.|::1$)/;
+
+/** What only services have that are reached from outside the cluster. */
+function validateReach(spec: ServiceSpec, errors: Errors): void {
+  const { type, clusterIP = '', clusterIPs = [], externalIPs = [], healthCheckNodePort = 0 } = spec;
+  const balanced = type === 'LoadBalancer';
+  if (clusterIPs.length > 0 && clusterIP !== clusterIPs[0] && clusterIP !== '') {
+    errors.push(invalidValue('spec.clusterIPs[0]', clusterIPs, 'first value must match `clusterIP`'));
+  }
+  if (clusterIPs.length > 1) {
+    errors.push(invalidValue('spec.clusterIPs', clusterIPs, 'may specify no more than one IP for each IP family'));
+  }
+  if (clusterIP !== 'None') {
+    const index = (spec.ipFamilies ?? []).indexOf('IPv6');
+    if (index >= 0) {
+      errors.push(invalidValue(`spec.ipFamilies[${index}]`, 'IPv6', 'not configured on this cluster'));
+    } else if (spec.ipFamilyPolicy === 'RequireDualStack') {
+      const why = 'this cluster is not configured for dual-stack services';
+      errors.push(invalidValue('spec.ipFamilyPolicy', spec.ipFamilyPolicy, why));
+    }
+  }
+  const reached = balanced || type === 'NodePort' || (type === 'ClusterIP' && externalIPs.length > 0);
+  if (spec.externalTrafficPolicy !== undefined && !reached) {
+    const why = 'may only be set for externally-accessible services';
+    errors.push(invalidValue('spec.externalTrafficPolicy', spec.externalTrafficPolicy, why));
+  }
+  if (healthCheckNodePort !== 0 && !(balanced && spec.externalTrafficPolicy === 'Local')) {
+    const why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+    errors.push(invalidValue('spec.healthCheckNodePort', healthCheckNodePort, why));
+  }
+  for (const field of ['loadBalancerClass', 'allocateLoadBalancerNodePorts'] as const) {
+    if (balanced || spec[field] === undefined) continue;
+    errors.push(forbidden(`spec.${field}`, "may only be used when `type` is 'LoadBalancer'"));
+  }
+  for (const [index, range] of (spec.loadBalancerSourceRanges ?? []).entries()) {
+    const [address = '', bits = ''] = range.trim().split('/');
+    if (!isIpAddress(address) || !/^\d{1,3}$/.test(bits) || Number(bits) > (address.includes(':') ? 128 : 32)) {
+      const why = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
+      errors.push(invalidValue(`spec.loadBalancerSourceRanges[${index}]`, range, why));
+    }
+  }
+  for (const [index, { nodePort = 0 }] of (spec.ports ?? []).entries()) {
+    if (nodePort === 0 || balanced || type === 'NodePort') continue;
+    errors.push(forbidden(`spec.ports[${index}].nodePort`, `may not be used when \`type\` is '${type}'`));
   }
 }
 
@@ -122,41 +174,13 @@ export function validateServiceUpdate(service: Service, old: Service, errors: Er
       ),
     );
   }
-}
-
-const MAX_ENDPOINTS = 1000;
-const MAX_ADDRESSES = 100;
-
-export function validateEndpointSlice(slice: EndpointSlice, errors: Errors): void {
-  checkRequiredOneOf(slice.addressType, ['FQDN', 'IPv4', 'IPv6'], 'addressType', errors);
-  const endpoints = slice.endpoints ?? [];
-  if (endpoints.length > MAX_ENDPOINTS) errors.push(tooMany('endpoints', endpoints.length, MAX_ENDPOINTS));
-  for (const [index, endpoint] of endpoints.entries()) {
-    const field = `endpoints[${index}]`;
-    const addresses = endpoint.addresses ?? [];
-    if (addresses.length === 0) errors.push(required(`${field}.addresses`, 'must contain at least 1 address'));
-    else if (addresses.length > MAX_ADDRESSES)
-      errors.push(tooMany(`${field}.addresses`, addresses.length, MAX_ADDRESSES));
-    for (const [position, address] of addresses.entries()) {
-      const at = `${field}.addresses[${position}]`;
-      if (slice.addressType === 'FQDN') checkName(address, checkDnsSubdomain, at, errors);
-      else checkIpAddress(address, at, errors);
-    }
-    if (endpoint.hostname !== undefined) checkName(endpoint.hostname, checkDnsLabel, `${field}.hostname`, errors);
+  const family = old.spec.ipFamilies?.[0];
+  if (stays && family !== undefined && service.spec.ipFamilies?.[0] !== family) {
+    errors.push(invalidValue('spec.ipFamilies[0]', service.spec.ipFamilies, 'may not change once set'));
   }
-  const names = new Set<string>();
-  for (const [index, port] of (slice.ports ?? []).entries()) {
-    const name = port.name ?? '';
-    if (names.has(name)) errors.push(duplicate(`ports[${index}].name`, name));
-    names.add(name);
-    if (name !== '') checkName(name, checkDnsLabel, `ports[${index}].name`, errors);
-    checkRequiredOneOf(port.protocol, PROTOCOLS, `ports[${index}].protocol`, errors);
-  }
-}
-
-export function validateEndpointSliceUpdate(slice: EndpointSlice, old: EndpointSlice, errors: Errors): void {
-  validateEndpointSlice(slice, errors);
-  if (slice.addressType !== old.addressType) {
-    errors.push(invalidValue('addressType', slice.addressType, 'field is immutable'));
+  const balancer = old.spec.loadBalancerClass;
+  const balanced = service.spec.type === 'LoadBalancer' && old.spec.type === 'LoadBalancer';
+  if (balanced && service.spec.loadBalancerClass !== balancer) {
+    errors.push(invalidValue('spec.loadBalancerClass', service.spec.loadBalancerClass, 'may not change once set'));
   }
 }

@@ -1,9 +1,4 @@
-import type {
-  PersistentVolumeClaimTemplate,
-  StatefulSet,
-  StatefulSetSpec,
-  StatefulSetStatus,
-} from '../../api/generated/types.ts';
+import type { PersistentVolumeClaimTemplate, StatefulSet, StatefulSetSpec } from '../../api/generated/types.ts';
 import { checkDnsLabel, LABEL_LENGTH, type NameCheck } from '../../api/names.ts';
 import { checkName, checkNonNegative, checkOneOf, checkUnique } from './checks.ts';
 import { type Errors, forbidden, invalidValue, required } from './field-errors.ts';
@@ -168,27 +163,5 @@ export function validateStatefulSetUpdate(set: StatefulSet, old: StatefulSet, er
       errors.push(forbidden('spec', UPDATE_RULE));
       break;
     }
-  }
-}
-
-const COUNTS = ['replicas', 'readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'] as const;
-
-export function validateStatefulSetStatus(set: StatefulSet, old: StatefulSet, errors: Errors): void {
-  const status: Partial<StatefulSetStatus> = set.status ?? {};
-  for (const count of COUNTS) checkNonNegative(status[count], `status.${count}`, errors);
-  checkNonNegative(status.observedGeneration, 'status.observedGeneration', errors);
-  checkNonNegative(status.collisionCount, 'status.collisionCount', errors);
-  for (const count of COUNTS) {
-    if ((status[count] ?? 0) > (status.replicas ?? 0)) {
-      errors.push(invalidValue(`status.${count}`, status[count], 'cannot be greater than status.replicas'));
-    }
-  }
-  if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0)) {
-    errors.push(
-      invalidValue('status.availableReplicas', status.availableReplicas, 'cannot be greater than status.readyReplicas'),
-    );
-  }
-  if ((status.collisionCount ?? 0) < (old.status?.collisionCount ?? 0)) {
-    errors.push(invalidValue('status.collisionCount', status.collisionCount ?? 0, 'cannot be decremented'));
   }
 }

@@ -15,11 +15,13 @@ import {
   validateStoredVersions,
 } from '../custom-resources/definition-validation.ts';
 import * as Config from './config-validation.ts';
+import * as Endpoints from './endpoints-validation.ts';
 import { validateEvent } from './event-validation.ts';
 import type { Errors } from './field-errors.ts';
 import { checkAnyFinalizer, validateMetadata, validateMetadataUpdate } from './metadata-validation.ts';
 import * as Other from './other-validation.ts';
-import { validatePod, validatePodTemplate, validatePodUpdate } from './pod-validation.ts';
+import { validatePod, validatePodStatus, validatePodTemplate, validatePodUpdate } from './pod-validation.ts';
+import * as Quotas from './quota-validation.ts';
 import * as Services from './service-validation.ts';
 import * as Sets from './statefulset-validation.ts';
 import * as Volumes from './volume-validation.ts';
@@ -40,7 +42,7 @@ function add<T extends KubernetesObject>(type: ResourceType<T>, particular: Rule
 }
 
 add(Kinds.Namespaces, { name: checkDnsLabel });
-add(Kinds.Pods, { create: validatePod, update: validatePodUpdate });
+add(Kinds.Pods, { create: validatePod, update: validatePodUpdate, status: validatePodStatus });
 add(Kinds.Services, {
   name: checkDns1035Label,
   create: Services.validateService,
@@ -51,8 +53,12 @@ add(Kinds.Secrets, { create: Config.validateSecret, update: Config.validateSecre
 add(Kinds.PersistentVolumeClaims, { create: Volumes.validateClaim, update: Volumes.validateClaimUpdate });
 add(Kinds.PersistentVolumes, { create: Volumes.validateVolume, update: Volumes.validateVolumeUpdate });
 add(Kinds.Nodes, { create: Other.validateNode, update: Other.validateNodeUpdate });
-add(Kinds.ResourceQuotas, { create: Other.validateResourceQuota });
-add(Kinds.LimitRanges, { create: Other.validateLimitRange });
+add(Kinds.ResourceQuotas, {
+  create: Quotas.validateResourceQuota,
+  update: Quotas.validateResourceQuotaUpdate,
+  status: Quotas.validateResourceQuotaStatus,
+});
+add(Kinds.LimitRanges, { create: Quotas.validateLimitRange });
 add(Kinds.PodTemplates, {
   create: (object, errors) => validatePodTemplate(object.template, 'template', errors),
 });
@@ -60,22 +66,40 @@ add(Kinds.StatefulSets, {
   name: Sets.checkStatefulSetName,
   create: Sets.validateStatefulSet,
   update: Sets.validateStatefulSetUpdate,
-  status: Sets.validateStatefulSetStatus,
+  status: Workloads.validateCounts(['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas']),
 });
 add(Kinds.ControllerRevisions, {
   create: Workloads.validateControllerRevision,
   update: Workloads.validateControllerRevisionUpdate,
 });
-add(Kinds.ReplicaSets, { create: Workloads.validateReplicaSet, update: Workloads.validateReplicaSetUpdate });
-add(Kinds.Deployments, { create: Workloads.validateDeployment, update: Workloads.validateDeploymentUpdate });
+add(Kinds.ReplicaSets, {
+  create: Workloads.validateReplicaSet,
+  update: Workloads.validateReplicaSetUpdate,
+  status: Workloads.validateCounts(
+    ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
+    ['terminatingReplicas'],
+  ),
+});
+add(Kinds.Deployments, {
+  create: Workloads.validateDeployment,
+  update: Workloads.validateDeploymentUpdate,
+  status: Workloads.validateCounts(
+    ['updatedReplicas', 'readyReplicas', 'availableReplicas'],
+    ['unavailableReplicas', 'terminatingReplicas'],
+  ),
+});
+add(Kinds.Endpoints, { create: Endpoints.validateEndpoints });
 add(Kinds.EndpointSlices, {
-  create: Services.validateEndpointSlice,
-  update: Services.validateEndpointSliceUpdate,
+  create: Endpoints.validateEndpointSlice,
+  update: Endpoints.validateEndpointSliceUpdate,
 });
 add(Kinds.StorageClasses, { create: Volumes.validateStorageClass, update: Volumes.validateStorageClassUpdate });
 add(Kinds.Events, { create: validateEvent });
 add(Kinds.Leases, { create: Other.validateLease });
-add(Kinds.PodDisruptionBudgets, { create: Workloads.validateDisruptionBudget });
+add(Kinds.PodDisruptionBudgets, {
+  create: Workloads.validateDisruptionBudget,
+  status: Workloads.validateDisruptionBudgetStatus,
+});
 add(Kinds.PriorityClasses, { create: Other.validatePriorityClass, update: Other.validatePriorityClassUpdate });
 add(Kinds.Roles, { name: checkPathSegment, create: Other.validateRole });
 add(Kinds.ClusterRoles, {

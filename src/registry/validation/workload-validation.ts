@@ -55,6 +55,34 @@ function validateEndlessTemplate(template: PodTemplateSpec | undefined, kind: st
   }
 }
 
+/** The counts of a status: none is negative, and none of `parts` more than there are replicas. */
+export function validateCounts(
+  parts: readonly string[],
+  others: readonly string[] = [],
+): (object: Counted, old: Counted, errors: Errors) => void {
+  return (object, old, errors) => {
+    const status = new Map<string, unknown>(Object.entries(object.status ?? {}));
+    const before = new Map<string, unknown>(Object.entries(old.status ?? {}));
+    const count = (of: typeof status, name: string): number => Number(of.get(name) ?? 0);
+    const check = (name: string, most: string): void => {
+      if (count(status, name) <= count(status, most)) return;
+      errors.push(invalidValue(`status.${name}`, count(status, name), `cannot be greater than status.${most}`));
+    };
+    for (const name of ['replicas', ...parts, ...others, 'observedGeneration', 'collisionCount']) {
+      checkNonNegative(count(status, name), `status.${name}`, errors);
+    }
+    for (const name of parts) check(name, 'replicas');
+    check('availableReplicas', 'readyReplicas');
+    if (count(status, 'collisionCount') < count(before, 'collisionCount')) {
+      errors.push(invalidValue('status.collisionCount', count(status, 'collisionCount'), 'cannot be decremented'));
+    }
+  };
+}
+
+interface Counted {
+  readonly status?: object;
+}
+
 export function validateReplicaSet(set: ReplicaSet, errors: Errors): void {
   const { spec } = set;
   checkNonNegative(spec?.replicas, 'spec.replicas', errors);
@@ -132,6 +160,12 @@ export function validateControllerRevisionUpdate(
 ): void {
   validateControllerRevision(revision, errors);
   if (revision.data !== old.data) checkImmutable(revision.data, old.data, 'data', errors);
+}
+
+export function validateDisruptionBudgetStatus({ status }: PodDisruptionBudget, _old: object, errors: Errors): void {
+  for (const count of ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const) {
+    checkNonNegative(status?.[count], `status.${count}`, errors);
+  }
 }
 
 export function validateDisruptionBudget(budget: PodDisruptionBudget, errors: Errors): void {
