@@ -8,6 +8,8 @@ import { startProgram } from './start-program.ts';
 
 export interface SessionOptions {
   readonly stdin: boolean;
+  /** What the programs of its pod are known by. */
+  readonly mark?: string | undefined;
   /** Given for a session in a terminal: sets the size of the terminal at `device`, a path in the container. */
   resize?(device: string, columns: number, rows: number): void;
 }
@@ -16,7 +18,7 @@ export interface SessionOptions {
 export function startSession(command: readonly string[], options: SessionOptions): ExecSession {
   // The fourth tells the path of the terminal.
   const terminalPath = options.resize === undefined ? 'ignore' : 'pipe';
-  const child = startProgram(command, [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', terminalPath]);
+  const child = startProgram(command, [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', terminalPath], options.mark);
   const { stdout, stderr } = child;
   if (stdout === null || stderr === null) throw new Error('a session without outputs');
   // A program that ends without reading all of its input is no error of anybody's.

@@ -19,6 +19,8 @@ export interface PodFiles {
   readonly sandbox: string;
   /** Written by the sandbox when containers can be started. */
   readonly ready: string;
+  /** Nothing is in it: where pods are plain processes, each of them has it open. */
+  readonly mark: string;
   /** What the sandbox's own programs complain of. */
   readonly complaints: string;
   readonly containers: string;
@@ -77,6 +79,7 @@ export function podFiles(directory: string): PodFiles {
     events: file('events'),
     sandbox: file('sandbox'),
     ready: file('ready'),
+    mark: file('mark'),
     complaints: file('sandbox.log'),
     containers: file('containers'),
   };

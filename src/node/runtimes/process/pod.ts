@@ -61,8 +61,8 @@ export class Pod {
   }
 
   /** Only when it is not alive. */
-  async start(command: SandboxCommand): Promise<SandboxStart> {
-    const { sandbox, started } = Sandbox.start(this.files, command, this.#sandboxContext());
+  async start(command: Omit<SandboxCommand, 'mark'>): Promise<SandboxStart> {
+    const { sandbox, started } = Sandbox.start(this.files, { ...command, mark: this.mark }, this.#sandboxContext());
     this.#take(sandbox);
     const result = await started;
     if (result.outcome !== 'ready') await sandbox.ended;
@@ -82,6 +82,11 @@ export class Pod {
 
   get level(): Level {
     return this.#context.level;
+  }
+
+  /** What its programs are known by, where nothing else keeps them together. */
+  get mark(): string | undefined {
+    return this.level.isolation === 'processes' ? this.files.mark : undefined;
   }
 
   get alive(): boolean {

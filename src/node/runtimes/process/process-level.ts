@@ -7,12 +7,13 @@ import { ControlGroups, joinGroups, NO_RESOURCE_LIMITS, runName, writeGroups } f
 import type { EnteredRun, Level } from './level.ts';
 import { shortHash } from './node-hash.ts';
 import { translatePaths } from './path-translation.ts';
-import type { PodFiles, RunFiles } from './pod-files.ts';
+import { type PodFiles, podDirectory, podFiles, type RunFiles } from './pod-files.ts';
 import { isRunning, type ProcessIdentity, send, withFamily } from './process-identity.ts';
 import { processTable, psProgram, type SystemProcess } from './process-table.ts';
 import { run } from './run.ts';
 import { setprivArguments } from './security.ts';
 import { notAtThisLevel } from './start-errors.ts';
+import { MARK_DESCRIPTOR } from './start-program.ts';
 import { inTerminal, setSize } from './terminal.ts';
 import { findTool } from './tools.ts';
 
@@ -27,12 +28,14 @@ export class ProcessLevel implements Level {
   readonly isolation = 'processes';
   readonly limitations: readonly Limitation[];
   readonly #scripts: string;
+  readonly #directory: string;
   readonly #node: string;
   readonly #groups: ControlGroups | undefined;
 
   constructor(directory: string, scripts: string) {
     this.#groups = process.getuid?.() === 0 ? ControlGroups.open(directory) : undefined;
     this.#scripts = scripts;
+    this.#directory = directory;
     this.#node = shortHash(directory);
     this.limitations = [
       ...LIMITATIONS,
@@ -92,9 +95,14 @@ export class ProcessLevel implements Level {
     }
   }
 
-  /** M2: what still runs of a pod: what has its mark, as far as that can be seen, and all that comes from there. */
+  /** M2: what still runs of a pod: what has a mark of it, as far as that can be seen, and all that comes from there. */
   #left(podUid: string, first: ProcessIdentity | undefined): readonly SystemProcess[] {
-    const marked = processTable.withVariable(`${MARK}=${this.#mark(podUid)}`);
+    const { mark } = podFiles(podDirectory(this.#directory, podUid));
+    const marked = [
+      // Programs that show a title write it over their environment, others begin with an empty one.
+      ...processTable.withVariable(`${MARK}=${this.#mark(podUid)}`),
+      ...processTable.withDescriptor(MARK_DESCRIPTOR, mark),
+    ];
     const sandbox = first !== undefined && isRunning(first) ? [first.pid] : [];
     if (marked.length + sandbox.length === 0) return [];
     return withFamily([...marked, ...sandbox], processTable.all()).filter(({ ended }) => !ended);

@@ -197,8 +197,7 @@ class Processes implements ProcessRuntime {
     this.#pods.set(config.uid, pod);
     if (place !== undefined) this.#placed.add(config.uid);
 
-    const programsHoldLocks = level.isolation === 'processes';
-    const start = pod.start({ locks, command: level.sandboxCommand(files, config), programsHoldLocks });
+    const start = pod.start({ locks, command: level.sandboxCommand(files, config) });
     const result = await this.#soon(start);
     if (result !== 'late' && result.outcome === 'ready') return pod.status();
     await this.stopPod(config.uid);

@@ -23,6 +23,8 @@ export interface ProcessTable {
   all(): readonly SystemProcess[];
   /** The numbers of those that have `NAME=value` in their environment, as far as it can be seen. */
   withVariable(assignment: string): readonly number[];
+  /** The numbers of those that have the file open as this descriptor, as far as it can be seen. */
+  withDescriptor(descriptor: number, file: string): readonly number[];
   /** How soon it is worth while to look for the end of a process. */
   readonly lookAfterMs: number;
 }
@@ -33,6 +35,8 @@ const procFiles: ProcessTable = {
   all: () => numbersInProc().flatMap((pid) => procFiles.find(pid) ?? []),
   withVariable: (assignment) =>
     numbersInProc().filter((pid) => `\0${readIfReadable(`/proc/${pid}/environ`) ?? ''}`.includes(`\0${assignment}\0`)),
+  withDescriptor: (descriptor, file) =>
+    numbersInProc().filter((pid) => linkIfReadable(`/proc/${pid}/fd/${descriptor}`) === file),
   lookAfterMs: 2,
 };
 
@@ -46,6 +50,7 @@ export const psProgram: ProcessTable = {
       .filter((line) => `${line} `.includes(` ${assignment} `))
       .map((line) => Number.parseInt(line, 10));
   },
+  withDescriptor: () => [],
   lookAfterMs: 50,
 };
 
@@ -96,6 +101,14 @@ function numbersInProc(): readonly number[] {
 function readIfReadable(file: string): string | undefined {
   try {
     return fs.readFileSync(file, 'latin1');
+  } catch {
+    return undefined;
+  }
+}
+
+function linkIfReadable(link: string): string | undefined {
+  try {
+    return fs.readlinkSync(link);
   } catch {
     return undefined;
   }

@@ -33,6 +33,18 @@ describe('everywhere', () => {
       expect(processesWith('sleep 4501')).toEqual([]);
     });
 
+    test.runIf(process.platform === 'linux')(
+      'M2 so does one that has left its environment too, started by its program or by exec',
+      async () => {
+        const leave = '(env -i setsid sleep 4503 &)';
+        const uid = await node.run({ command: ['sh', '-c', `${leave}; exec sleep 1000`] });
+        await node.exec(uid, ['sh', '-c', `${leave} >/dev/null 2>&1`]);
+        await eventually(() => processesWith('sleep 4503').length).toBe(2);
+        await node.runtime.stopPod(uid);
+        expect(processesWith('sleep 4503')).toEqual([]);
+      },
+    );
+
     test('M5 the identity is held as long as any process of the pod lives, though its shims are killed', async () => {
       const lock = { id: `stray-${node.directory}`, description: 'claim default/data-db-0' };
       const uid = await node.run({ command: ['sleep', '4502'] }, { name: 'stray-0', locks: [lock] });

@@ -11,8 +11,8 @@ import { startProgram } from './start-program.ts';
 export interface SandboxCommand {
   readonly locks: readonly LockFile[];
   readonly command: readonly string[];
-  /** Nothing else ends all programs of the pod together: each of them holds the locks, and could let go of them. */
-  readonly programsHoldLocks: boolean;
+  /** A file that each program of the pod has open, and with it the locks, where nothing else keeps them together. */
+  readonly mark: string | undefined;
 }
 
 export interface SandboxContext {
@@ -93,11 +93,10 @@ export class Sandbox {
         ...options.locks.flatMap(({ file }, index) => lockCommand(file, LOCKED_EXIT_CODE + index)),
         ...options.command,
       ];
-      const descriptors = ['ignore' as const, complaints, complaints, control, events, hostNetwork];
       // A lock gets the first number that is free. A shell can close those up to 9, and does before it becomes a program
-      // (of more than four locks the first four: who comes after needs all). Where programs hold the locks, these are taken.
-      if (options.programsHoldLocks) descriptors.push(...Array<number>(4).fill(open('/dev/null', O_RDWR)));
-      const child = startProgram(command, descriptors);
+      // (of more than four locks the first four: who comes after needs all). Beside a mark, programs hold them all.
+      const descriptors = ['ignore' as const, complaints, complaints, control, events, hostNetwork];
+      const child = startProgram(command, descriptors, options.mark);
       const failed = new Promise<SandboxStart>((resolve) => {
         child.once('error', (error) => resolve({ outcome: 'failed', complaint: error.message }));
         child.once('exit', (code) => {

@@ -7,6 +7,9 @@ import { TOOL_PATH } from './run.ts';
 /** A descriptor of this process, a new pipe, or nothing. */
 export type Descriptor = number | 'pipe' | 'ignore';
 
+/** What a program has its pod's mark open as: the first number that a shell cannot close. */
+export const MARK_DESCRIPTOR = 10;
+
 const CLOSE_ON_EXEC = 0o2000000;
 
 let stray: readonly number[] | undefined;
@@ -19,21 +22,31 @@ export function lookForStrayDescriptors(): void {
 /**
  * Starts a program in a session of its own, with the system's tools, these descriptors, and no others. What this process
  * has open and would pass on without being asked (LMDB's file is open for writing, and whoever has started us may have
- * left something) is /dev/null there.
+ * left something) is /dev/null there. With a `mark`, a file, that is open as {@link MARK_DESCRIPTOR}, and no number below
+ * is free.
  */
-export function startProgram(command: readonly string[], descriptors: readonly Descriptor[]): ChildProcess {
+export function startProgram(
+  command: readonly string[],
+  descriptors: readonly Descriptor[],
+  mark?: string,
+): ChildProcess {
   const [program = '', ...args] = command;
   stray ??= findStray();
   const nothing = fs.openSync('/dev/null', 'r+');
+  const marked = mark === undefined ? undefined : fs.openSync(mark, 'a', 0o600);
   try {
     const stdio = [...descriptors];
-    for (const descriptor of stray) {
-      while (stdio.length <= descriptor) stdio.push('ignore');
-      if (descriptor > 2 && stdio[descriptor] === 'ignore') stdio[descriptor] = nothing;
+    const taken = new Set(stray);
+    if (marked !== undefined) for (let number = 3; number < MARK_DESCRIPTOR; number++) taken.add(number);
+    for (const number of taken) {
+      while (stdio.length <= number) stdio.push('ignore');
+      if (number > 2 && stdio[number] === 'ignore') stdio[number] = nothing;
     }
+    if (marked !== undefined) stdio[MARK_DESCRIPTOR] = marked;
     return spawn(program, args, { detached: true, env: { PATH: TOOL_PATH, LC_ALL: 'C' }, stdio });
   } finally {
     fs.closeSync(nothing);
+    if (marked !== undefined) fs.closeSync(marked);
   }
 }
 
