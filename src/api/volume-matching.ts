@@ -54,6 +54,12 @@ export function findVolume(
   return best;
 }
 
+/** The class of a volume that any claim may have; undefined for others. */
+export function freeVolumeClass({ spec, status }: PersistentVolume): string | undefined {
+  if (spec.claimRef !== undefined || (status?.phase !== undefined && status.phase !== 'Available')) return undefined;
+  return spec.storageClassName ?? '';
+}
+
 /** `Pending`: new, nothing was said of it yet. */
 function isFree({ status }: PersistentVolume): boolean {
   return status?.phase === undefined || status.phase === 'Available' || status.phase === 'Pending';

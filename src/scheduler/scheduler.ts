@@ -1,7 +1,8 @@
 import { ApiError, isNotFound } from '../api/errors.ts';
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../api/generated/types.ts';
+import type { Node, PersistentVolumeClaim, Pod } from '../api/generated/types.ts';
 import { Namespaces, Nodes, PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses } from '../api/kinds.ts';
 import { formatKey, keyOf } from '../api/meta.ts';
+import { freeVolumeClass } from '../api/volume-matching.ts';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Change, Informer, InformerSet } from '../client/informer.ts';
@@ -319,9 +320,4 @@ class RunningScheduler implements Scheduler {
       if (!isNotFound(error)) throw error;
     }
   }
-}
-
-function freeVolumeClass({ spec, status }: PersistentVolume): string | undefined {
-  if (spec.claimRef !== undefined || (status?.phase !== undefined && status.phase !== 'Available')) return undefined;
-  return spec.storageClassName ?? '';
 }

@@ -25,8 +25,8 @@ export const nodeRules: readonly PolicyRule[] = [
   rule('', ['pods/eviction'], ['create']),
   rule('', ['configmaps', 'secrets'], READ),
   rule('', ['persistentvolumeclaims'], ['get']),
-  // The agent makes the volumes of its node, as a provisioner that runs on every node does.
-  rule('', ['persistentvolumes'], ['create', 'delete', 'get']),
+  // The agent makes the volumes of its node, as a provisioner that runs on every node does, and gives away free ones.
+  rule('', ['persistentvolumes'], ['create', 'delete', 'get', 'patch']),
   rule('', ['serviceaccounts'], ['get']),
   rule('', ['serviceaccounts/token'], ['create']),
   rule('coordination.k8s.io', ['leases'], ['get', ...WRITE]),

@@ -53,10 +53,14 @@ export function localVolume(
 
 /** Whether a volume is a directory that the provisioner of this node made. */
 export function isMadeHere(volume: PersistentVolume, nodeName: string): boolean {
-  const terms = volume.spec.nodeAffinity?.required?.nodeSelectorTerms ?? [];
+  return volume.metadata.annotations?.[PROVISIONED_BY] === LOCAL_PROVISIONER && isOnNode(volume, nodeName);
+}
+
+/** Whether a volume is a directory of this node. */
+export function isOnNode({ spec }: PersistentVolume, nodeName: string): boolean {
+  const terms = spec.nodeAffinity?.required?.nodeSelectorTerms ?? [];
   return (
-    volume.metadata.annotations?.[PROVISIONED_BY] === LOCAL_PROVISIONER &&
-    volume.spec.local !== undefined &&
+    spec.local !== undefined &&
     terms.some((term) =>
       term.matchExpressions?.some(({ key, values }) => key === HOSTNAME_LABEL && values?.includes(nodeName)),
     )

@@ -24,9 +24,9 @@ async function cluster(reclaimPolicy = 'Delete') {
     reclaimPolicy,
     volumeBindingMode: 'WaitForFirstConsumer',
   });
-  const createClaim = (node?: string) =>
+  const createClaim = (node?: string, name = key.name) =>
     client.create(PersistentVolumeClaims, {
-      metadata: { ...key, ...(node && { annotations: { [SELECTED_NODE]: node } }) },
+      metadata: { ...key, name, ...(node && { annotations: { [SELECTED_NODE]: node } }) },
       spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'local', resources: { requests: { storage: '1Gi' } } },
     });
   const volumes = async () => (await client.list(PersistentVolumes)).items;
@@ -85,6 +85,29 @@ describe('the provisioner of a node', () => {
         },
       },
     ]);
+  });
+
+  test('C8 gives a claim the volume that was kept and is offered again, to one claim alone', async () => {
+    const { clock, createClaim, volumes, release, client, agent, startAgent } = await cluster('Retain');
+    await createClaim(NODE);
+    await clock.advance(1);
+    const [kept] = await volumes();
+    await release(kept!);
+    const fresh = await client.get(PersistentVolumes, { name: kept!.metadata.name });
+    const { claimRef: _, ...spec } = fresh.spec;
+    const offered = await client.update(PersistentVolumes, { ...fresh, spec });
+    await client.update(PersistentVolumes, { ...offered, status: { phase: 'Available' } }, { subresource: 'status' });
+    const [first, second] = await Promise.all([createClaim(NODE), createClaim(NODE, 'data-db-1')]);
+    await clock.advance(1_000);
+    // Nothing more is made for it while it is being bound, by the next agent either.
+    await agent().stop();
+    await startAgent();
+    await clock.advance(1_000);
+    const made = await volumes();
+    expect(made).toHaveLength(2);
+    const owners = made.map((volume) => volume.spec.claimRef?.uid);
+    expect(owners.sort()).toEqual([first, second].map(({ metadata }) => metadata.uid).sort());
+    expect(made.map(({ metadata }) => metadata.name)).toContain(kept!.metadata.name);
   });
 
   test('leaves the claims of other nodes, and those that wait for a consumer, alone', async () => {

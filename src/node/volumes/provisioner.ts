@@ -4,14 +4,15 @@ import { isAlreadyExists, isNotFound } from '../../api/errors.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/generated/types.ts';
 import { PersistentVolumeClaims, PersistentVolumes, StorageClasses } from '../../api/kinds.ts';
 import { formatKey, keyOf, parseKey } from '../../api/meta.ts';
+import { findVolume, freeVolumeClass } from '../../api/volume-matching.ts';
 import type { Client } from '../../client/client.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
-import type { Informer, InformerSet } from '../../client/informer.ts';
+import type { Index, Informer, InformerSet } from '../../client/informer.ts';
 import { WorkQueue } from '../../client/work-queue.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Disk } from './disk.ts';
-import { isMadeHere, isToProvision, localVolume, volumeNameOf } from './local-volume.ts';
+import { isMadeHere, isOnNode, isToProvision, localVolume, volumeNameOf } from './local-volume.ts';
 
 /** How soon a volume that a pod still uses is looked at again. */
 const IN_USE_RETRY_MS = 1_000;
@@ -39,6 +40,8 @@ export class Provisioner {
   readonly #claims: Informer<PersistentVolumeClaim>;
   readonly #volumes: Informer<PersistentVolume>;
   readonly #classes;
+  readonly #free: Index<PersistentVolume>;
+  readonly #byClaim: Index<PersistentVolume>;
   readonly #queue: WorkQueue;
   /** Volumes whose objects somebody deleted before their data was removed, by name. */
   readonly #gone = new Map<string, PersistentVolume>();
@@ -50,6 +53,8 @@ export class Provisioner {
     this.#claims = informers.get(PersistentVolumeClaims);
     this.#volumes = informers.get(PersistentVolumes);
     this.#classes = informers.get(StorageClasses);
+    this.#free = this.#volumes.index(freeVolumeClass);
+    this.#byClaim = this.#volumes.index(claimUidOf);
     this.#queue = new WorkQueue({
       clock,
       concurrency: 16,
@@ -103,10 +108,12 @@ export class Provisioner {
     const storageClass = claim && this.#classOf(claim);
     if (!claim || !storageClass || !isToProvision(claim, storageClass, nodeName)) return;
     const name = volumeNameOf(claim);
+    await this.#volumes.synced;
     if (this.#volumes.get({ name })) return;
     const fail = (message: string) =>
       recorder.record({ about: claim, type: 'Warning', reason: 'ProvisioningFailed', message });
     if (claim.spec.volumeMode === 'Block') return fail('block volumes are not supported by berth.dev/local');
+    if (await this.#giveFree(claim)) return;
     const dataPath = path.join(directory, name);
     try {
       // The directory first: a volume object without one would be a promise that nobody keeps.
@@ -123,6 +130,22 @@ export class Provisioner {
       reason: 'ProvisioningSucceeded',
       message: `Successfully provisioned volume ${name}`,
     });
+  }
+
+  /** A volume of this node that somebody has kept and offers again comes before a new one. True when the claim has one. */
+  async #giveFree(claim: PersistentVolumeClaim): Promise<boolean> {
+    const { client, nodeName } = this.#options;
+    const { name, namespace, uid } = claim.metadata;
+    if (this.#byClaim.get(uid).length > 0) return true;
+    const here = this.#free.get(claim.spec.storageClassName ?? '').filter((volume) => isOnNode(volume, nodeName));
+    const found = findVolume(claim, here, { type: 'anywhere' });
+    if (found === undefined) return false;
+    const claimRef = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name, uid };
+    // Only this version: two claims may want the same one.
+    const { resourceVersion } = found.metadata;
+    const body = { metadata: { resourceVersion }, spec: { claimRef } };
+    await client.patch(PersistentVolumes, keyOf(found), { type: 'merge', body });
+    return true;
   }
 
   async #reclaim(name: string, key: string): Promise<void> {
@@ -182,6 +205,10 @@ export class Provisioner {
     const name = claim.spec.storageClassName;
     return name === undefined ? undefined : this.#classes.get({ name });
   }
+}
+
+function claimUidOf({ spec }: PersistentVolume): string | undefined {
+  return spec.claimRef?.uid;
 }
 
 function isReleased(volume: PersistentVolume): boolean {
