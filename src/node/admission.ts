@@ -10,6 +10,9 @@ import { forbiddenSysctl } from './sysctls.ts';
  * the kubelet's.
  */
 export function admitPod(pod: Pod, taken: Allocation, node: Node): Explanation | undefined {
+  if (pod.spec.os?.name === 'windows') {
+    return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
+  }
   if (!allowsNode(pod, node)) {
     return {
       reason: 'NodeAffinity',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { condition, NODE, type NodeHarness, nodeHarness } from '../../test/support/node-harness.ts';
-import type { Pod } from '../api/generated/types.ts';
+import type { Pod, PodSpec } from '../api/generated/types.ts';
 import {
   ConfigMaps,
   Events,
@@ -102,6 +102,9 @@ describe('the node', () => {
     expect(again.spec.unschedulable).toBe(true);
   });
 });
+
+const EMPTY = { name: 'vars', emptyDir: {} };
+const FROM_FILE = { fileKeyRef: { volumeName: 'vars', path: 'all', key: 'A' } };
 
 describe('a pod', () => {
   test('P1 that is bound becomes Running and Ready with one write of its status', async () => {
@@ -268,6 +271,39 @@ describe('a pod', () => {
     expect((await pod('far')).status).toMatchObject({ phase: 'Failed', reason: 'NodeAffinity' });
     expect(isReady(await pod('fits'))).toBe(true);
     expect(await reasons(harness, 'port')).toContain('NodePorts');
+  });
+
+  test.each<[string, Partial<PodSpec>]>([
+    ['claims of devices', { resourceClaims: [{ name: 'gpu', resourceClaimName: 'gpu' }] }],
+    [
+      'block devices',
+      {
+        volumes: [{ name: 'disk', persistentVolumeClaim: { claimName: 'disk' } }],
+        containers: [{ name: 'main', image: 'x', volumeDevices: [{ name: 'disk', devicePath: '/dev/xvda' }] }],
+      },
+    ],
+    ['huge pages', { volumes: [{ name: 'large', emptyDir: { medium: 'HugePages-2Mi' } }] }],
+    [
+      'variables from a file',
+      { containers: [{ name: 'main', image: 'x', env: [{ name: 'A', valueFrom: FROM_FILE }] }], volumes: [EMPTY] },
+    ],
+  ])('P9 that asks for %s is not run without, and says so', async (what, spec) => {
+    const harness = await nodeHarness();
+    await harness.createPod('a', spec);
+    await harness.clock.advance(1);
+    const pod = await harness.pod('a');
+    expect(pod.status?.phase).toBe('Pending');
+    expect(state(pod)?.state?.waiting?.message).toMatch(new RegExp(`${what}.* not supported by this node`));
+    await harness.clock.advance(100);
+    const { items } = await harness.client.list(Events, { namespace: 'default' });
+    expect(items.some(({ message }) => message?.includes('not supported by this node'))).toBe(true);
+  });
+
+  test('P10 that is for another system is Failed', async () => {
+    const { createPod, pod, clock } = await nodeHarness();
+    await createPod('a', { os: { name: 'windows' } });
+    await clock.advance(1);
+    expect((await pod('a')).status).toMatchObject({ phase: 'Failed', reason: 'PodOSNotSupported' });
   });
 
   test('P6 waits for what it refers to, says so, and starts as soon as it is there', async () => {

@@ -78,7 +78,10 @@ async function valueFor(
     const data = await secret(references, namespace, name, optional);
     return keyOf(data, key, optional, `secret ${namespace}/${name}`);
   }
-  return undefined;
+  throw new NotReadyError(
+    REASON,
+    `variables from a file (${Object.keys(source).join(', ')}) are not supported by this node`,
+  );
 }
 
 function keyOf(

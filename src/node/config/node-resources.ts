@@ -2,7 +2,7 @@ import fs from 'node:fs/promises';
 
 import type { Container, Pod, Service } from '../../api/generated/types.ts';
 import type { ContainerKind } from '../pod/container-view.ts';
-import type { PodResources } from '../pod/pod-resources.ts';
+import { NotReadyError, type PodResources } from '../pod/pod-resources.ts';
 import type { ContainerConfig, PodConfig, PodStatus as RuntimePod } from '../runtimes/runtime.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import { containerConfig } from './container-config.ts';
@@ -12,6 +12,7 @@ import { type NodeDns, podConfig } from './pod-config.ts';
 import { portEnvironment } from './port-environment.ts';
 import type { References } from './references.ts';
 import { type ApiAddress, serviceEnvironment } from './service-environment.ts';
+import { unsupported } from './unsupported.ts';
 
 const DEFAULT_TERMINATION_MESSAGE_PATH = '/dev/termination-log';
 
@@ -37,6 +38,9 @@ export class NodeResources implements PodResources {
 
   async prepare(pod: Pod): Promise<PodConfig> {
     const { dns, volumes } = this.#options;
+    const beyond = unsupported(pod);
+    if (beyond !== undefined)
+      throw new NotReadyError('FailedCreatePodSandBox', `${beyond} are not supported by this node`);
     return podConfig(pod, dns, await volumes.prepare(pod, this.#facts([])));
   }
 

@@ -55,6 +55,9 @@ export async function claimVolume(
   if (required && !matchesNodeSelector(required, node)) {
     throw new NotReadyError(REASON, `persistentvolume "${volumeName}" is not on node ${node.metadata.name}`);
   }
+  if (volume.spec.volumeMode === 'Block') {
+    throw new NotReadyError(REASON, `persistentvolume "${volumeName}" is a block device, which this node cannot mount`);
+  }
   const path = volume.spec.local?.path ?? volume.spec.hostPath?.path;
   if (path === undefined) {
     throw new NotReadyError(REASON, `persistentvolume "${volumeName}" is of a kind this node cannot mount`);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
 import { NODE, nodeHarness } from '../../../test/support/node-harness.ts';
-import type { PersistentVolume } from '../../api/generated/types.ts';
-import { PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses } from '../../api/kinds.ts';
+import type { PersistentVolume, PersistentVolumeClaimSpec } from '../../api/generated/types.ts';
+import { Events, PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses } from '../../api/kinds.ts';
 import { LOCAL_PROVISIONER, PROVISIONED_BY, SELECTED_NODE } from '../../api/volume-names.ts';
 import { noDisk } from './disk.ts';
 
@@ -108,6 +108,28 @@ describe('the provisioner of a node', () => {
     const owners = made.map((volume) => volume.spec.claimRef?.uid);
     expect(owners.sort()).toEqual([first, second].map(({ metadata }) => metadata.uid).sort());
     expect(made.map(({ metadata }) => metadata.name)).toContain(kept!.metadata.name);
+  });
+
+  test.each<[string, Partial<PersistentVolumeClaimSpec>]>([
+    ['data of another volume', { dataSource: { kind: 'PersistentVolumeClaim', name: 'other' } }],
+    ['a selector', { selector: { matchLabels: { disk: 'fast' } } }],
+    ['a block device', { volumeMode: 'Block' }],
+  ])('C1 makes none for a claim that asks for %s, and says so', async (_, spec) => {
+    const { clock, client, made, volumes } = await cluster();
+    await client.create(PersistentVolumeClaims, {
+      metadata: { ...key, annotations: { [SELECTED_NODE]: NODE } },
+      spec: {
+        accessModes: ['ReadWriteOnce'],
+        storageClassName: 'local',
+        resources: { requests: { storage: '1Gi' } },
+        ...spec,
+      },
+    });
+    await clock.advance(2_000);
+    expect(made).toEqual([]);
+    expect(await volumes()).toEqual([]);
+    const { items } = await client.list(Events, { namespace: 'default' });
+    expect(items.find(({ reason }) => reason === 'ProvisioningFailed')?.message).toContain('not supported');
   });
 
   test('leaves the claims of other nodes, and those that wait for a consumer, alone', async () => {

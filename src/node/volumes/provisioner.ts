@@ -112,8 +112,10 @@ export class Provisioner {
     if (this.#volumes.get({ name })) return;
     const fail = (message: string) =>
       recorder.record({ about: claim, type: 'Warning', reason: 'ProvisioningFailed', message });
-    if (claim.spec.volumeMode === 'Block') return fail('block volumes are not supported by berth.dev/local');
+    const beyond = unsupported(claim);
+    if (beyond !== undefined) return fail(`${beyond} not supported by berth.dev/local`);
     if (await this.#giveFree(claim)) return;
+    if (claim.spec.selector) return fail('a selector of volumes is not supported by berth.dev/local');
     const dataPath = path.join(directory, name);
     try {
       // The directory first: a volume object without one would be a promise that nobody keeps.
@@ -209,6 +211,13 @@ export class Provisioner {
 
 function claimUidOf({ spec }: PersistentVolume): string | undefined {
   return spec.claimRef?.uid;
+}
+
+/** What a claim asks of its volume that a directory of this node is not: an empty one in its place would be a lie. */
+function unsupported({ spec }: PersistentVolumeClaim): string | undefined {
+  if (spec.volumeMode === 'Block') return 'block volumes are';
+  if (spec.dataSource ?? spec.dataSourceRef) return 'volumes that begin with the data of others (dataSource) are';
+  return spec.volumeAttributesClassName && 'a class of attributes (volumeAttributesClassName) is';
 }
 
 function isReleased(volume: PersistentVolume): boolean {

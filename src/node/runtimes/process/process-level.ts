@@ -46,6 +46,7 @@ export class ProcessLevel implements Level {
 
   checkPod(pod: PodConfig): void {
     if (Object.keys(pod.sysctls).length > 0) throw notAtThisLevel('processes', 'setting sysctls');
+    if (pod.hostAliases.length > 0) throw notAtThisLevel('processes', 'names of its own (hostAliases)');
     if (pod.ownUsers) throw notAtThisLevel('processes', 'a user namespace (hostUsers: false)');
   }
 

@@ -71,6 +71,11 @@ describe('everywhere', () => {
       await expect(node.run(config)).rejects.toMatchObject({ reason: 'CreateContainerConfigError' });
     });
 
+    test('P9 names of its own are refused', async () => {
+      const pod = node.pod({ hostAliases: [{ ip: '10.1.2.3', hostnames: ['old-name'] }] });
+      await expect(node.runtime.startPod(pod)).rejects.toThrow('hostAliases');
+    });
+
     test('what it cannot do is told', () => {
       const reasons = node.runtime.limitations.map(({ reason }) => reason);
       expect(reasons).toEqual(expect.arrayContaining(['NoNamespaces', 'NoMounts', 'NoResolver']));
