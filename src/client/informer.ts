@@ -57,6 +57,7 @@ export class Informer<T extends KubernetesObject> {
   readonly #indexes = new Map<IndexFunction<T>, IndexOf<T>>();
   readonly #handlers = new Set<ChangeHandler<T>>();
   readonly #waiters = new Set<Waiter>();
+  #additions: readonly Change<T>[] | undefined;
   #version = 0;
   #hasSynced = false;
   #markSynced: () => void = () => {};
@@ -114,12 +115,7 @@ export class Informer<T extends KubernetesObject> {
   /** Calls `handler` with what is there, and from then on with every change, until the returned function is called. */
   subscribe(handler: ChangeHandler<T>): () => void {
     this.#handlers.add(handler);
-    if (this.#objects.size > 0) {
-      this.#tell(
-        handler,
-        Array.from(this.#objects.values(), (object) => ({ type: 'added', object })),
-      );
-    }
+    if (this.#objects.size > 0) this.#tell(handler, this.#everything());
     return () => {
       this.#handlers.delete(handler);
     };
@@ -248,7 +244,19 @@ export class Informer<T extends KubernetesObject> {
     this.#publish(changes);
   }
 
+  /** All there is, as additions; made once for all who subscribe in the same turn. */
+  #everything(): readonly Change<T>[] {
+    if (this.#additions === undefined) {
+      this.#additions = Array.from(this.#objects.values(), (object) => ({ type: 'added', object }));
+      queueMicrotask(() => {
+        this.#additions = undefined;
+      });
+    }
+    return this.#additions;
+  }
+
   #put(key: string, object: T, changes: Change<T>[]): void {
+    this.#additions = undefined;
     const previous = this.#objects.get(key);
     this.#objects.set(key, object);
     for (const index of this.#indexes.values()) index.put(key, previous, object);
@@ -262,6 +270,7 @@ export class Informer<T extends KubernetesObject> {
   #remove(key: string, last: T | undefined, changes: Change<T>[]): void {
     const previous = this.#objects.get(key);
     if (previous === undefined) return;
+    this.#additions = undefined;
     this.#objects.delete(key);
     for (const index of this.#indexes.values()) index.remove(key, previous);
     changes.push({ type: 'deleted', object: last ?? previous });
@@ -300,19 +309,24 @@ class IndexOf<T> implements Index<T> {
   }
 
   put(key: string, previous: T | undefined, object: T): void {
-    const values = valuesIn(this.#keyFunction, object);
+    const values = this.#keyFunction(object);
     if (previous !== undefined) {
-      for (const value of valuesIn(this.#keyFunction, previous)) if (!values.includes(value)) this.#drop(value, key);
+      for (const value of valuesIn(this.#keyFunction, previous)) {
+        if (typeof values === 'string' ? values !== value : !values?.includes(value)) this.#drop(value, key);
+      }
     }
-    for (const value of values) {
-      const found = this.#byValue.get(value);
-      if (found === undefined) this.#byValue.set(value, new Map([[key, object]]));
-      else found.set(key, object);
-    }
+    if (typeof values === 'string') this.#add(values, key, object);
+    else if (values !== undefined) for (const value of values) this.#add(value, key, object);
   }
 
   remove(key: string, previous: T): void {
     for (const value of valuesIn(this.#keyFunction, previous)) this.#drop(value, key);
+  }
+
+  #add(value: string, key: string, object: T): void {
+    const found = this.#byValue.get(value);
+    if (found === undefined) this.#byValue.set(value, new Map([[key, object]]));
+    else found.set(key, object);
   }
 
   #drop(value: string, key: string): void {

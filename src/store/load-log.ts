@@ -4,9 +4,12 @@ import type { OrderedEntries } from './ordered-entries.ts';
 import { SharedParts } from './shared-parts.ts';
 import { StoredEntry } from './stored-entry.ts';
 
+/** A record of the log. */
 interface Found {
   readonly entry: StoredEntry;
   readonly deleted: boolean;
+  /** What it replaced or deleted. */
+  previous?: StoredEntry;
 }
 
 /**
@@ -14,43 +17,49 @@ interface Found {
  * interrupted. Throws {@link InconsistentLogError} when a record that must be there is not.
  */
 export function loadLog(log: Log, current: OrderedEntries<StoredEntry>, history: History): StoredEntry[] {
-  const found = readAll(log);
+  const { all, newest } = readAll(log);
+  current.fill(newest);
   const garbage: StoredEntry[] = [];
-  const newest = new Map<string, StoredEntry>();
-  for (const { entry, deleted } of found.reverse()) {
-    const { key, revision } = entry;
-    const previous = newest.get(key);
-    if (deleted) newest.delete(key);
-    else newest.set(key, entry);
-    if (revision > log.compactedRevision) {
-      history.push(eventOf({ entry, deleted }, previous, history.revision));
+  for (const found of all.reverse()) {
+    const { entry, deleted, previous } = found;
+    if (entry.revision > log.compactedRevision) {
+      history.push(eventOf(found, history.revision));
       continue;
     }
     if (previous !== undefined) garbage.push(previous);
     if (deleted) garbage.push(entry);
   }
-  current.fill(newest.values());
   return garbage;
 }
 
-/** The newest first, so that what is read of a log is read once: the newest version of a key is the one with a value. */
-function readAll(log: Log): Found[] {
-  const found: Found[] = [];
-  const seen = new Set<string>();
+/**
+ * All records, and of every key that is there its newest version. These are the only ones with a value: the newest come
+ * first, so that what is read of the log is read once.
+ */
+function readAll(log: Log): { readonly all: Found[]; readonly newest: readonly StoredEntry[] } {
+  const all: Found[] = [];
+  const newest: StoredEntry[] = [];
+  const oldest = new Map<string, Found>();
   const parts = new SharedParts();
   let before = Number.POSITIVE_INFINITY;
   for (const { revision, key, deleted, json } of log.load()) {
     if (revision >= before) throw new InconsistentLogError(`its records are not in order at revision ${revision}`);
     before = revision;
+    const next = oldest.get(key);
+    const isThere = next === undefined && !deleted;
     // The caches of the controllers look at everything that is there soon.
-    const value = deleted || seen.has(key) ? undefined : parts.parse(json.toString());
-    seen.add(key);
-    found.push({ entry: StoredEntry.loaded({ key, revision, sizeBytes: json.length }, value, log), deleted });
+    const value = isThere ? parts.parse(json.toString()) : undefined;
+    const entry = StoredEntry.loaded({ key, revision, sizeBytes: json.length }, value, log);
+    const found = { entry, deleted };
+    if (isThere) newest.push(entry);
+    if (next !== undefined && !deleted) next.previous = entry;
+    oldest.set(key, found);
+    all.push(found);
   }
-  return found;
+  return { all, newest };
 }
 
-function eventOf({ entry, deleted }: Found, previous: StoredEntry | undefined, revisionBefore: number): HistoryEvent {
+function eventOf({ entry, deleted, previous }: Found, revisionBefore: number): HistoryEvent {
   const { key, revision } = entry;
   if (revision !== revisionBefore + 1) {
     throw new InconsistentLogError(`its records go from revision ${revisionBefore} to ${revision}`);

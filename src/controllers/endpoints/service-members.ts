@@ -11,6 +11,7 @@ interface Entry {
 }
 
 const NO_SERVICES: readonly string[] = [];
+const NO_ENTRIES: readonly Entry[] = [];
 
 /**
  * Which pods each service selects, kept up to date pod by pod: finding the services of a pod costs as much as it has
@@ -18,8 +19,8 @@ const NO_SERVICES: readonly string[] = [];
  */
 export class ServiceMembers {
   readonly #entries = new Map<string, Entry>();
-  /** Services by one of the labels they select by, as `namespace key=value`. */
-  readonly #byLabel = new Map<string, Set<Entry>>();
+  /** For each namespace that has any: services by one of the labels they select by, as `key=value`. */
+  readonly #byLabel = new Map<string, Map<string, Set<Entry>>>();
   readonly #servicesOfPod = new Map<string, readonly Entry[]>();
 
   /** The pods a service selects. */
@@ -44,9 +45,11 @@ export class ServiceMembers {
     const namespace = service.metadata.namespace ?? '';
     const entry: Entry = { key, namespace, selector, pods: new Map() };
     this.#entries.set(key, entry);
-    const label = `${namespace} ${first[0]}=${first[1]}`;
-    const others = this.#byLabel.get(label);
-    if (others === undefined) this.#byLabel.set(label, new Set([entry]));
+    const byLabel = this.#byLabel.get(namespace) ?? new Map<string, Set<Entry>>();
+    this.#byLabel.set(namespace, byLabel);
+    const label = first.join('=');
+    const others = byLabel.get(label);
+    if (others === undefined) byLabel.set(label, new Set([entry]));
     else others.add(entry);
     for (const pod of allPods()) {
       if (!selects(entry, pod)) continue;
@@ -61,9 +64,11 @@ export class ServiceMembers {
     if (entry === undefined) return;
     this.#entries.delete(key);
     const [first] = entry.selector;
-    const label = `${entry.namespace} ${first?.[0]}=${first?.[1]}`;
-    const others = this.#byLabel.get(label);
-    if (others?.delete(entry) && others.size === 0) this.#byLabel.delete(label);
+    const label = first?.join('=') ?? '';
+    const byLabel = this.#byLabel.get(entry.namespace);
+    const others = byLabel?.get(label);
+    if (others?.delete(entry) && others.size === 0) byLabel?.delete(label);
+    if (byLabel?.size === 0) this.#byLabel.delete(entry.namespace);
     for (const podKey of entry.pods.keys()) {
       const left = (this.#servicesOfPod.get(podKey) ?? []).filter((service) => service !== entry);
       if (left.length === 0) this.#servicesOfPod.delete(podKey);
@@ -75,7 +80,7 @@ export class ServiceMembers {
   setPod(pod: Pod, isGone: boolean): readonly string[] {
     const key = formatKey(keyOf(pod));
     const before = this.#servicesOfPod.get(key);
-    const now = isGone ? [] : this.#servicesSelecting(pod);
+    const now = isGone ? NO_ENTRIES : this.#servicesSelecting(pod);
     if (before === undefined && now.length === 0) return NO_SERVICES;
     if (before !== undefined && isSameList(before, now)) {
       for (const entry of now) entry.pods.set(key, pod);
@@ -91,8 +96,10 @@ export class ServiceMembers {
   #servicesSelecting(pod: Pod): readonly Entry[] {
     const found: Entry[] = [];
     const { namespace = '', labels = {} } = pod.metadata;
+    const byLabel = this.#byLabel.get(namespace);
+    if (byLabel === undefined) return NO_ENTRIES;
     for (const [name, value] of Object.entries(labels)) {
-      for (const entry of this.#byLabel.get(`${namespace} ${name}=${value}`) ?? []) {
+      for (const entry of byLabel.get(`${name}=${value}`) ?? []) {
         if (selects(entry, pod)) found.push(entry);
       }
     }
