@@ -4,7 +4,10 @@ import type { PodConfig } from '../runtime.ts';
 export function hostsFile(pod: PodConfig, address: string | undefined): string {
   const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback'];
   if (address !== undefined) {
-    lines.push([address, ...(pod.fullyQualifiedName ? [pod.fullyQualifiedName] : []), pod.hostname].join('\t'));
+    const { hostname, fullyQualifiedName } = pod;
+    // One that is known to itself by its whole name (`setHostnameAsFQDN`) is found by the first part of it all the same.
+    const [short = hostname] = hostname === fullyQualifiedName ? hostname.split('.', 1) : [];
+    lines.push([address, ...(fullyQualifiedName ? [fullyQualifiedName] : []), short].join('\t'));
   }
   for (const alias of pod.hostAliases) lines.push([alias.ip, ...alias.hostnames].join('\t'));
   return `${lines.join('\n')}\n`;
