@@ -1,99 +1,62 @@
 // Writes src/api/generated/protobuf.ts: which number each field has in Kubernetes' protobuf encoding.
 //
-// The numbers are in the descriptors that a `kubectl` of versions 1.20 to 1.33 carries in its binary:
-//   node scripts/generate-protobuf.mjs /usr/bin/kubectl
-// A number is never given to another field, so an older kubectl only lacks the fields that came after it.
+// The numbers and types are in the `generated.proto` files of k8s.io/api and k8s.io/apimachinery, the names that JSON has
+// for them, and which of them are written although they are zero, in the Go types beside these. Debian has both
+// (golang-k8s-api-dev and golang-k8s-apimachinery-dev, of the release whose version is wanted):
+//   node scripts/generate-protobuf.mjs /usr/share/gocode/src/k8s.io
 import fs from 'node:fs';
 import path from 'node:path';
-import zlib from 'node:zlib';
 
 const root = path.join(import.meta.dirname, '..');
 const target = path.join(root, 'src', 'api', 'generated', 'protobuf.ts');
-const schemaText = fs.readFileSync(path.join(root, 'src', 'api', 'generated', 'schema.ts'), 'utf8');
-const schema = JSON.parse(schemaText.slice(schemaText.indexOf('= {') + 2, schemaText.lastIndexOf('}') + 1));
-const kubectl = process.argv[2];
-if (kubectl === undefined) {
-  console.error('usage: node scripts/generate-protobuf.mjs PATH-OF-KUBECTL');
+const sources = process.argv[2];
+if (sources === undefined) {
+  console.error('usage: node scripts/generate-protobuf.mjs DIRECTORY-OF-k8s.io');
   process.exit(1);
 }
 
-/** The fields of a protobuf message as [number, wire type, value]. */
-function* fields(bytes) {
-  let at = 0;
-  const varint = () => {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = bytes[at++];
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-  };
-  while (at < bytes.length) {
-    const key = varint();
-    const number = Math.floor(key / 8);
-    switch (key % 8) {
-      case 0:
-        yield [number, 0, varint()];
-        break;
-      case 2: {
-        const length = varint();
-        yield [number, 2, bytes.subarray(at, at + length)];
-        at += length;
-        break;
-      }
-      case 1:
-        at += 8;
-        break;
-      case 5:
-        at += 4;
-        break;
-      default:
-        throw new Error(`no wire type ${key % 8}`);
-    }
+const packages = new Map();
+/** A Go package: its messages with their fields, and what Go and JSON make of each field. */
+function packageAt(name) {
+  const known = packages.get(name);
+  if (known !== undefined) return known;
+  const directory = path.join(sources, ...name.replace(/^k8s\.io\./, '').split('.'));
+  const proto = fs.readFileSync(path.join(directory, 'generated.proto'), 'utf8').replace(/^\s*\/\/.*$/gm, '');
+  const go = fs
+    .readdirSync(directory)
+    .filter((file) => /^(?!generated|zz_).*\.go$/.test(file) && !file.endsWith('_test.go'));
+  const types = go.map((file) => fs.readFileSync(path.join(directory, file), 'utf8')).join('\n');
+  const messages = new Map();
+  for (const [, message, body] of proto.matchAll(/^message (\w+) \{([\s\S]*?)^\}/gm)) {
+    const tags = tagsOf(types, message);
+    const fields = [...body.matchAll(/^\s*(optional|repeated|map<string, ([\w.]+)>) ?([\w.]*) (\w+) = (\d+);/gm)].map(
+      ([, label, ofMap, type, field, number]) => {
+        const prefix = label === 'optional' ? '' : label === 'repeated' ? '[]' : '{}';
+        return { number: Number(number), prefix, type: ofMap ?? type, field, ...tags.get(Number(number)) };
+      },
+    );
+    messages.set(message, fields);
   }
-}
-const all = (bytes, number) => [...fields(bytes)].filter((field) => field[0] === number).map((field) => field[2]);
-const first = (bytes, number) => all(bytes, number)[0];
-const text = (bytes) => bytes?.toString('utf8') ?? '';
-
-// Descriptors are compressed, each with a header that has no time and no name.
-const binary = fs.readFileSync(kubectl);
-const header = Buffer.from('1f8b080000000000', 'hex');
-const messages = new Map();
-for (let at = binary.indexOf(header); at >= 0; at = binary.indexOf(header, at + 1)) {
-  let file;
-  try {
-    file = zlib.gunzipSync(binary.subarray(at, at + 200_000), { finishFlush: zlib.constants.Z_SYNC_FLUSH });
-  } catch {
-    try {
-      file = zlib.inflateRawSync(binary.subarray(at + 10, at + 200_000));
-    } catch {
-      continue;
-    }
-  }
-  if (!file.subarray(0, 120).includes('generated.proto')) continue;
-  const packageName = text(first(file, 2));
-  for (const message of all(file, 4)) addMessage(packageName, message);
+  packages.set(name, messages);
+  return messages;
 }
 
-function addMessage(scope, message) {
-  const name = `${scope}.${text(first(message, 1))}`;
-  const isMap = all(message, 7).some((options) => first(options, 7) === 1);
-  messages.set(name, { isMap, fields: all(message, 2).map(readField) });
-  for (const nested of all(message, 3)) addMessage(name, nested);
+/** By number: the name of a field in JSON ('' when its fields lie among its parent's), and whether JSON has a zero. */
+function tagsOf(types, message) {
+  const body = new RegExp(`^type ${message} struct \\{([\\s\\S]*?)^\\}`, 'm').exec(types)?.[1] ?? '';
+  const field = /^\s*(?:\w+\s+)?(\*?)[\w.[\]*]+\s+`json:"([^"]*)"[^`]*\bprotobuf:"[^,]*,(\d+),/gm;
+  return new Map(
+    [...body.matchAll(field)].map(([, pointer, json, number]) => {
+      const [name, ...options] = json.split(',');
+      return [
+        Number(number),
+        { name, keepsZero: pointer === '*' || !options.some((option) => option.startsWith('omit')) },
+      ];
+    }),
+  );
 }
 
-function readField(field) {
-  return {
-    name: text(first(field, 1)),
-    number: first(field, 3),
-    repeated: first(field, 4) === 3,
-    type: first(field, 5),
-    message: text(first(field, 6)).replace(/^\./, ''),
-  };
-}
-
-const SCALARS = { 3: 'int', 4: 'int', 5: 'int', 8: 'bool', 9: 'string', 12: 'bytes', 13: 'int' };
+const SCALARS = { int32: 'int', int64: 'int', bool: 'bool', string: 'string', bytes: 'bytes' };
 /** Messages that are something else in JSON. */
 const SPECIAL = {
   'k8s.io.apimachinery.pkg.api.resource.Quantity': 'quantity',
@@ -140,27 +103,21 @@ const kinds = {};
 function add(name) {
   const key = short(name);
   if (key in table) return;
-  const message = messages.get(name);
-  if (message === undefined) throw new Error(`no descriptor of ${name}`);
+  const [, scope, message] = /^(.*)\.(\w+)$/.exec(name);
+  const fields = packageAt(scope).get(message);
+  if (fields === undefined) throw new Error(`there is no ${name}`);
   table[key] = '';
-  const known = schema[name.endsWith('events.v1.Event') ? 'EventsEvent' : name.split('.').at(-1)];
-  table[key] = message.fields.map((field) => `${field.number} ${field.name} ${typeOf(field, known)}`).join(', ');
+  table[key] = fields.map((field) => `${field.number} ${describe(field, scope)}`).join(', ');
 }
 
-function typeOf(field, known) {
-  const list = field.repeated ? '[]' : '';
-  if (field.type !== 11) {
-    if (!(field.type in SCALARS)) throw new Error(`no type ${field.type} for ${field.name}`);
-    return list + SCALARS[field.type];
-  }
-  const { message } = field;
-  if (message in SPECIAL) return list + SPECIAL[message];
-  if (messages.get(message)?.isMap)
-    return `{}${typeOf(messages.get(message).fields.find((each) => each.number === 2))}`;
-  add(message);
-  // What JSON does not know by name lies in JSON among the fields of its parent.
-  const inline = known !== undefined && !(field.name in known) && !field.repeated;
-  return `${list}${inline ? '...' : ''}${short(message)}`;
+function describe({ name, field, prefix, type, keepsZero }, scope) {
+  const zero = prefix === '' && keepsZero ? '?' : '';
+  if (name === undefined) throw new Error(`${field} of ${scope} is not in Go`);
+  if (type in SCALARS) return `${name} ${prefix}${zero}${SCALARS[type]}`;
+  const full = type.startsWith('.') ? type.slice(1) : `${scope}.${type}`;
+  if (full in SPECIAL) return `${name} ${prefix}${SPECIAL[full] === 'intorstring' ? zero : ''}${SPECIAL[full]}`;
+  add(full);
+  return name === '' ? `${field} ...${short(full)}` : `${name} ${prefix}${short(full)}`;
 }
 
 for (const [name, list] of Object.entries(ROOTS)) {
@@ -177,11 +134,12 @@ add('k8s.io.apimachinery.pkg.apis.meta.v1.DeleteOptions');
 const sorted = Object.fromEntries(Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1)));
 fs.writeFileSync(
   target,
-  `// Generated by scripts/generate-protobuf.mjs from the descriptors in a kubectl. Do not edit.
+  `// Generated by scripts/generate-protobuf.mjs from the sources of Kubernetes' API. Do not edit.
 
 /**
  * The fields of every message: number, name in JSON and type. \`[]\` in front of a type is a list, \`{}\` a map with string
- * keys, \`...\` a message whose fields lie among those of its parent in JSON.
+ * keys, \`...\` a message whose fields lie among those of its parent in JSON, \`?\` a value that JSON has although it is zero:
+ * of all others a zero means that nothing was said.
  */
 export const messages: Readonly<Record<string, string>> = ${JSON.stringify(sorted, null, 2)};
 

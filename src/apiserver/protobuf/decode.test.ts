@@ -90,6 +90,35 @@ describe('a protobuf body', () => {
       kind: 'StatefulSet',
       spec: { replicas: 0 },
     });
+    const zero = Buffer.concat([number(1, 0), number(2, 0), bytes(3, '')]);
+    const budget = body('policy/v1', 'PodDisruptionBudget', message(2, message(3, zero)), message(3, number(3, 0)));
+    expect(decodeProtobuf(budget)).toMatchObject({ spec: { maxUnavailable: 0 }, status: { disruptionsAllowed: 0 } });
+    const slice = body('discovery.k8s.io/v1', 'EndpointSlice', message(3, bytes(1, ''), number(3, 0)));
+    expect(decodeProtobuf(slice)).toMatchObject({ ports: [{ name: '', port: 0 }] });
+    const port = message(1, bytes(1, ''), number(3, 80), message(4, zero));
+    expect(decodeProtobuf(body('v1', 'Service', message(2, port)))).toMatchObject({ spec: { ports: [{ port: 80 }] } });
+    expect(JSON.stringify(decodeProtobuf(body('v1', 'Service', message(2, port))))).not.toMatch(/targetPort|name/);
+  });
+
+  test('keeps microseconds, and the uid that a token is bound to', () => {
+    const lease = body(
+      'coordination.k8s.io/v1',
+      'Lease',
+      message(2, message(4, number(1, 1_767_225_600), number(2, 4_005_999))),
+    );
+    expect(decodeProtobuf(lease)).toMatchObject({ spec: { renewTime: '2026-01-01T00:00:00.004005Z' } });
+    const token = body(
+      'authentication.k8s.io/v1',
+      'TokenRequest',
+      message(2, message(3, bytes(1, 'Pod'), bytes(4, 'u'))),
+    );
+    expect(decodeProtobuf(token)).toMatchObject({ spec: { boundObjectRef: { kind: 'Pod', uid: 'u' } } });
+  });
+
+  test('knows the fields of 1.36', () => {
+    expect(decodeProtobuf(body('v1', 'Pod', message(2, bytes(41, 'other'))))).toMatchObject({
+      spec: { hostnameOverride: 'other' },
+    });
   });
 
   test('of options is options, whatever version it names', () => {

@@ -1,5 +1,5 @@
 import { messageOfKind } from '../../api/generated/protobuf.ts';
-import { microTimestamp, timestamp } from '../../platform/clock.ts';
+import { timestamp } from '../../platform/clock.ts';
 import { type FieldType, messageType } from './message-types.ts';
 import { ProtobufError, readFields, type WireField } from './wire-reader.ts';
 
@@ -10,20 +10,6 @@ type Json = { [field: string]: unknown };
 /** What every body begins with. */
 const MAGIC = Buffer.from('k8s\0', 'latin1');
 const MAXIMUM_DEPTH = 100;
-
-/**
- * Numbers and booleans that Kubernetes keeps by pointer: a zero that is written is meant. All others are written in any
- * case, and a zero means that nothing was said.
- */
-const POINTERS: ReadonlySet<string> = new Set(
-  `activeDeadlineSeconds allocateLoadBalancerNodePorts allowPrivilegeEscalation allowVolumeExpansion
-  automountServiceAccountToken blockOwnerDeletion collisionCount controller defaultMode deletionGracePeriodSeconds
-  enableServiceLinks expirationSeconds fsGroup gracePeriodSeconds hostUsers immutable leaseDurationSeconds
-  leaseTransitions maxSurge minDomains mode optional orphanDependents partition priority privileged procMount
-  progressDeadlineSeconds readOnlyRootFilesystem ready replicas revisionHistoryLimit runAsGroup runAsNonRoot runAsUser
-  seconds serving setHostnameAsFQDN shareProcessNamespace started storageClassName terminating
-  terminationGracePeriodSeconds  tolerationSeconds volumeAttributesClassName`.split(/\s+/),
-);
 
 /**
  * The object that a body of type `application/vnd.kubernetes.protobuf` stands for, as JSON would have it. Throws
@@ -65,7 +51,7 @@ function readMessage(name: string, bytes: Buffer, into: Json, depth: number): vo
 const bytesLeft = ({ value }: WireField): number => (typeof value === 'bigint' ? 1 : value.length);
 
 function readField(field: FieldType, wire: WireField, into: Json, depth: number): void {
-  const { name, container, inline, type } = field;
+  const { name, container, inline, keepsZero, type } = field;
   if (inline) {
     readMessage(type, bytesOf(wire), into, depth);
     return;
@@ -94,7 +80,7 @@ function readField(field: FieldType, wire: WireField, into: Json, depth: number)
     case 'one': {
       const value = jsonOf(type, wire, depth);
       const isZero = value === '' || value === 0 || value === false || value === undefined;
-      if (!isZero || (value !== undefined && POINTERS.has(name))) into[name] = value;
+      if (!isZero || (value !== undefined && keepsZero)) into[name] = value;
     }
   }
 }
@@ -144,9 +130,12 @@ function timeOf(bytes: Buffer, type: 'time' | 'microtime'): string | undefined {
   const seconds = firstOf(bytes, 1);
   if (typeof seconds !== 'bigint') return undefined;
   const nanos = firstOf(bytes, 2);
-  const timeMs = Number(seconds) * 1000 + (typeof nanos === 'bigint' ? Math.floor(Number(nanos) / 1e6) : 0);
-  if (!Number.isFinite(new Date(timeMs).getTime())) throw new ProtobufError('there is no such time');
-  return type === 'time' ? timestamp(timeMs) : microTimestamp(timeMs);
+  const micros = typeof nanos === 'bigint' ? Math.floor(Number(nanos) / 1000) : 0;
+  const timeMs = Number(seconds) * 1000;
+  const exists = Number.isFinite(new Date(timeMs).getTime()) && micros >= 0 && micros < 1_000_000;
+  if (!exists) throw new ProtobufError('there is no such time');
+  const time = timestamp(timeMs);
+  return type === 'time' ? time : `${time.slice(0, -1)}.${String(micros).padStart(6, '0')}Z`;
 }
 
 function firstOf(bytes: Buffer, number: number): bigint | Buffer | undefined {

@@ -6,6 +6,8 @@ export interface FieldType {
   readonly container: 'one' | 'list' | 'map';
   /** Its fields lie among those of its parent in JSON. */
   readonly inline: boolean;
+  /** JSON has it although it is zero. Kubernetes writes zeros in any case: of other fields they mean that nothing was said. */
+  readonly keepsZero: boolean;
   /** `string`, `int`, `time` ..., or the name of a message. */
   readonly type: string;
 }
@@ -30,5 +32,7 @@ function parseField(text: string): [number, FieldType] {
   const container = described.startsWith('[]') ? 'list' : described.startsWith('{}') ? 'map' : 'one';
   const bare = container === 'one' ? described : described.slice(2);
   const inline = bare.startsWith('...');
-  return [Number(number), { name, container, inline, type: inline ? bare.slice(3) : bare }];
+  const keepsZero = bare.startsWith('?');
+  const type = inline ? bare.slice(3) : keepsZero ? bare.slice(1) : bare;
+  return [Number(number), { name, container, inline, keepsZero, type }];
 }
