@@ -26,6 +26,8 @@ export class WorkQueueFullError extends Error {
 export interface QueueStatistics {
   /** Keys that wait for their turn now. */
   readonly depth: number;
+  /** Keys that are worked on now. */
+  readonly running: number;
   /** Keys that were added, without those that were waiting already. */
   readonly adds: number;
   /** How often a key has failed. */
@@ -99,7 +101,6 @@ export class WorkQueue implements QueueStatistics {
     return this.#retries;
   }
 
-  /** Keys that are worked on now. */
   get running(): number {
     return this.#running.size;
   }

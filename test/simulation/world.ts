@@ -261,6 +261,8 @@ export class World {
       },
       clock,
       logger: silentLogger,
+      // S4: in half of the runs the controller is as if it had many sets.
+      busyFrom: this.#options.seed % 2 === 0 ? 1 : 8,
       plan: (observed) => {
         this.#judgeObservation(observed, view);
         const judge = new Rules(observed);

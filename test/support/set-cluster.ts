@@ -78,9 +78,14 @@ export interface SetCluster {
 export interface SetClusterOptions {
   /** Wraps the controller's client: to make requests fail or see them. */
   readonly wrap?: (client: Client) => Client;
+  /** From how many sets at work on the controller is busy. */
+  readonly busyFrom?: number;
 }
 
-export async function startSetCluster({ wrap = (client) => client }: SetClusterOptions = {}): Promise<SetCluster> {
+export async function startSetCluster({
+  wrap = (client) => client,
+  busyFrom,
+}: SetClusterOptions = {}): Promise<SetCluster> {
   const clock = new VirtualClock();
   const registry = createRegistry({ store: memoryStore({ clock }), clock, random: seededRandom(1) });
   await registry.bootstrap();
@@ -94,7 +99,8 @@ export async function startSetCluster({ wrap = (client) => client }: SetClusterO
   const startController = () => {
     const own = new InformerSet({ client, clock, logger: silentLogger });
     const options = { client: recording(wrap(client), writes), informers: own, events, clock, logger: silentLogger };
-    return { own, controller: startStatefulSetController(options) };
+    const controller = startStatefulSetController({ ...options, ...(busyFrom !== undefined && { busyFrom }) });
+    return { own, controller };
   };
 
   const cluster: SetCluster = {

@@ -144,6 +144,36 @@ describe('bringing a set up', () => {
     ]);
   });
 
+  test('S4 a busy controller tells of several pods in one write, and of the last one at once', async () => {
+    const { createSet, settle, getSet, writes } = await start({ busyFrom: 1 });
+    await createSet('web', { replicas: 5 });
+    await settle(5);
+    expect((await getSet('web')).status).toMatchObject({ replicas: 5, readyReplicas: 5, availableReplicas: 5 });
+    expect(writes.filter((write) => write.startsWith('status'))).toHaveLength(2);
+  });
+
+  test('S4 a busy controller keeps numbers to itself for a second at most', async () => {
+    const cluster = await start({ busyFrom: 1 });
+    cluster.becomesReady = (pod) => pod.metadata.name !== 'web-2';
+    await cluster.createSet('web', { replicas: 5 });
+    await cluster.settle(5);
+    expect((await cluster.getSet('web')).status).toMatchObject({ replicas: 1, observedGeneration: 1 });
+    await cluster.settle(1000);
+    expect((await cluster.getSet('web')).status).toMatchObject({ replicas: 3, readyReplicas: 2 });
+    cluster.writes.length = 0;
+    await cluster.settle(900);
+    expect(cluster.writes).toEqual([]);
+  });
+
+  test('S4 numbers that somebody has changed are put right, also by the controller that wrote them last', async () => {
+    const cluster = await startWith({ replicas: 2 });
+    const { status } = await cluster.getSet('web');
+    const wrong = { ...(await cluster.getSet('web')), status: { ...status, replicas: 7, readyReplicas: 5 } };
+    await cluster.client.update(StatefulSets, wrong, { subresource: 'status' });
+    await cluster.settle(5);
+    expect((await cluster.getSet('web')).status).toEqual(status);
+  });
+
   test('S4 a set that is as it should be is not written to', async () => {
     const { settle, writes } = await startWith({ replicas: 3 });
     await settle(600_000);

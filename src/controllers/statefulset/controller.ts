@@ -14,8 +14,9 @@ import { type Controller, type ReconcileResult, runController } from '../control
 import type { Claims } from './claims.ts';
 import { ExecutionError, Executor, RefusedError, RevisionCollisionError, type Writes } from './executor.ts';
 import { parsePodName } from './identity.ts';
+import { OwnChanges } from './own-changes.ts';
 import { type Observed, type Plan, plan as planSet } from './plan.ts';
-import { type Done, isStatusCurrent, WAITING_CONDITION } from './status.ts';
+import { type Done, isStatusCurrent, onlyCountsDiffer, WAITING_CONDITION } from './status.ts';
 import type { Remembered, Waiting } from './waiting.ts';
 
 export interface StatefulSetControllerOptions {
@@ -26,24 +27,41 @@ export interface StatefulSetControllerOptions {
   readonly logger: Logger;
   /** How many sets are worked on at once (default 64: a pass mostly waits for the store). */
   readonly concurrency?: number;
+  /** From how many sets at work on the controller lets counts wait, see {@link COUNTS_LAG_MS} (default 8). */
+  readonly busyFrom?: number;
   /** How the next step is decided; the simulation puts mutants in its place. */
   readonly plan?: (observed: Observed) => Plan;
 }
 
+/**
+ * S4: how long a busy controller may keep changed numbers of a status to itself while the set goes on changing: pods
+ * come first, and one write tells of several of them.
+ */
+const COUNTS_LAG_MS = 1000;
+
 /** Starts the StatefulSet controller: the queue around {@link planSet} and {@link Executor}. */
 export function startStatefulSetController(options: StatefulSetControllerOptions): Controller {
-  const { informers, clock, logger, concurrency = 64 } = options;
+  const { informers, clock, logger, concurrency = 64, busyFrom = 8 } = options;
   const caches = openCaches(informers);
-  const reconciler = new Reconciler(options, caches);
-  return runController({
+  const own = new OwnChanges();
+  const isBusy = (): boolean => controller.statistics.depth + controller.statistics.running >= busyFrom;
+  const reconciler = new Reconciler(options, caches, own, isBusy);
+  const controller = runController({
     name: 'statefulset',
     clock,
     logger,
     concurrency,
-    reconcile: (key) => reconciler.reconcile(key),
+    reconcile: async (key) => {
+      try {
+        return await reconciler.reconcile(key);
+      } finally {
+        if (own.end(key)) controller.enqueue(key);
+      }
+    },
     caches: [caches.sets, caches.pods, caches.claims, caches.revisions],
-    follow: (queue) => wake(caches, (key) => queue.enqueue(key)),
+    follow: (queue) => wake(caches, own, (key) => queue.enqueue(key)),
   });
+  return controller;
 }
 
 interface Caches {
@@ -87,23 +105,24 @@ function setKeyFromName(pod: Pod): string | undefined {
 }
 
 /** Which keys an event may concern. To name one too many costs one look; to miss one costs a set that stands still. */
-function wake(caches: Caches, enqueue: (key: string) => void): readonly (() => void)[] {
+function wake(caches: Caches, own: OwnChanges, enqueue: (key: string) => void): readonly (() => void)[] {
   const { sets, pods, claims, revisions } = caches;
-  const enqueueController = (object: KubernetesObject): void => {
-    const controller = controllerOf(object);
-    if (controller?.kind === StatefulSets.kind) enqueue(`${object.metadata.namespace}/${controller.name}`);
-  };
   return [
     sets.subscribe((changes) => {
-      for (const { object } of changes) enqueue(formatKey(keyOf(object)));
+      for (const change of changes) {
+        const { object } = change;
+        const key = formatKey(keyOf(object));
+        const mayBeOwn = change.type === 'updated' && onlyCountsDiffer(change.previous.status, object.status);
+        if (!mayBeOwn || own.isForeign(key, object)) enqueue(key);
+      }
     }),
     pods.subscribe((changes) => {
       for (const change of changes) {
         const { object } = change;
-        const key = setKeyFromName(object);
-        if (key !== undefined && sets.getByKey(key) !== undefined) enqueue(key);
-        enqueueController(object);
-        if (change.type === 'updated') enqueueController(change.previous);
+        const named = setKeyFromName(object);
+        const keys = new Set([named !== undefined && sets.getByKey(named) && named, controllerKey(object)]);
+        if (change.type === 'updated') keys.add(controllerKey(change.previous));
+        for (const key of keys) if (key && (change.type !== 'added' || own.isForeign(key, object))) enqueue(key);
       }
     }),
     claims.subscribe((changes) => {
@@ -112,9 +131,18 @@ function wake(caches: Caches, enqueue: (key: string) => void): readonly (() => v
       }
     }),
     revisions.subscribe((changes) => {
-      for (const { object } of changes) enqueueController(object);
+      for (const { object } of changes) {
+        const key = controllerKey(object);
+        if (key !== undefined) enqueue(key);
+      }
     }),
   ];
+}
+
+/** The set that an object says it belongs to. */
+function controllerKey(object: KubernetesObject): string | undefined {
+  const controller = controllerOf(object);
+  return controller?.kind === StatefulSets.kind ? `${object.metadata.namespace}/${controller.name}` : undefined;
 }
 
 /** C5, O8: of claims only their end, and whose they are, decides anything. */
@@ -157,17 +185,23 @@ class Reconciler {
   readonly #caches: Caches;
   readonly #executor: Executor;
   readonly #tracker: WriteTracker;
+  readonly #own: OwnChanges;
+  readonly #isBusy: () => boolean;
   readonly #plan: (observed: Observed) => Plan;
+  /** By when numbers that have changed are to be written. */
+  readonly #countsDueMs = new Map<string, number>();
   /** Waits that no object tells since when; from before a restart the sets' conditions tell them. */
   readonly #before = new Map<string, Remembered>();
 
-  constructor(options: StatefulSetControllerOptions, caches: Caches) {
+  constructor(options: StatefulSetControllerOptions, caches: Caches, own: OwnChanges, isBusy: () => boolean) {
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#events = options.events;
     this.#caches = caches;
     this.#executor = new Executor(options);
     this.#tracker = new WriteTracker({ clock: options.clock });
+    this.#own = own;
+    this.#isBusy = isBusy;
     this.#plan = options.plan ?? planSet;
   }
 
@@ -179,9 +213,12 @@ class Reconciler {
     const set = sets.getByKey(key);
     if (set === undefined) {
       this.#before.delete(key);
+      this.#countsDueMs.delete(key);
+      this.#own.forget(key);
       return {};
     }
 
+    this.#own.begin(key);
     const plan = this.#plan(this.#observe(key, set));
     const writes = this.#writesOf(key);
     let done: readonly Done[] = [];
@@ -197,9 +234,28 @@ class Reconciler {
     const waiting = plan.waitingAfter(done, refusal);
     if (waiting?.undated) this.#before.set(key, waiting);
     else this.#before.delete(key);
-    await this.#writeStatus(set, plan.status(done, refusal), failure, writes);
+    // When to look again was decided for another wait than the one that has begun.
+    if (waiting !== plan.waiting) this.#own.disown(key);
+    const status = plan.status(done, refusal);
+    const mayWait = waiting !== undefined && failure === undefined;
+    const dueMs = mayWait ? this.#countsDue(key, set, status) : undefined;
+    if (dueMs === undefined) {
+      this.#countsDueMs.delete(key);
+      await this.#writeStatus(set, status, failure, writes);
+    }
     if (failure !== undefined && !(failure instanceof RevisionCollisionError)) throw failure;
-    return plan.recheckAtMs === undefined ? {} : { requeueAfterMs: Math.max(0, plan.recheckAtMs - this.#clock.now()) };
+    const nextMs = Math.min(plan.recheckAtMs ?? Number.POSITIVE_INFINITY, dueMs ?? Number.POSITIVE_INFINITY);
+    return nextMs === Number.POSITIVE_INFINITY ? {} : { requeueAfterMs: Math.max(0, nextMs - this.#clock.now()) };
+  }
+
+  /** By when the status has to be written, if that may wait: see {@link COUNTS_LAG_MS}. */
+  #countsDue(key: string, set: StatefulSet, status: StatefulSet['status']): number | undefined {
+    if (!this.#isBusy() || !onlyCountsDiffer(set.status, status)) return undefined;
+    const nowMs = this.#clock.now();
+    const dueMs = this.#countsDueMs.get(key) ?? nowMs + COUNTS_LAG_MS;
+    if (dueMs <= nowMs) return undefined;
+    this.#countsDueMs.set(key, dueMs);
+    return dueMs;
   }
 
   #observe(key: string, set: StatefulSet): Observed {
@@ -260,6 +316,7 @@ class Reconciler {
       wrote: (type, object) => {
         const cache = caches.get(type);
         if (cache !== undefined) this.#tracker.wrote(key, cache, object);
+        this.#own.wrote(key, object);
       },
       removed: (type, object, uid) => {
         const cache = caches.get(type);

@@ -88,6 +88,13 @@ export function isStatusCurrent(set: StatefulSet, status: StatefulSetStatus): bo
   return sameNumbers(status, set.status) && status.conditions === set.status?.conditions;
 }
 
+/** Whether two statuses of a set differ in nothing but how many pods there are of a kind: no plan rests on that. */
+export function onlyCountsDiffer(a: StatefulSetStatus | undefined, b: StatefulSetStatus | undefined): boolean {
+  return a !== undefined && b !== undefined && FACTS.every((name) => a[name] === b[name]);
+}
+
+const FACTS = ['observedGeneration', 'currentRevision', 'updateRevision', 'collisionCount', 'conditions'] as const;
+
 const NUMBERS = [
   'observedGeneration',
   'replicas',
