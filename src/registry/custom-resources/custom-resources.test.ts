@@ -383,6 +383,29 @@ describe('a custom object', () => {
     });
   });
 
+  test('has no scale to show while it has no number', async () => {
+    const replicas = { type: 'integer' };
+    const spec = { type: 'object', properties: { schedule: { type: 'string' }, replicas } };
+    const schema = { openAPIV3Schema: { type: 'object', properties: { spec } } };
+    await cluster.client.patch(
+      CustomResourceDefinitions,
+      { name: 'jobbers.stable.example.com' },
+      {
+        type: 'merge',
+        body: { spec: { versions: [{ ...v1, schema, selectableFields: [] }] } },
+      },
+    );
+    await create(jobber('a'));
+    const shown = cluster.registry.getSubresource(jobbers(), at('a'), 'scale', tester);
+    expect(await failure(shown)).toMatchObject({
+      code: 500,
+      message: expect.stringContaining('the spec replicas field ".spec.replicas" does not exist'),
+    });
+    const change = { type: 'merge', body: { spec: { replicas: 2 } } } as const;
+    const scale = await cluster.registry.patchSubresource(jobbers(), at('a'), 'scale', change, asked);
+    expect(scale.spec).toEqual({ replicas: 2 });
+  });
+
   test('is applied with owners of its fields, and has no strategic merge patch', async () => {
     const { registry } = cluster;
     const apply = (steps: readonly object[], fieldManager: string, force = false) =>

@@ -1,4 +1,6 @@
 import type { JSONSchemaProps } from '../../api/generated/types.ts';
+import { decode, StructureError } from '../../api/schema-check.ts';
+import { objectType } from '../../api/schema-types.ts';
 import { isJsonObject, type JsonObject } from '../values.ts';
 import { itemSchema, keepsUnknown, memberSchema, OBJECT_MEMBERS } from './structural-schema.ts';
 
@@ -21,8 +23,23 @@ function pruned(value: unknown, schema: JSONSchemaProps, path: string, unknown: 
     return result.some((item, index) => item !== value[index]) ? result : value;
   }
   if (!isJsonObject(value)) return value;
-  const own = schema['x-kubernetes-embedded-resource'] === true ? OBJECT_MEMBERS : NONE;
-  return members(value, schema, path, unknown, own);
+  if (schema['x-kubernetes-embedded-resource'] !== true) return members(value, schema, path, unknown, NONE);
+  const object = members(value, schema, path, unknown, OBJECT_MEMBERS);
+  const metadata = decodedMetadata(object.metadata, `${path}.metadata`, unknown);
+  return metadata === object.metadata ? object : { ...object, metadata };
+}
+
+/** The metadata of an embedded object, as far as it is some: what is wrong with it is for validation to say. */
+function decodedMetadata(metadata: unknown, path: string, unknown: string[]): unknown {
+  if (!isJsonObject(metadata)) return metadata;
+  try {
+    const { object, unknownFields } = decode(objectType('ObjectMeta'), metadata);
+    unknown.push(...unknownFields.map((field) => `${path}.${field}`));
+    return object;
+  } catch (error) {
+    if (error instanceof StructureError) return metadata;
+    throw error;
+  }
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -47,7 +64,8 @@ function members(
       delete copy[key];
       continue;
     }
-    if (value === null && of.nullable !== true && of['x-kubernetes-preserve-unknown-fields'] !== true) {
+    // A default takes the place of such a null.
+    if (value === null && of.nullable !== true && of.default === undefined) {
       copy ??= { ...object };
       delete copy[key];
       continue;

@@ -30,7 +30,7 @@ function filled(value: unknown, schema: JSONSchemaProps): unknown {
   if (Array.isArray(value)) {
     const items = itemSchema(schema);
     if (items === undefined) return value;
-    const result = value.map((item) => filled(item, items));
+    const result = value.map((item) => filled(given(item, items), items));
     return result.some((item, index) => item !== value[index]) ? result : value;
   }
   if (!isJsonObject(value)) return value;
@@ -42,14 +42,19 @@ function filled(value: unknown, schema: JSONSchemaProps): unknown {
   };
   for (const [key, of] of Object.entries(schema.properties ?? {})) {
     const before = Object.hasOwn(value, key) ? value[key] : undefined;
-    const given = before === undefined ? of.default : before;
-    if (given !== undefined) put(key, before, filled(given, of));
+    const after = before === undefined ? of.default : given(before, of);
+    if (after !== undefined) put(key, before, filled(after, of));
   }
   const rest = asSchema(schema.additionalProperties);
   if (rest !== undefined) {
     for (const key of Object.keys(value)) {
-      if (!Object.hasOwn(schema.properties ?? {}, key)) put(key, value[key], filled(value[key], rest));
+      if (!Object.hasOwn(schema.properties ?? {}, key)) put(key, value[key], filled(given(value[key], rest), rest));
     }
   }
   return copy ?? value;
+}
+
+/** A null that may not be gives way to the default. */
+function given(value: unknown, schema: JSONSchemaProps): unknown {
+  return value === null && schema.nullable !== true && schema.default !== undefined ? schema.default : value;
 }

@@ -1,6 +1,10 @@
-import type { JSONSchemaProps } from '../../api/generated/types.ts';
-import { checkLabelValue } from '../../api/names.ts';
+import type { JSONSchemaProps, ObjectMeta } from '../../api/generated/types.ts';
+import { checkPathSegment } from '../../api/names.ts';
+import { decode, StructureError } from '../../api/schema-check.ts';
+import { objectType } from '../../api/schema-types.ts';
+import { checkName } from '../validation/checks.ts';
 import { duplicate, type Errors, invalidValue, notSupported, required, tooMany } from '../validation/field-errors.ts';
+import { validateAnnotations, validateLabels } from '../validation/metadata-validation.ts';
 import { isJsonObject, type JsonObject, sameValue } from '../values.ts';
 import { isFormatted } from './formats.ts';
 import { readPattern } from './patterns.ts';
@@ -102,6 +106,9 @@ function fitsPattern(text: string, pattern: string): boolean {
   }
 }
 
+/** `0.3 / 0.1` is not quite three. */
+const isWhole = (quotient: number): boolean => Math.abs(quotient - Math.round(quotient)) < 1e-9;
+
 function validateNumber(number: number, schema: JSONSchemaProps, path: string, errors: Errors): void {
   const { minimum, maximum, exclusiveMinimum = false, exclusiveMaximum = false, multipleOf, format } = schema;
   if (minimum !== undefined && (exclusiveMinimum ? number <= minimum : number < minimum)) {
@@ -112,7 +119,7 @@ function validateNumber(number: number, schema: JSONSchemaProps, path: string, e
     const bound = exclusiveMaximum ? 'less than' : 'less than or equal to';
     errors.push(wrong(path, number, `should be ${bound} ${maximum}`));
   }
-  if (multipleOf !== undefined && multipleOf > 0 && !Number.isInteger(number / multipleOf)) {
+  if (multipleOf !== undefined && multipleOf > 0 && !isWhole(number / multipleOf)) {
     errors.push(wrong(path, number, `should be a multiple of ${multipleOf}`));
   }
   if (format === 'int32' && (number < -(2 ** 31) || number >= 2 ** 31)) {
@@ -199,11 +206,18 @@ function validateEmbedded(object: JsonObject, path: string, errors: Errors): voi
   const { metadata } = object;
   if (metadata !== undefined && !isJsonObject(metadata)) {
     errors.push(typeError(`${path}.metadata`, jsonType(metadata), 'object'));
-  } else if (isJsonObject(metadata?.labels)) {
-    for (const value of Object.values(metadata.labels)) {
-      const problems = typeof value === 'string' ? checkLabelValue(value) : ['must be a string'];
-      for (const problem of problems) errors.push(invalidValue(`${path}.metadata.labels`, value, problem));
-    }
+  } else if (metadata !== undefined) validateEmbeddedMetadata(metadata, `${path}.metadata`, errors);
+}
+
+function validateEmbeddedMetadata(given: JsonObject, path: string, errors: Errors): void {
+  try {
+    const metadata: ObjectMeta = decode(objectType('ObjectMeta'), given).object as ObjectMeta;
+    if (metadata.name !== undefined) checkName(metadata.name, checkPathSegment, `${path}.name`, errors);
+    validateLabels(metadata.labels, `${path}.labels`, errors);
+    validateAnnotations(metadata.annotations, `${path}.annotations`, errors);
+  } catch (error) {
+    if (!(error instanceof StructureError)) throw error;
+    errors.push(invalidValue(path, given, error.message));
   }
 }
 

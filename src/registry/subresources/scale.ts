@@ -1,4 +1,4 @@
-import { type FieldError, invalid, notFound } from '../../api/errors.ts';
+import { apiError, type FieldError, invalid, notFound } from '../../api/errors.ts';
 import type { LabelSelector, Scale } from '../../api/generated/types.ts';
 import { formatSelector } from '../../api/labels.ts';
 import type { ObjectKey } from '../../api/meta.ts';
@@ -50,7 +50,12 @@ function withReplicas(type: ResourceType, object: AnyObject, replicas: number): 
 export async function getScale(core: RegistryCore, type: ResourceType, key: ObjectKey): Promise<Scale> {
   const entry = await core.store.get(storeKey(type, key));
   if (entry === undefined) throw notFound(type, key.name);
-  return scaleOf(type, objectOf(entry));
+  const object = objectOf(entry);
+  const path = type.custom?.subresources?.scale?.specReplicasPath;
+  if (path !== undefined && customScale(type)?.replicas(object) === undefined) {
+    throw apiError('InternalError', `the spec replicas field ${JSON.stringify(path)} does not exist`, { type });
+  }
+  return scaleOf(type, object);
 }
 
 /** PUT of a scale: changes `spec.replicas` of the object and nothing else. */
