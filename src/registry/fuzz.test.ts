@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { podNamed, setNamed, tester, testRegistry } from '../../test/support/test-registry.ts';
-import { ApiError } from '../api/errors.ts';
+import { answered, podNamed, setNamed, tester, testRegistry } from '../../test/support/test-registry.ts';
 import { schema } from '../api/generated/schema.ts';
 import { builtInTypes, Pods, StatefulSets } from '../api/kinds.ts';
 
@@ -48,16 +47,6 @@ function objectOf(fields: Readonly<Record<string, string>>, depth: number): fc.A
     .chain((chosen) =>
       fc.record(Object.fromEntries(chosen.map((name) => [name, anyOf(fields[name] ?? '', depth + 1)]))),
     );
-}
-
-/** The call does what it is asked to, or says in the words of the API why not. */
-async function answered(call: () => Promise<unknown>): Promise<void> {
-  try {
-    await call();
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    if (error.code >= 500) throw new Error(`a fault of ours: ${error.message}`, { cause: error });
-  }
 }
 
 describe('V5 whatever comes in is answered', () => {

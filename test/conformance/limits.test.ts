@@ -4,9 +4,8 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ApiError } from '../../src/api/errors.ts';
-import type { Status } from '../../src/api/generated/types.ts';
 import type { HttpConnection } from '../../src/client/http-connection.ts';
-import { startTestServer, type TestServer } from '../support/api-server.ts';
+import { failure, startTestServer, type TestServer } from '../support/api-server.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const CONNECTIONS = 8;
@@ -20,15 +19,6 @@ beforeAll(async () => {
   });
 });
 afterAll(() => server.close());
-
-async function failure(attempt: Promise<unknown>): Promise<Status> {
-  const error = await attempt.then(
-    () => expect.unreachable('the request succeeded'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof ApiError)) throw error;
-  return error.status;
-}
 
 const watch = (connection: HttpConnection, resourceVersion: string): Promise<Readable> =>
   connection.stream('GET', configMaps, { query: { watch: 1, resourceVersion } });

@@ -1,9 +1,7 @@
 import { request as httpsRequest } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ApiError } from '../../src/api/errors.ts';
-import type { Status } from '../../src/api/generated/types.ts';
 import type { HttpAnswer, HttpRequestOptions } from '../../src/client/http-connection.ts';
-import { startTestServer, type TestServer } from '../support/api-server.ts';
+import { failure, startTestServer, type TestServer } from '../support/api-server.ts';
 import { readLines } from '../support/lines.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
@@ -28,15 +26,6 @@ const configMap = (name: string, more: object = {}): object => ({
 });
 
 const labelled = (name: string): object => ({ metadata: { name, labels: { old: 'yes' } } });
-
-async function failure(attempt: Promise<unknown>): Promise<Status> {
-  const error = await attempt.then(
-    () => expect.unreachable('the request succeeded'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof ApiError)) throw error;
-  return error.status;
-}
 
 /** Sends a body in pieces, without its length; gives the code of the answer. */
 function sendUnannounced(body: string): Promise<number> {

@@ -1,8 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { vi } from 'vitest';
+import { expect, vi } from 'vitest';
 
+import { ApiError } from '../../src/api/errors.ts';
+import type { Status } from '../../src/api/generated/types.ts';
 import { tokenIssuer } from '../../src/apiserver/authentication/service-account-tokens.ts';
 import { writeKubeconfig } from '../../src/apiserver/kubeconfig.ts';
 import { openPki, type Pki } from '../../src/apiserver/pki/pki.ts';
@@ -83,4 +85,14 @@ export async function startLoggedServer(
   const made = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/system:basic-user';
   await vi.waitFor(() => server.admin.request('GET', made), { timeout: 60_000 });
   return { server, logged };
+}
+
+/** What the server says of a request that it refuses. */
+export async function failure(attempt: Promise<unknown>): Promise<Status> {
+  const error = await attempt.then(
+    () => expect.unreachable('the request succeeded'),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof ApiError)) throw error;
+  return error.status;
 }

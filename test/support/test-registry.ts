@@ -1,3 +1,4 @@
+import { ApiError } from '../../src/api/errors.ts';
 import type { Pod, StatefulSet } from '../../src/api/generated/types.ts';
 import type { New } from '../../src/api/meta.ts';
 import type { Client } from '../../src/client/client.ts';
@@ -66,4 +67,14 @@ export async function failure(call: Promise<unknown>): Promise<unknown> {
       details: error.status?.details,
     }),
   );
+}
+
+/** The call does what it is asked to, or says in the words of the API why not. */
+export async function answered(call: () => Promise<unknown>): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.code >= 500) throw new Error(`a fault of ours: ${error.message}`, { cause: error });
+  }
 }

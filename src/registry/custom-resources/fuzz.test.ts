@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
-import { tester, testRegistry } from '../../../test/support/test-registry.ts';
-import { ApiError } from '../../api/errors.ts';
+import { answered, tester, testRegistry } from '../../../test/support/test-registry.ts';
 import { CustomResourceDefinitions } from '../../api/kinds.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
 
@@ -45,15 +44,6 @@ const schemas: fc.Arbitrary<object> = fc.letrec<{ schema: object }>((tie) => {
     ),
   };
 }).schema;
-
-async function answered(call: () => Promise<unknown>): Promise<void> {
-  try {
-    await call();
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    if (error.code >= 500) throw new Error(`a fault of ours: ${error.message}`, { cause: error });
-  }
-}
 
 /** As in Kubernetes: an object without a number has no scale, and that is an internal error. */
 function withoutNumber(error: Error): void {
