@@ -174,6 +174,11 @@ describe('an answer', () => {
     const list = json(await request('GET', configMaps, { headers: { accept } }));
     expect(list).toMatchObject({ kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1' });
     expect(Object.keys(list.items[0])).toEqual(['kind', 'apiVersion', 'metadata']);
+    const one = { accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' };
+    const { name } = list.items[0].metadata;
+    const partial = json(await request('GET', `${configMaps}/${name}`, { headers: one }));
+    expect(partial).toMatchObject({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: { name } });
+    expect(Object.keys(partial)).toEqual(['kind', 'apiVersion', 'metadata']);
   });
 
   test('is JSON for a client that likes protobuf better, and 406 for one that takes nothing we have', async () => {
