@@ -145,9 +145,14 @@ function startServer(
   });
 }
 
+const LOG_BYTES = 2 ** 20;
+
 function openLog(directory: string, file: string): number {
   try {
     makeDirectory(directory);
+    // It goes on from start to start, and a start has little to say.
+    const isLong = (fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES;
+    if (isLong) fs.rmSync(file);
     return fs.openSync(file, 'a', 0o600);
   } catch (error) {
     const { message, hint } = dataDirectoryError(directory, error);

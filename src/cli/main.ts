@@ -93,14 +93,17 @@ function report(error: unknown): number {
   return 70;
 }
 
-// `berth get pods | head` ends us, quietly; `berth up | head` has pods to end first.
+// `berth get pods | head` ends us, quietly; `berth up | head` has pods to end first, and so it has when its terminal is
+// closed (EIO).
 let gone = false;
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') process.exit(1);
-  if (process.listenerCount('SIGTERM') === 0) process.exit(0);
-  if (!gone) process.emit('SIGTERM');
-  gone = true;
-});
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE' && code !== 'EIO') process.exit(1);
+    if (process.listenerCount('SIGTERM') === 0) process.exit(0);
+    if (!gone) process.emit('SIGTERM');
+    gone = true;
+  });
+}
 
 program.parseAsync().then(
   () => undefined,

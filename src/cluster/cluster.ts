@@ -278,7 +278,8 @@ function explainApiPort(error: unknown, address: string, port: number): unknown 
     case 'EADDRINUSE':
       return new ClusterError(
         `port ${port} on ${address} is in use`,
-        'take another with --api-port (0 takes a free one); berth status tells whether it is a Berth',
+        'take another with --api-port (0 takes a free one); a Berth with its data elsewhere is ended by ' +
+          'berth down --data-dir DIR',
         { cause: error },
       );
     case 'EACCES':

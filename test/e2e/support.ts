@@ -12,6 +12,9 @@ import { connect } from '../../src/cli/connect.ts';
 import { isReady } from '../../src/cli/view/members.ts';
 import { waitingMessage } from '../../src/cli/view/readiness.ts';
 import type { Client } from '../../src/client/client.ts';
+import { httpClient } from '../../src/client/http-client.ts';
+import { httpConnection } from '../../src/client/http-connection.ts';
+import { loadKubeconfig } from '../../src/client/kubeconfig.ts';
 import type { ServerStatus } from '../../src/cluster/data-directory.ts';
 
 const root = path.join(import.meta.dirname, '..', '..');
@@ -28,16 +31,27 @@ export interface Finished {
 /** How long anything real may take on a slow machine. */
 const PATIENCE_MS = 120_000;
 
+/** Something that the built program can be run in. */
+export interface World {
+  /** The beginning of a command line: runs what follows there, as this user and with this environment. */
+  enter(user: number, env: Readonly<Record<string, string>>): readonly [string, ...string[]];
+}
+
 /** A cluster of a test's own: a data directory, and the built program on it. */
 export class TestBerth {
   readonly dataDir: string;
   readonly #server = new Set<ChildProcess>();
   readonly #user: number | undefined;
+  readonly #world: World | undefined;
 
-  /** `user` is the id of another user to run as, which only root may choose; `parent` is where its directory is made. */
-  constructor(name: string, user?: number, parent = os.tmpdir()) {
+  /**
+   * `user` is the id of another user to run as, which only root may choose; `parent` is where its directory is made, and
+   * `world` where the program is run.
+   */
+  constructor(name: string, user?: number, parent = os.tmpdir(), world?: World) {
     this.dataDir = fs.mkdtempSync(path.join(parent, `berth-${name}-`));
     this.#user = user;
+    this.#world = world;
     if (user !== undefined) fs.chownSync(this.dataDir, user, user);
   }
 
@@ -48,14 +62,27 @@ export class TestBerth {
       : { uid: this.#user, gid: this.#user, env: { ...env, HOME: this.dataDir, XDG_RUNTIME_DIR: '' } };
   }
 
+  /** A command line of the program, and what it is run with. */
+  command(...args: readonly string[]): {
+    readonly command: readonly [string, ...string[]];
+    readonly options: RunOptions;
+  } {
+    const { env, ...identity } = this.#identity;
+    if (this.#world === undefined)
+      return { command: [process.execPath, program, ...args], options: { ...identity, env } };
+    const entered = this.#world.enter(this.#user ?? 0, { ...env, NO_COLOR: '1' });
+    return { command: [...entered, 'node', program, ...args], options: { env: {} } };
+  }
+
   /** Runs one command to its end. */
   run(...args: readonly string[]): Promise<Finished> {
-    return run(process.execPath, [program, ...args], this.#identity);
+    return this.fed('', ...args);
   }
 
   /** Runs one command to its end, with this as its standard input. */
   fed(input: string, ...args: readonly string[]): Promise<Finished> {
-    return run(process.execPath, [program, ...args], this.#identity, input);
+    const { command, options } = this.command(...args);
+    return run(command, options, input);
   }
 
   /** Runs one command, which must succeed. */
@@ -67,9 +94,11 @@ export class TestBerth {
 
   /** Starts `berth up` on free ports and resolves when the API answers. */
   async up(...args: readonly string[]): Promise<Server> {
-    const child = spawn(process.execPath, [program, 'up', '--api-port', '0', '--dns-port', '0', ...args], {
-      ...this.#identity,
-      env: { ...process.env, ...this.#identity.env, NO_COLOR: '1' },
+    const { command, options } = this.command('up', '--api-port', '0', '--dns-port', '0', ...args);
+    const [first, ...rest] = command;
+    const child = spawn(first, rest, {
+      ...options,
+      env: { ...process.env, NO_COLOR: '1', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#server.add(child);
@@ -83,7 +112,7 @@ export class TestBerth {
   }
 
   kubectlFed(input: string, ...args: readonly string[]): Promise<Finished> {
-    return run('kubectl', args, { env: { KUBECONFIG: path.join(this.dataDir, 'kubeconfig') } }, input);
+    return run(['kubectl', ...args], { env: { KUBECONFIG: path.join(this.dataDir, 'kubeconfig') } }, input);
   }
 
   async status(): Promise<ServerStatus> {
@@ -91,6 +120,9 @@ export class TestBerth {
   }
 
   client(): Client {
+    // Elsewhere processes may look otherwise, also the server.
+    if (this.#world !== undefined)
+      return httpClient(httpConnection(loadKubeconfig(path.join(this.dataDir, 'kubeconfig'))));
     return connect({ dataDir: this.dataDir }).client;
   }
 
@@ -182,10 +214,15 @@ interface RunOptions {
   readonly env: Readonly<Record<string, string>>;
 }
 
-function run(command: string, args: readonly string[], options: RunOptions, input = ''): Promise<Finished> {
+/** Runs a program to its end. */
+export function run(
+  [program, ...args]: readonly [string, ...string[]],
+  options: RunOptions,
+  input = '',
+): Promise<Finished> {
   return new Promise((resolve) => {
     const env = { ...process.env, NO_COLOR: '1', ...options.env };
-    const child = execFile(command, args, { ...options, env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+    const child = execFile(program, args, { ...options, env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       resolve({ code: error ? (typeof error.code === 'number' ? error.code : null) : 0, stdout, stderr });
     });
     child.stdin?.on('error', () => {}); // it need not read any of it

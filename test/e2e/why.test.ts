@@ -107,6 +107,12 @@ describe.runIf(real)('what a set waits for, and what would become of it', () => 
     await untilWaiting(berth.client(), name, cause);
   });
 
+  test('O10 of a container that fails again and again its log is asked', async () => {
+    const failing = 'command: [sh, -c, "echo Error: no port is left; echo at line 7; exit 3"]';
+    await berth.ok('apply', '-f', write('words.yaml', set('words', failing)));
+    await expect.poll(() => berth.ok('why', 'pod/words-0'), PATIENCE).toMatch(/its log says: Error: no port is left\n/);
+  });
+
   test('O10 a claim tells why it is not bound, and who uses it', async () => {
     const said = await berth.ok('why', 'pvc/data-class-0');
     expect(said).toMatch(/there is no storage class nothing/);

@@ -18,8 +18,9 @@ import { explainPause, explainPod, observeSet, podsUsing } from '../../controlle
 import { claimName, ordinalRange, parsePodName, podName } from '../../controllers/statefulset/identity.ts';
 import { plan } from '../../controllers/statefulset/plan.ts';
 import type { Waiting } from '../../controllers/statefulset/waiting.ts';
-import { connect } from '../connect.ts';
+import { connect, type Session } from '../connect.ts';
 import { CliError } from '../errors.ts';
+import { lastWords } from '../last-words.ts';
 import { dataDirOption, namespaceOption } from '../options.ts';
 import { type Output, toJson } from '../output.ts';
 import { displayName, parseTargets } from '../resources.ts';
@@ -67,7 +68,7 @@ export function whyCommand(output: Output): Command {
               hint: `berth describe ${type.singular} ${name}`,
             });
           const key = { namespace: options.namespace, name };
-          const explanation = await explain(session.client, type.plural, key, Date.now());
+          const explanation = await explain(session, type.plural, key, Date.now());
           if (options.output === 'json') output.text(toJson({ object: displayName(type, name), ...explanation }));
           else for (const line of lines(displayName(type, name), explanation, Date.now())) output.line(line);
         }
@@ -77,14 +78,14 @@ export function whyCommand(output: Output): Command {
     });
 }
 
-function explain(client: Client, plural: string, key: ObjectKey, now: number): Promise<Explanation> {
+function explain(session: Session, plural: string, key: ObjectKey, now: number): Promise<Explanation> {
   switch (plural) {
     case 'statefulsets':
-      return explainSet(client, key, now);
+      return explainSet(session, key, now);
     case 'pods':
-      return explainPodOf(client, key, now);
+      return explainPodOf(session, key, now);
     default:
-      return client.get(PersistentVolumeClaims, key).then((claim) => explainClaim(client, claim));
+      return session.client.get(PersistentVolumeClaims, key).then((claim) => explainClaim(session.client, claim));
   }
 }
 
@@ -98,7 +99,8 @@ function lines(object: string, explanation: Explanation, now: number): readonly 
   ];
 }
 
-async function explainSet(client: Client, key: ObjectKey, now: number): Promise<Explanation> {
+async function explainSet(session: Session, key: ObjectKey, now: number): Promise<Explanation> {
+  const { client } = session;
   const observed = await observeSet(client, key, now);
   const { waiting } = plan(observed);
   if (waiting === undefined) {
@@ -108,7 +110,7 @@ async function explainSet(client: Client, key: ObjectKey, now: number): Promise<
   }
   const pod = observed.pods.find(({ metadata }) => metadata.name === waiting.pod);
   const [behind, refusals] = await Promise.all([
-    pod ? causesOf(client, pod, waiting) : [],
+    pod ? causesOf(session, pod, waiting) : [],
     refusalLines(client, observed.set, waiting),
   ]);
   return { ...about(waiting), causes: [...behind, ...refusals] };
@@ -126,9 +128,10 @@ async function refusalLines(client: Client, set: StatefulSet, waiting: Waiting):
 }
 
 /** A pod that is not there is explained by the set that is to make it. */
-async function explainPodOf(client: Client, key: ObjectKey, now: number): Promise<Explanation> {
+async function explainPodOf(session: Session, key: ObjectKey, now: number): Promise<Explanation> {
+  const { client } = session;
   try {
-    return await explainOnePod(client, await client.get(Pods, key), now);
+    return await explainOnePod(session, await client.get(Pods, key), now);
   } catch (error) {
     const parsed = parsePodName(key.name);
     if (!isNotFound(error) || parsed === undefined) throw error;
@@ -143,7 +146,7 @@ async function explainPodOf(client: Client, key: ObjectKey, now: number): Promis
         causes: [],
       };
     }
-    const of = await explainSet(client, { ...key, name: parsed.set }, now);
+    const of = await explainSet(session, { ...key, name: parsed.set }, now);
     return {
       ...of,
       summary: `does not exist: ${of.waits ? of.summary : `statefulset ${parsed.set} is about to make it`}`,
@@ -151,11 +154,11 @@ async function explainPodOf(client: Client, key: ObjectKey, now: number): Promis
   }
 }
 
-async function explainOnePod(client: Client, pod: Pod, now: number): Promise<Explanation> {
-  const claims = await client.list(PersistentVolumeClaims, { namespace: pod.metadata.namespace ?? 'default' });
+async function explainOnePod(session: Session, pod: Pod, now: number): Promise<Explanation> {
+  const claims = await session.client.list(PersistentVolumeClaims, { namespace: pod.metadata.namespace ?? 'default' });
   const waiting = explainPod(pod, new Map(claims.items.map((claim) => [claim.metadata.name, claim])), now);
   if (waiting === undefined) return { waits: false, summary: `is Ready on ${pod.spec.nodeName}`, causes: [] };
-  return { ...about(waiting), causes: await causesOf(client, pod, waiting) };
+  return { ...about(waiting), causes: await causesOf(session, pod, waiting) };
 }
 
 function about(waiting: Waiting): Omit<Explanation, 'causes'> {
@@ -171,25 +174,33 @@ function about(waiting: Waiting): Omit<Explanation, 'causes'> {
 }
 
 /** What is around a pod that may be behind its trouble: node, claims, containers, and what was said of it last. */
-async function causesOf(client: Client, pod: Pod, { message: summary, sinceMs }: Waiting): Promise<readonly string[]> {
-  const [node, claims, warnings] = await Promise.all([
+async function causesOf(
+  session: Session,
+  pod: Pod,
+  { message: summary, sinceMs }: Waiting,
+): Promise<readonly string[]> {
+  const { client } = session;
+  const unready = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].filter(
+    ({ ready }) => !ready,
+  );
+  const [node, claims, warnings, ...said] = await Promise.all([
     nodeLine(client, pod),
     claimLines(client, pod),
     warningLines(client, pod, sinceMs, summary),
+    ...unready.map((status) => lastWords(session, pod, status, sinceMs)),
   ]);
-  const containers = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
-    .filter(({ ready }) => !ready)
-    .map(({ name, image, state, restartCount }) => {
-      const { waiting, terminated, running } = state ?? {};
-      const how = waiting
-        ? [waiting.reason, waiting.message].filter(Boolean).join(': ')
-        : terminated
-          ? `ended with exit code ${terminated.exitCode} (${terminated.reason})`
-          : running
-            ? `runs since ${running.startedAt}`
-            : 'has not started';
-      return `container ${name} (image ${image}): ${how}, ${restartCount} restarts`;
-    });
+  const containers = unready.flatMap(({ name, image, state, restartCount }, index) => {
+    const { waiting, terminated, running } = state ?? {};
+    const how = waiting
+      ? [waiting.reason, waiting.message].filter(Boolean).join(': ')
+      : terminated
+        ? `ended with exit code ${terminated.exitCode} (${terminated.reason})`
+        : running
+          ? `runs since ${running.startedAt}`
+          : 'has not started';
+    const restarts = `${restartCount} restart${restartCount === 1 ? '' : 's'}`;
+    return [`container ${name} (image ${image}): ${how}, ${restarts}`, ...(said[index] ?? [])];
+  });
   return [...node, ...claims, ...containers, ...warnings];
 }
 
