@@ -158,15 +158,7 @@ export class Provisioner {
     const dataPath = volume?.spec.local?.path;
     if (!volume || !claim || dataPath === undefined || !isReleased(volume) || !isMadeHere(volume, nodeName)) return;
     const { namespace = 'default', name: claimName = '' } = claim;
-    if (volume.spec.persistentVolumeReclaimPolicy !== 'Delete') {
-      recorder.record({
-        about: volume,
-        type: 'Normal',
-        reason: 'VolumeRetained',
-        message: `The data of claim ${namespace}/${claimName} is kept in ${dataPath}`,
-      });
-      return;
-    }
+    if (volume.spec.persistentVolumeReclaimPolicy !== 'Delete') return;
     // C8: only after the claim is gone, whatever the phase says; and what still runs keeps its ground (M2).
     if (await this.#claimExists(namespace, claimName, claim.uid)) return;
     if (inUse({ namespace, name: claimName })) return this.#queue.after(key, IN_USE_RETRY_MS);
