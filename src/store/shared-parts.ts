@@ -13,6 +13,12 @@ const END_LIST = 0x5d;
 const BEGIN_OBJECT = 0x7b;
 const END_OBJECT = 0x7d;
 
+/** The text of a list or an object, and its value. */
+interface Known {
+  readonly text: string;
+  readonly value: unknown;
+}
+
 /** A list or an object inside a member of a JSON object, such as `spec.containers`. */
 interface Part {
   /** Both names as JSON. */
@@ -20,6 +26,7 @@ interface Part {
   readonly name: string;
   readonly begin: number;
   readonly end: number;
+  readonly value: unknown;
 }
 
 /**
@@ -27,11 +34,13 @@ interface Part {
  * have the same text become one frozen value: it is parsed once and takes memory once.
  */
 export class SharedParts {
-  readonly #known = new Map<string, unknown>();
+  readonly #known = new Map<string, Known>();
+  /** What came last under a name: often it comes again. */
+  readonly #latest = new Map<string, Known>();
 
   /** The value of a JSON text, frozen all the way down. Throws what `JSON.parse` throws. */
   parse(text: string): Value {
-    const parts = partsOf(text);
+    const parts = this.#partsOf(text);
     if (parts.length === 0) return deepFreeze(JSON.parse(text) as Value);
     let rest = '';
     let from = 0;
@@ -40,56 +49,72 @@ export class SharedParts {
       from = end;
     }
     const object = JSON.parse(rest + text.slice(from)) as Record<string, Record<string, unknown>>;
-    for (const { member, name, begin, end } of parts) {
+    for (const { member, name, value } of parts) {
       const members = object[JSON.parse(member) as string];
-      if (members !== undefined) members[JSON.parse(name) as string] = this.#shared(text.slice(begin, end));
+      if (members !== undefined) members[JSON.parse(name) as string] = value;
     }
     return deepFreeze(object);
   }
 
-  #shared(text: string): unknown {
-    let value = this.#known.get(text);
-    if (value === undefined) {
-      value = deepFreeze(JSON.parse(text) as unknown);
-      if (this.#known.size >= MOST_PARTS) this.#known.clear();
-      this.#known.set(text, value);
-    }
-    return value;
-  }
-}
-
-/** Where the parts of an object are that are large enough. */
-function partsOf(text: string): readonly Part[] {
-  const parts: Part[] = [];
-  if (text.charCodeAt(0) !== BEGIN_OBJECT) return parts;
-  let depth = 0;
-  let begin = 0;
-  // The last string of the first two levels: in an object the name of what begins now.
-  let nameBegin = 0;
-  let nameEnd = 0;
-  /** The name of the object that is open on the second level; a list has nothing that has names. */
-  let member: string | undefined;
-  for (let index = 0; index < text.length; index++) {
-    const character = text.charCodeAt(index);
-    if (character === QUOTE) {
-      const end = endOfString(text, index);
-      if (depth <= 2) {
-        nameBegin = index;
-        nameEnd = end;
+  /** The parts of an object that are large enough. */
+  #partsOf(text: string): readonly Part[] {
+    const parts: Part[] = [];
+    if (text.charCodeAt(0) !== BEGIN_OBJECT) return parts;
+    let depth = 0;
+    let begin = 0;
+    // The last string of the first two levels: in an object the name of what begins now.
+    let nameBegin = 0;
+    let nameEnd = 0;
+    /** The name of the object that is open on the second level; a list has nothing that has names. */
+    let member: string | undefined;
+    for (let index = 0; index < text.length; index++) {
+      const character = text.charCodeAt(index);
+      if (character === QUOTE) {
+        const end = endOfString(text, index);
+        if (depth <= 2) {
+          nameBegin = index;
+          nameEnd = end;
+        }
+        index = end - 1;
+      } else if (character === BEGIN_OBJECT || character === BEGIN_LIST) {
+        if (depth === 1) member = character === BEGIN_OBJECT ? text.slice(nameBegin, nameEnd) : undefined;
+        if (depth === 2 && member !== undefined) {
+          begin = index;
+          const name = text.slice(nameBegin, nameEnd);
+          const latest = this.#latest.get(name);
+          const end = begin + (latest?.text.length ?? 0);
+          // A list or an object ends where its text says so: nothing longer can begin with it. (`startsWith` is slower.)
+          if (latest !== undefined && text.slice(begin, end) === latest.text) {
+            parts.push({ member, name, begin, end, value: latest.value });
+            index = end - 1;
+            continue;
+          }
+        }
+        depth++;
+      } else if (character === END_OBJECT || character === END_LIST) {
+        depth--;
+        const end = index + 1;
+        if (depth !== 2 || member === undefined || end - begin < LEAST_CHARACTERS) continue;
+        const name = text.slice(nameBegin, nameEnd);
+        parts.push({ member, name, begin, end, value: this.#shared(name, text.slice(begin, end)) });
       }
-      index = end - 1;
-    } else if (character === BEGIN_OBJECT || character === BEGIN_LIST) {
-      if (depth === 1) member = character === BEGIN_OBJECT ? text.slice(nameBegin, nameEnd) : undefined;
-      if (depth === 2) begin = index;
-      depth++;
-    } else if (character === END_OBJECT || character === END_LIST) {
-      depth--;
-      const end = index + 1;
-      if (depth !== 2 || member === undefined || end - begin < LEAST_CHARACTERS) continue;
-      parts.push({ member, name: text.slice(nameBegin, nameEnd), begin, end });
     }
+    return parts;
   }
-  return parts;
+
+  #shared(name: string, text: string): unknown {
+    let known = this.#known.get(text);
+    if (known === undefined) {
+      known = { text, value: deepFreeze(JSON.parse(text) as unknown) };
+      if (this.#known.size >= MOST_PARTS) {
+        this.#known.clear();
+        this.#latest.clear();
+      }
+      this.#known.set(text, known);
+    }
+    this.#latest.set(name, known);
+    return known.value;
+  }
 }
 
 /** After the quote that ends the string which begins at `begin`. */
