@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import net from 'node:net';
 
 import { apiError, notFound } from '../../api/errors.ts';
@@ -43,18 +44,21 @@ export function podStreams(runtime: Runtime, manager: PodManager): PodStreams {
     async portForward(pod, port) {
       const { ips: [host] = [], ports } = recordOf(pod).runtime ?? {};
       if (host === undefined) throw apiError('BadRequest', `pod ${pod.metadata.name} has no address`);
-      return new Promise((resolve, reject) => {
-        const socket = net.connect({ host, port: ports?.[port] ?? port });
-        socket.once('connect', () => {
-          socket.off('error', fail);
-          resolve(socket);
-        });
-        const fail = (error: Error): void =>
-          reject(
-            apiError('InternalError', `cannot connect to port ${port} of pod ${pod.metadata.name}: ${error.message}`),
-          );
-        socket.once('error', fail);
-      });
+      try {
+        return await connected(net.connect({ host, port: ports?.[port] ?? port }));
+      } catch (error) {
+        // Some listen at `localhost` only, and are forwarded to nevertheless.
+        const inside = await runtime.connectInside?.(pod.metadata.uid, port);
+        if (inside !== undefined) return inside;
+        const reason = error instanceof Error ? error.message : String(error);
+        throw apiError('InternalError', `cannot connect to port ${port} of pod ${pod.metadata.name}: ${reason}`);
+      }
     },
   };
+}
+
+/** Resolves when the socket is connected. */
+async function connected(socket: net.Socket): Promise<net.Socket> {
+  await once(socket, 'connect');
+  return socket;
 }

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 
 import type { SecurityContext } from '../../api/generated/types.ts';
 import type { PortNumbers } from '../../api/pod-ports.ts';
@@ -184,6 +184,8 @@ export interface Runtime {
     container: string,
     options: { readonly stdin: boolean; readonly tty: boolean },
   ): Promise<ExecSession>;
+  /** Connects to a port that a program of the pod listens on for itself only, at `localhost`; undefined when none does. */
+  connectInside?(podUid: string, port: number): Promise<Duplex | undefined>;
   logs(podUid: string, options: LogOptions): Promise<Readable>;
   /** Lets go of everything and leaves the pods running. */
   close(): Promise<void>;

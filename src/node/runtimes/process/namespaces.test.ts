@@ -1,8 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Duplex } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import {
   ask,
@@ -104,6 +106,26 @@ describe.skipIf(process.getuid?.() !== 0)('on Linux as root', () => {
         }
       },
     );
+
+    test('P7 a port that a program has at localhost can be connected to, and the connection ends with the pod', async () => {
+      const connect = async (uid: string, port: number): Promise<Duplex | undefined> =>
+        node.runtime.connectInside?.(uid, port);
+      const upper = 's => s.on("data", (data) => s.write(String(data).toUpperCase()))';
+      const command = [process.execPath, '-e', `net.createServer(${upper}).listen(8081, "127.0.0.1")`];
+      const server = await node.run({ command });
+      let connection: Duplex | undefined;
+      await vi.waitFor(async () => {
+        connection = await connect(server, 8081);
+        expect(connection).toBeDefined();
+      }, 60_000);
+      expect(await connect(server, 8082)).toBeUndefined();
+      connection?.write('hello');
+      expect(String((await once(connection!, 'data'))[0])).toBe('HELLO');
+      const closed = once(connection!, 'close');
+      await node.runtime.stopPod(server);
+      await closed;
+      expect(linksOf(node)).toEqual([]);
+    });
 
     test('a pod that cannot be set up is refused with what is wrong, and leaves nothing', async () => {
       const pod = node.pod({ sysctls: { 'net.core.no_such_thing': '1' } });

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 
 import type { ExecSession, LogOptions } from '../../../client/pod-streams.ts';
 import type { Clock, Timer } from '../../../platform/clock.ts';
@@ -19,6 +19,7 @@ import { attemptsOf, readRun } from './container-run.ts';
 import { FifoPool, isHeld } from './fifo.ts';
 import { namesIn } from './files.ts';
 import { lockFile, lockHeld } from './identity-locks.ts';
+import { connectInside } from './inside-connection.ts';
 import { type DetectedIsolation, detectIsolation, type Isolation } from './isolation.ts';
 import type { Level } from './level.ts';
 import { NamespaceLevel } from './namespace-level.ts';
@@ -292,6 +293,10 @@ class Processes implements ProcessRuntime {
     options: { readonly stdin: boolean; readonly tty: boolean },
   ): Promise<ExecSession> {
     return attachTo(runningContainer(this.#pods.get(podUid), container), options, this.#options.logger);
+  }
+
+  connectInside(podUid: string, port: number): Promise<Duplex | undefined> {
+    return connectInside(this.#pods.get(podUid), port);
   }
 
   async logs(podUid: string, options: LogOptions): Promise<Readable> {
