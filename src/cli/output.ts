@@ -21,7 +21,7 @@ export const processOutput: Output = {
     return process.stdout.isTTY === true;
   },
   get columns() {
-    return process.stdout.columns ?? 80;
+    return process.stdout.columns || 80; // a terminal of unknown size says 0
   },
 };
 

@@ -22,7 +22,10 @@ export class LockUnavailableError extends Error {
   override readonly name = 'LockUnavailableError';
 }
 
-/** The one that took the lock writes its name right after: that long others wait for it. */
+/**
+ * So often somebody tries who finds it held by nobody: the one that took it writes its name right after, and the last
+ * threads of one that was killed may hold it a little longer.
+ */
 const HOLDER_TRIES = 20;
 const HOLDER_TRY_MS = 25;
 
@@ -32,14 +35,23 @@ const HOLDER_TRY_MS = 25;
  * try at the same moment exactly one gets it. What the file says is for people only.
  */
 export async function lockFile(file: string): Promise<LockResult> {
-  makeDirectory(path.dirname(file));
-  const descriptor = await tryLock(file);
-  if (descriptor === undefined) return refused(file);
-  if (!isFileAt(file, descriptor)) {
-    // The one that held it has deleted the directory meanwhile: this is the lock of nothing.
-    fs.closeSync(descriptor);
-    return lockFile(file);
+  for (let tries = 1; ; tries++) {
+    makeDirectory(path.dirname(file));
+    const descriptor = await tryLock(file);
+    if (descriptor !== undefined) {
+      if (isFileAt(file, descriptor)) return held(descriptor);
+      // The one that held it has deleted the directory meanwhile: this is the lock of nothing.
+      fs.closeSync(descriptor);
+      continue;
+    }
+    const holder = readHolder(file);
+    if (holder !== undefined) return { locked: false, holder };
+    if (tries === HOLDER_TRIES) return { locked: false };
+    await new Promise((resolve) => setTimeout(resolve, HOLDER_TRY_MS));
   }
+}
+
+function held(descriptor: number): LockResult {
   const holder: LockHolder = {
     pid: process.pid,
     since: new Date().toISOString(),
@@ -122,15 +134,6 @@ function flock(descriptor: number): Promise<boolean> {
       else reject(new LockUnavailableError(said.trim() || `flock ended with exit code ${code}`));
     });
   });
-}
-
-async function refused(file: string): Promise<LockResult> {
-  for (let tries = 0; tries < HOLDER_TRIES; tries++) {
-    const holder = readHolder(file);
-    if (holder !== undefined) return { locked: false, holder };
-    await new Promise((resolve) => setTimeout(resolve, HOLDER_TRY_MS));
-  }
-  return { locked: false };
 }
 
 /** What the file says, when it is about a process that lives: a dead one has left it behind. */

@@ -14,6 +14,7 @@ import { shellWord } from '../shell-word.ts';
 import type { UpOptions } from '../up-options.ts';
 import { version } from '../version.ts';
 import { startView, type View } from '../view/view.ts';
+import { wrap } from '../view/wrap.ts';
 
 export function upCommand(output: Output): Command {
   return new Command('up')
@@ -176,7 +177,12 @@ function say(cluster: Cluster, applied: readonly Applied[], output: Output): voi
   const { apiServer, dns, dataDir, isolation } = cluster.status;
   output.line(`Berth ${cluster.status.version} in ${dataDir}`);
   output.line(`  API ${apiServer}   DNS ${dns}   ${isolation}`);
-  for (const limitation of cluster.limitations) output.line(`  limited: ${limitation}`);
+  for (const limitation of cluster.limitations) {
+    // Elsewhere than on a terminal a line is one thing.
+    const columns = output.isTerminal ? output.columns - 2 : Number.POSITIVE_INFINITY;
+    const [first = '', ...more] = wrap(`limited: ${limitation}`, columns, '  ', Number.POSITIVE_INFINITY);
+    output.line([first, ...more.map((line) => `  ${line}`)].join('\n'));
+  }
   for (const { type, key, outcome } of applied) output.line(`  ${displayName(type, key.name)} ${outcome}`);
   output.line();
 }

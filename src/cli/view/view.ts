@@ -137,7 +137,7 @@ function terminalPicture(output: Output, drawing: () => Drawing): Picture {
   const draw = (): void => {
     timer = undefined;
     const { model, footer } = drawing();
-    const rows = process.stdout.rows ?? 24;
+    const rows = process.stdout.rows || 24;
     const columns = output.columns;
     const rowsOf = (lengths: readonly number[]): number =>
       lengths.reduce((sum, length) => sum + Math.max(1, Math.ceil(length / columns)), 0);
