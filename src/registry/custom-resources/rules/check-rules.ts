@@ -1,3 +1,5 @@
+import type { Environment } from '@marcbachmann/cel-js';
+
 import type { JSONSchemaProps } from '../../../api/generated/types.ts';
 import { type Errors, invalidValue, notSupported, required } from '../../validation/field-errors.ts';
 import { asSchema, itemSchema } from '../structural-schema.ts';
@@ -12,7 +14,7 @@ interface Place {
   readonly schema: JSONSchemaProps;
   /** Of the place in the definition. */
   readonly at: string;
-  readonly type: string;
+  readonly isRoot: boolean;
   /** Where it is not known which part was the same before: in the items of a list without keys. */
   readonly uncorrelated?: string;
 }
@@ -22,25 +24,33 @@ interface Place {
  * fields, and the types of that. `at` is where the schema is in its definition.
  */
 export function checkRules(schema: JSONSchemaProps, at: string, errors: Errors): void {
-  if (!hasRules(schema)) return;
-  const environment = newEnvironment();
-  const types = new RuleTypes(environment);
   const places: Place[] = [];
-  collect(schema, at, undefined, types, places, true);
+  collect(schema, at, undefined, places, true);
   for (const place of places) {
-    const { type } = place;
-    const own = environment.clone().registerVariable('self', type);
-    for (const [index, rule] of (place.schema['x-kubernetes-validations'] ?? []).entries()) {
-      const oldType = rule.optionalOldSelf === true ? `optional<${type}>` : type;
-      const scope = own.clone().registerVariable('oldSelf', oldType);
+    const rules = place.schema['x-kubernetes-validations'] ?? [];
+    for (const isOptional of [false, true]) {
+      if (!rules.some(({ optionalOldSelf }) => (optionalOldSelf === true) === isOptional)) continue;
+      const scope = scopeOf(place, isOptional);
       const check = (text: string, wanted: string, field: string): void => {
         const { problem, type: found } = checkRule(text, scope);
         const why = problem ?? (found === wanted || found === 'dyn' ? undefined : `must evaluate to a ${wanted}`);
         if (why !== undefined) errors.push(invalidValue(field, text, `compilation failed: ERROR: ${why}`));
       };
-      validateRule(rule, place, `${place.at}.x-kubernetes-validations[${index}]`, check, errors);
+      for (const [index, rule] of rules.entries()) {
+        if ((rule.optionalOldSelf === true) !== isOptional) continue;
+        validateRule(rule, place, `${place.at}.x-kubernetes-validations[${index}]`, check, errors);
+      }
     }
   }
+}
+
+/** What rules see at a place, with its types. Those of other places are left out: declaring them takes time. */
+function scopeOf({ schema, isRoot }: Place, isOptional: boolean): Environment {
+  const environment = newEnvironment();
+  const type = new RuleTypes(environment).of(schema, isRoot) ?? 'dyn';
+  return environment
+    .registerVariable('self', type)
+    .registerVariable('oldSelf', isOptional ? `optional<${type}>` : type);
 }
 
 function validateRule(
@@ -93,23 +103,21 @@ function collect(
   schema: JSONSchemaProps,
   at: string,
   uncorrelated: string | undefined,
-  types: RuleTypes,
   places: Place[],
   isRoot = false,
 ): void {
   if (!hasRules(schema)) return;
   if ((schema['x-kubernetes-validations'] ?? []).length > 0) {
-    const type = types.of(schema, isRoot) ?? 'dyn';
-    places.push({ schema, at, type, ...(uncorrelated !== undefined && { uncorrelated }) });
+    places.push({ schema, at, isRoot, ...(uncorrelated !== undefined && { uncorrelated }) });
   }
   for (const [name, inner] of Object.entries(schema.properties ?? {})) {
-    collect(inner, `${at}.properties[${name}]`, uncorrelated, types, places);
+    collect(inner, `${at}.properties[${name}]`, uncorrelated, places);
   }
   const items = itemSchema(schema);
   if (items !== undefined) {
     const lost = uncorrelated ?? (schema['x-kubernetes-list-type'] === 'map' ? undefined : at);
-    collect(items, `${at}.items`, lost, types, places);
+    collect(items, `${at}.items`, lost, places);
   }
   const rest = asSchema(schema.additionalProperties);
-  if (rest !== undefined) collect(rest, `${at}.additionalProperties`, uncorrelated, types, places);
+  if (rest !== undefined) collect(rest, `${at}.additionalProperties`, uncorrelated, places);
 }
