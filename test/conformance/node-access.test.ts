@@ -131,6 +131,8 @@ describe('a node', () => {
     );
     expect(await post(nodes, { metadata: { name: 'a', labels: { 'kubernetes.io/hostname': 'a' } } })).toBe(200);
     await server.admin.request('POST', nodes, { body: JSON.stringify({ metadata: { name: 'b' } }) });
+    expect(await get(`${nodes}/a`)).toBe(200);
+    expect(await get(`${nodes}/b`)).toBe(403);
     expect(await patch('a', label('example.com/rack'))).toBe(200);
     expect(await patch('a', label('topology.kubernetes.io/zone'))).toBe(200);
     expect(await patch('a', label('node-role.kubernetes.io/control-plane'))).toBe(403);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { HttpRequestOptions } from '../../src/client/http-connection.ts';
 import { failure, startTestServer, type TestServer } from '../support/api-server.ts';
+import { readLines } from '../support/lines.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const pods = '/api/v1/namespaces/default/pods';
@@ -83,6 +84,30 @@ describe('a change', () => {
     const patch = { spec: { strategy: { $retainKeys: ['type'], type: 'Recreate' } } };
     expect((await send('PATCH', `${deployments}/kept`, patch, STRATEGIC)).spec.strategy).toEqual({ type: 'Recreate' });
   });
+
+  test('takes out the item that the patch deletes, and what an applier applies no longer', async () => {
+    const two = deployment('two');
+    const containers = [...podSpec.containers, { name: 'side', image: 'y' }];
+    const template = { ...two.spec.template, spec: { containers } };
+    await send('POST', deployments, { ...two, spec: { ...two.spec, template } });
+    const gone = { spec: { template: { spec: { containers: [{ name: 'side', $patch: 'delete' }] } } } };
+    const patched = await send('PATCH', `${deployments}/two`, gone, STRATEGIC);
+    expect(patched.spec.template.spec.containers.map((one: { name: string }) => one.name)).toEqual(['main']);
+
+    const apply = (data: object) =>
+      send(
+        'PATCH',
+        `${configMaps}/applied`,
+        { apiVersion: 'v1', kind: 'ConfigMap', data },
+        {
+          contentType: 'application/apply-patch+yaml',
+          query: { fieldManager: 'me' },
+        },
+      );
+    await apply({ a: '1', b: '1' });
+    await send('PATCH', `${configMaps}/applied`, { data: { c: '1' } }, MERGE);
+    expect((await apply({ a: '2' })).data).toEqual({ a: '2', c: '1' });
+  });
 });
 
 describe('what is deleted', () => {
@@ -117,4 +142,36 @@ describe('what is deleted', () => {
     expect(await send('POST', `${pods}/last/eviction`, eviction)).toMatchObject({ status: 'Success' });
     expect(await failure(send('GET', `${pods}/last`))).toMatchObject({ code: 404 });
   });
+});
+
+describe('a namespace', () => {
+  test('that every cluster has stays', async () => {
+    for (const name of ['default', 'kube-system', 'kube-public']) {
+      expect(await failure(send('DELETE', `/api/v1/namespaces/${name}`))).toMatchObject({ code: 403 });
+    }
+  });
+
+  test('that is ending takes nothing new', async () => {
+    await send('POST', '/api/v1/namespaces', { metadata: { name: 'ending' } });
+    const left = '/api/v1/namespaces/ending/configmaps';
+    await send('POST', left, { metadata: { name: 'before' } });
+    await send('DELETE', '/api/v1/namespaces/ending');
+    const refused = await failure(send('POST', left, { metadata: { name: 'after' } }));
+    expect(refused).toMatchObject({ code: 403, reason: 'Forbidden' });
+    expect(refused.details?.causes?.[0]).toMatchObject({ reason: 'NamespaceTerminating' });
+    expect((await send('PATCH', `${left}/before`, { data: { a: 'b' } }, MERGE)).data).toEqual({ a: 'b' });
+  });
+});
+
+test('a watch of a selector is told when an object leaves and comes back', async () => {
+  const { metadata } = await send('GET', configMaps);
+  const query = { watch: 1, labelSelector: 'seen=yes', resourceVersion: metadata.resourceVersion };
+  const events = readLines(await server.admin.stream('GET', configMaps, { query }));
+  await send('POST', configMaps, { metadata: { name: 'moving', labels: { seen: 'yes' } } });
+  await send('PATCH', `${configMaps}/moving`, { metadata: { labels: { seen: 'no' } } }, MERGE);
+  await send('PATCH', `${configMaps}/moving`, { data: { a: 'b' } }, MERGE);
+  await send('PATCH', `${configMaps}/moving`, { metadata: { labels: { seen: 'yes' } } }, MERGE);
+  const seen = [await events.next(), await events.next(), await events.next()];
+  expect(seen.map(({ type }) => type)).toEqual(['ADDED', 'DELETED', 'ADDED']);
+  events.close();
 });
