@@ -19,13 +19,10 @@ export async function lastWords(
   sinceMs: number,
 ): Promise<readonly string[]> {
   const ended = state?.terminated ?? lastState?.terminated;
-  if (
-    ended === undefined ||
-    ended.exitCode === 0 ||
-    ended.message ||
-    Date.parse(ended.finishedAt ?? '') < sinceMs - 1000
-  )
-    return [];
+  if (ended === undefined || ended.exitCode === 0 || ended.message) return [];
+  const isEarlier = Date.parse(ended.finishedAt ?? '') < sinceMs - 1000;
+  // A container that waits for something else does not wait because of its last run.
+  if (isEarlier || (state?.waiting && state.waiting.reason !== 'CrashLoopBackOff')) return [];
   const key = { namespace: metadata.namespace ?? 'default', name: metadata.name };
   const again = state?.running !== undefined;
   const part = { tailLines: String(LAST_LINES), limitBytes: String(MOST_BYTES) };

@@ -112,7 +112,7 @@ const THROUGH_PROXY =
   '1024 only where the machine lets anybody have them';
 
 const NO_CLUSTER_ADDRESSES =
-  'services have no addresses of their own (clusterIP), as it takes root and the nft program to give them any: headless ' +
+  'services have no addresses of their own (clusterIP), as it takes Linux, root and the nft program to give them any: headless ' +
   'services and their names work, and node ports do on 127.0.0.1';
 
 const ROUTED_PACKETS_DROPPED =
