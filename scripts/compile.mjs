@@ -15,7 +15,7 @@ const SETS = '/apis/apps/v1/namespaces/default/statefulsets';
 const PODS = '/api/v1/namespaces/default/pods';
 const MAPS = '/api/v1/namespaces/default/configmaps';
 
-v8.setFlagsFromString('--interrupt-budget=1081344'); // as in bin/berth.js: flags are part of what V8 compares
+v8.setFlagsFromString('--interrupt-budget=540672'); // as in bin/berth.js: flags are part of what V8 compares
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'berth-compile-'));
 const up = 'up --runtime simulated --api-port 0 --dns-port 0 --data-dir'.split(' ');
 process.argv = [process.execPath, path.join(import.meta.dirname, '..', 'bin', 'berth.js'), ...up, directory];

@@ -32,7 +32,7 @@ function version(): string {
 test('the program starts with the code that was compiled at the build', () => {
   const program = JSON.stringify(path.join(copy, 'bin', 'program.js'));
   const look = `process.argv.push('--version');
-    require('node:v8').setFlagsFromString('--interrupt-budget=1081344');
+    require('node:v8').setFlagsFromString('--interrupt-budget=540672');
     const { readCompiled, readSource, runScript } = require(${program});
     const source = readSource();
     console.error(runScript(source, readCompiled(source)).cachedDataRejected);`;
