@@ -12,7 +12,8 @@ export function ownerReference(type: ResourceType, owner: KubernetesObject): Own
 
 /** A reference that makes `owner` the controller; it cannot go in the foreground before the owned object has gone. */
 export function controllerReference(type: ResourceType, owner: KubernetesObject): OwnerReference {
-  return { ...ownerReference(type, owner), controller: true, blockOwnerDeletion: true };
+  const { name, uid } = owner.metadata;
+  return { apiVersion: apiVersionOf(type), kind: type.kind, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
 /** The reference to the controller of an object, if it has one. */

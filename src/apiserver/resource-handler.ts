@@ -249,17 +249,19 @@ export class ResourceHandler {
 
   #context({ target, resource, user, response, request }: Exchange): RequestContext {
     const { subresource } = resource;
-    const route = subresource === undefined ? { user } : { user, subresource };
     const kind = WRITES[request.method ?? ''];
-    if (kind === undefined) return route;
+    if (kind === undefined) return { user, subresource };
     const applies = kind === 'PatchOptions' && isApply(request.headers['content-type']);
+    const options = kind === 'DeleteOptions' ? undefined : writeOptions(kind, target.query, applies);
     // An applier says who it is: it will want to be known again.
-    const fieldManager = applies ? undefined : managerOf(request.headers['user-agent']);
+    const agent = applies ? undefined : managerOf(request.headers['user-agent']);
     return {
-      ...route,
+      user,
+      subresource,
       guard: kind === 'CreateOptions' ? this.#options.access.guard : this.#guardOfChanges,
-      ...(fieldManager !== undefined && { fieldManager }),
-      ...(kind === 'DeleteOptions' ? {} : writeOptions(kind, target.query, applies)),
+      fieldManager: options?.fieldManager ?? agent,
+      fieldValidation: options?.fieldValidation,
+      dryRun: options?.dryRun,
       created: () => {
         response.statusCode = 201;
       },

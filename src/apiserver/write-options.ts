@@ -17,6 +17,7 @@ export interface WriteOptions extends Pick<RequestContext, 'fieldManager' | 'fie
   readonly dryRun: boolean;
 }
 
+const NO_OPTIONS: WriteOptions = { dryRun: false, fieldValidation: 'Warn' };
 /** As many bytes as the name of a manager may have. */
 const LONGEST_MANAGER = 128;
 const VALIDATIONS = ['', 'Ignore', 'Strict', 'Warn'] as const;
@@ -26,6 +27,7 @@ const VALIDATIONS = ['', 'Ignore', 'Strict', 'Warn'] as const;
  * only an apply may.
  */
 export function writeOptions(kind: OptionsKind, query: URLSearchParams, mayForce = false): WriteOptions {
+  if (query.size === 0) return NO_OPTIONS;
   const fieldManager = query.get('fieldManager') ?? '';
   const fieldValidation = query.get('fieldValidation') ?? '';
   const dryRun = query.getAll('dryRun').filter((value) => value !== '');

@@ -33,12 +33,12 @@ export type Guard = (change: Change, user: UserInfo) => void | Promise<void>;
 export interface RequestContext {
   readonly user: UserInfo;
   /** Has the last word on every change; without it the user may do what they ask for. */
-  readonly guard?: Guard;
-  readonly dryRun?: boolean;
-  readonly fieldManager?: string;
-  readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
+  readonly guard?: Guard | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly fieldManager?: string | undefined;
+  readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore' | undefined;
   /** `status`, `scale` ...: the part of the object that is meant. */
-  readonly subresource?: string;
+  readonly subresource?: string | undefined;
   /** Called when the request has made an object that was not there. */
   readonly created?: () => void;
   /** Receives what the client should be told besides the answer (HTTP `Warning` headers). */
