@@ -164,14 +164,17 @@ describe('a namespace', () => {
 });
 
 test('a watch of a selector is told when an object leaves and comes back', async () => {
-  const { metadata } = await send('GET', configMaps);
-  const query = { watch: 1, labelSelector: 'seen=yes', resourceVersion: metadata.resourceVersion };
+  const { metadata: list } = await send('GET', configMaps);
+  const query = { watch: 1, labelSelector: 'seen=yes', resourceVersion: list.resourceVersion };
   const events = readLines(await server.admin.stream('GET', configMaps, { query }));
   await send('POST', configMaps, { metadata: { name: 'moving', labels: { seen: 'yes' } } });
-  await send('PATCH', `${configMaps}/moving`, { metadata: { labels: { seen: 'no' } } }, MERGE);
+  const left = await send('PATCH', `${configMaps}/moving`, { metadata: { labels: { seen: 'no' } } }, MERGE);
   await send('PATCH', `${configMaps}/moving`, { data: { a: 'b' } }, MERGE);
   await send('PATCH', `${configMaps}/moving`, { metadata: { labels: { seen: 'yes' } } }, MERGE);
   const seen = [await events.next(), await events.next(), await events.next()];
   expect(seen.map(({ type }) => type)).toEqual(['ADDED', 'DELETED', 'ADDED']);
+  // As it was last seen, at the version from which on it is not.
+  const { resourceVersion } = left.metadata;
+  expect(seen[1].object.metadata).toMatchObject({ resourceVersion, labels: { seen: 'yes' } });
   events.close();
 });
