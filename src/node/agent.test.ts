@@ -253,6 +253,20 @@ describe('a pod', () => {
     expect(await podOrNothing('a')).toBeUndefined();
   });
 
+  test('P4 a hook that uses up the grace period leaves the program two seconds', async () => {
+    const { createPod, podOrNothing, clock, client } = await nodeHarness({
+      simulated: { run: () => ({ stopsAfterMs: 1_500 }) },
+    });
+    const lifecycle = { preStop: { sleep: { seconds: 3 } } };
+    await createPod('a', { containers: [{ name: 'main', image: 'x', lifecycle }], terminationGracePeriodSeconds: 1 });
+    await clock.advance(1);
+    await client.delete(Pods, inDefault('a'));
+    await clock.advance(2_400);
+    expect(await podOrNothing('a')).toBeDefined();
+    await clock.advance(200);
+    expect(await podOrNothing('a')).toBeUndefined();
+  });
+
   test('P10 that does not fit is Failed with the reason', async () => {
     const harness = await nodeHarness({ capacity: { cpu: '2', memory: '1Gi' } });
     const { createPod, pod, clock } = harness;
@@ -486,6 +500,48 @@ describe('at most one', () => {
     await clock.advance(1);
     expect(isReady(await pod('a'))).toBe(true);
     expect((await runtime.list()).map(({ uid }) => uid)).toEqual([second.metadata.uid]);
+  });
+
+  test('M7 also for what is left of one that died by itself', async () => {
+    const { createPod, pod, clock, runtime, client } = await nodeHarness();
+    const first = await createPod('a');
+    await clock.advance(1);
+    const release = runtime.hold(first.metadata.uid);
+    runtime.kill(first.metadata.uid);
+    await clock.advance(1);
+    await client.delete(Pods, inDefault('a'), { gracePeriodSeconds: 0 });
+    const second = await createPod('a');
+    await clock.advance(60_000);
+    expect(await runtime.status(second.metadata.uid)).toBeUndefined();
+    release();
+    await clock.advance(10_000);
+    expect(isReady(await pod('a'))).toBe(true);
+  });
+
+  test('M1 the end of a pod that was deleted is never confirmed of the one that has its name since', async () => {
+    const { createPod, pod, clock, client, agent, startAgent } = await nodeHarness();
+    let second: Pod | undefined;
+    await agent().stop();
+    await startAgent({
+      client: {
+        ...client,
+        async delete(type, key, options) {
+          if (type.kind === 'Pod' && second === undefined) {
+            // Somebody was faster than this request.
+            await client.delete(Pods, inDefault('a'), { gracePeriodSeconds: 0 });
+            second = await createPod('a');
+          }
+          return client.delete(type, key, options);
+        },
+      },
+    });
+    await createPod('a');
+    await clock.advance(1);
+    await client.delete(Pods, inDefault('a'));
+    await clock.advance(10_000);
+    expect(second).toBeDefined();
+    expect((await pod('a')).metadata.uid).toBe(second?.metadata.uid);
+    expect(isReady(await pod('a'))).toBe(true);
   });
 
   test('M5 a pod of a set does not start while another process holds its volume, and an event says who', async () => {

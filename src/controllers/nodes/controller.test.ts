@@ -213,6 +213,30 @@ describe('a node out of contact', () => {
     expect(await podNames()).toEqual([]);
   });
 
+  test('M6 the out-of-service taint leaves a pod alone that tolerates it, and is not being deleted', async () => {
+    await createNode('node-0');
+    await createNode('node-1');
+    await createPod('db-0', 'node-0', { tolerations: [{ operator: 'Exists' }] });
+    beating.delete('node-0');
+    await cluster.settle(60 * SECOND);
+    await changeNode('node-0', (node) => ({
+      ...node,
+      spec: { taints: [{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }] },
+    }));
+    await cluster.settle(60 * SECOND);
+    expect(await isEnding('db-0')).toBe(false);
+  });
+
+  test('M6 a node counts as deleted when the API says so, not when a cache has not seen it', async () => {
+    await createNode('node-0');
+    await cluster.settle(SECOND);
+    const cache = vi.spyOn(cluster.parts.informers.get(Nodes), 'get').mockReturnValue(undefined);
+    await createPod('db-0', 'node-0');
+    await cluster.settle(120 * SECOND);
+    expect(cache).toHaveBeenCalled();
+    expect(await podNames()).toEqual(['db-0']);
+  });
+
   test('M6 the out-of-service taint on a node that works only sends pods away', async () => {
     await createNode('node-0');
     await createPod('db-0', 'node-0');

@@ -221,6 +221,20 @@ describe('the provisioner of a node', () => {
     expect(removed).toContain(volume.spec.local!.path);
   });
 
+  test('C8 M2 and for what runs of a pod that only the node knows', async () => {
+    const { clock, volume, letGo, release, removed, client, agent, startAgent } = await clusterWithStuckPod();
+    const stopped = agent().stop();
+    await client.delete(Pods, { namespace: 'default', name: 'db-0' }, { gracePeriodSeconds: 0 });
+    await startAgent();
+    await release(volume);
+    await clock.advance(30_000);
+    expect(removed).not.toContain(volume.spec.local!.path);
+    letGo();
+    await clock.advance(5_000);
+    await stopped;
+    expect(removed).toContain(volume.spec.local!.path);
+  });
+
   test('C8 a volume that was made again to keep its data keeps it, whatever its policy was before', async () => {
     const { clock, volume, letGo, release, removed, client } = await clusterWithStuckPod();
     const { name, annotations } = volume.metadata;
