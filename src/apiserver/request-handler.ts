@@ -70,7 +70,7 @@ export class RequestHandler {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { logger, maximumInFlight } = this.#options;
     const startedMs = performance.now();
-    const target = parseTarget(request.url ?? '/');
+    const target = parseTarget(request.url ?? '/', request.method);
     const limited = target?.resource === undefined || !isLongRunning(request, target, target.resource);
     if (limited) {
       if (this.#inFlight >= maximumInFlight) {
@@ -95,7 +95,7 @@ export class RequestHandler {
     const { pods, logger } = this.#options;
     // Whoever takes the connection over listens too; before that a client that goes away is nobody's concern.
     socket.on('error', () => {});
-    const target = parseTarget(request.url ?? '/');
+    const target = parseTarget(request.url ?? '/', request.method);
     let code = 101;
     try {
       const resource = target?.resource;

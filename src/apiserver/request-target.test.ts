@@ -55,6 +55,30 @@ describe('the path of a request names', () => {
     expect(resource(url)).toBeUndefined();
   });
 
+  test('a watch, the way old clients ask for it', () => {
+    const watched = (url: string, method?: string) => {
+      const target = parseTarget(url, method);
+      return [target?.resource?.plural, target?.resource?.namespace, String(target?.query)];
+    };
+    expect(watched('/api/v1/watch/pods?resourceVersion=5')).toEqual([
+      'pods',
+      undefined,
+      'resourceVersion=5&watch=true',
+    ]);
+    expect(watched('/apis/apps/v1/watch/namespaces/a/statefulsets/db')).toEqual([
+      'statefulsets',
+      'a',
+      'watch=true&fieldSelector=metadata.name%3Ddb',
+    ]);
+    expect(watched('/api/v1/watch/namespaces/a')).toEqual([
+      'namespaces',
+      undefined,
+      'watch=true&fieldSelector=metadata.name%3Da',
+    ]);
+    expect(watched('/api/v1/watch/pods', 'POST')).toEqual(['watch', undefined, '']);
+    expect(watched('/apis/example.com/v1/watch')).toEqual(['watch', undefined, '']);
+  });
+
   test('nothing when it cannot be decoded', () => {
     expect(parseTarget('/api/v1/pods/%E0%A4%A')).toBeUndefined();
   });

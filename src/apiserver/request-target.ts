@@ -24,9 +24,9 @@ const NO_QUERY = new URLSearchParams();
  *     /api/v1                [/namespaces/NS] /RESOURCE [/NAME [/SUBRESOURCE]]
  *     /apis/GROUP/VERSION    [/namespaces/NS] /RESOURCE [/NAME [/SUBRESOURCE]]
  *
- * Undefined when the URL cannot be decoded.
+ * A GET with `/watch` before the rest is a watch, as old clients ask for one. Undefined when the URL cannot be decoded.
  */
-export function parseTarget(url: string): RequestTarget | undefined {
+export function parseTarget(url: string, method = 'GET'): RequestTarget | undefined {
   const mark = url.indexOf('?');
   const path = mark < 0 ? url : url.slice(0, mark);
   const query = mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1));
@@ -38,8 +38,24 @@ export function parseTarget(url: string): RequestTarget | undefined {
     return undefined;
   }
   if (segments.at(-1) === '') segments.pop();
+  const start = segments[1] === 'api' ? 3 : 4;
+  if (method === 'GET' && segments[start] === 'watch' && segments.length > start + 1) {
+    const watched = resourceOf(segments.toSpliced(start, 1));
+    if (watched !== undefined && watched.subresource === undefined) return watchTarget(path, query, watched);
+  }
   const resource = resourceOf(segments);
   return resource === undefined ? { path, query } : { path, query, resource };
+}
+
+/** A watch of one object is of the collection, from which it selects that by its name. */
+function watchTarget(path: string, given: URLSearchParams, { name, ...collection }: ResourceTarget): RequestTarget {
+  const query = new URLSearchParams(given);
+  query.set('watch', 'true');
+  if (name !== undefined) {
+    const selector = query.get('fieldSelector');
+    query.set('fieldSelector', `${selector ? `${selector},` : ''}metadata.name=${name}`);
+  }
+  return { path, query, resource: collection };
 }
 
 function resourceOf(segments: readonly string[]): ResourceTarget | undefined {
