@@ -26,6 +26,7 @@ mount -t devpts -o newinstance,mode=620,ptmxmode=666 pts "$here/dev/pts"
 ln -s pts/ptmx "$here/dev/ptmx"
 ln -s "$here/proc/self/fd" "$here/dev/fd"
 
+mount -t tmpfs -o mode=1777 tmp /var/tmp # what is left there goes with this namespace
 mount -t tmpfs opt /opt
 mkdir -p /opt/homebrew/bin
 case $node in /usr/*) node=$here$node ;; esac
