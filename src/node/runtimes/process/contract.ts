@@ -382,6 +382,20 @@ export function describeProcessRuntime(isolation: Isolation): void {
       expect(await node.runtime.status(second.uid)).toMatchObject({ alive: true });
     });
 
+    test.runIf(process.platform === 'linux')(
+      'M5 a lock that is free again is waited for until its last holder is gone',
+      async () => {
+        const lock = { id: `dying-${node.directory}`, description: 'claim default/data-dying-0' };
+        const dying = spawn('sleep', [mark(4344)]);
+        fs.writeFileSync(lockFile(lock).file, `{}\n${fs.readFileSync(`/proc/${dying.pid}/stat`, 'utf8')}`);
+        const starting = node.runtime.startPod(node.pod({ locks: [lock] }));
+        const soon = new Promise<string>((resolve) => setTimeout(() => resolve('waits'), 500));
+        expect(await Promise.race([starting, soon])).toBe('waits');
+        dying.kill();
+        expect(await starting).toMatchObject({ alive: true });
+      },
+    );
+
     test.runIf(isolation !== 'processes')('M5 no program of a pod can let go of its lock', async () => {
       const lock = { id: `kept-${node.directory}`, description: 'claim default/data-kept-0' };
       const script = 'cd /proc/self/fd; for one in *; do flock -u "$one"; done 2>/dev/null; echo tried';
