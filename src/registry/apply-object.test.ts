@@ -91,6 +91,16 @@ describe('server-side apply', () => {
     expect(set.metadata.managedFields).toBeUndefined();
   });
 
+  test('an empty list of owners changes nothing, a list with an empty entry takes them away', async () => {
+    const { client } = await testRegistry();
+    const made = await client.patch(ConfigMaps, map, config({ a: '1' }), { fieldManager: 'me' });
+    const owners = (managedFields: object[]) => ({ type: 'merge', body: { metadata: { managedFields } } }) as const;
+    const same = await client.patch(ConfigMaps, map, owners([]), { fieldManager: 'other' });
+    expect(same.metadata.managedFields).toEqual(made.metadata.managedFields);
+    const none = await client.patch(ConfigMaps, map, owners([{}]), { fieldManager: 'other' });
+    expect(none.metadata.managedFields).toBeUndefined();
+  });
+
   test('many at once make one object', async () => {
     const { client } = await testRegistry();
     const all = ['a', 'b', 'c', 'd'].map((key) =>

@@ -117,7 +117,8 @@ export function changedMetadata(object: AnyObject, old: AnyObject): ServedMeta {
   const generateName = given.generateName ?? metadata.generateName;
   const deletionTimestamp = given.deletionTimestamp ?? metadata.deletionTimestamp;
   const deletionGracePeriodSeconds = given.deletionGracePeriodSeconds ?? metadata.deletionGracePeriodSeconds;
-  const managedFields = given.managedFields ?? metadata.managedFields;
+  // No list says nothing, and an empty one neither; who wants none writes one with an empty entry.
+  const managedFields = given.managedFields?.length ? given.managedFields : metadata.managedFields;
   return {
     name: metadata.name,
     ...(generateName !== undefined && { generateName }),

@@ -224,6 +224,17 @@ describe('server-side apply', () => {
     expect(scene.owners()).toEqual({ 'a Apply': ['f:spec f:replicas'] });
   });
 
+  test('an object that nobody manages had one writer before its first update too', () => {
+    const scene = new Scene();
+    scene.live = seal({ ...(named({ replicas: 3, paused: true }) as Live), status: { replicas: 3 } });
+    scene.update('b', (live) => ({ ...live, spec: { replicas: 4, paused: true } }));
+    expect(scene.owners()).toEqual({
+      'before-first-apply Update': ['f:spec f:paused', 'f:status f:replicas'],
+      'b Update': ['f:spec f:replicas'],
+    });
+    expect(refusal(() => scene.apply('a', named({ paused: false }))).message).toContain('"before-first-apply"');
+  });
+
   test('what the route does not write is not owned', () => {
     const scene = new Scene();
     scene.apply('a', { ...named({ replicas: 1 }), status: { replicas: 1 } });

@@ -12,8 +12,8 @@ import {
   union,
   without,
 } from './field-set.ts';
-import { entryOf, fieldsOfEntry, isEntryOf, type Managed, ownable, type Writer } from './managers.ts';
-import { appliedFields, compareFields, writtenFields } from './object-fields.ts';
+import { entryOf, fieldsOfEntry, isEntryOf, type Managed, ownable, ownersOf, type Writer } from './managers.ts';
+import { appliedFields, compareFields } from './object-fields.ts';
 import { mergeConfiguration, withoutFields } from './typed-merge.ts';
 
 export interface Application {
@@ -28,9 +28,6 @@ export interface Application {
   /** Fills in the server's defaults, so that what only they add is no change of a field that another owns. */
   readonly complete?: (object: object) => object;
 }
-
-/** Who owned the fields of an object that was written before anything was applied to it. */
-const BEFORE_FIRST_APPLY = 'before-first-apply';
 
 /**
  * Server-side apply: `live` with the configuration merged in, with what this applier applied before and does not any
@@ -110,14 +107,6 @@ function withoutForeign(applied: FieldSet, { subresource = '' }: Writer): FieldS
   if (subresource !== 'status') return status === undefined ? applied : rest;
   const { 'f:spec': _spec, ...others } = applied;
   return others;
-}
-
-/** The managers of a live object. One that nobody manages is taken to have had one writer. */
-function ownersOf(live: object & Managed, type: ObjectType, writer: Writer): readonly ManagedFieldsEntry[] {
-  const entries = live.metadata.managedFields ?? [];
-  if (entries.length > 0) return entries;
-  const fields = ownable(writtenFields(live, type));
-  return isEmptySet(fields) ? [] : [entryOf('Update', { ...writer, manager: BEFORE_FIRST_APPLY }, fields)];
 }
 
 /** The applier's entry stays where it was. */

@@ -2,7 +2,7 @@ import type { ManagedFieldsEntry } from '../../api/generated/types.ts';
 import type { ObjectType } from '../../api/schema-types.ts';
 import { isJsonObject } from '../values.ts';
 import { difference, type FieldSet, isEmptySet, type OpenFieldSet, union, without } from './field-set.ts';
-import { compareFields, type FieldChanges } from './object-fields.ts';
+import { compareFields, type FieldChanges, writtenFields } from './object-fields.ts';
 
 export type ManagerOperation = 'Apply' | 'Update';
 
@@ -25,6 +25,9 @@ export interface Managed {
 /** As many managers that update as one object names; the oldest beyond become one. */
 const MAX_UPDATERS = 10;
 const ANCIENT = 'ancient-changes';
+
+/** Who owned the fields of an object that was written before anybody was asked who writes. */
+const BEFORE_FIRST_APPLY = 'before-first-apply';
 
 /** The fields of an entry; `fieldsV1` came from a writer that was checked, or from ourselves. */
 export function fieldsOfEntry(entry: ManagedFieldsEntry): FieldSet {
@@ -85,6 +88,15 @@ export function ownable(set: FieldSet): FieldSet {
   return result;
 }
 
+/** The managers of a stored object. One that nobody manages is taken to have had one writer. */
+export function ownersOf(object: object & Managed, type: ObjectType, writer: Writer): readonly ManagedFieldsEntry[] {
+  const entries = object.metadata.managedFields ?? [];
+  if (entries.length > 0) return entries;
+  const fields = ownable(writtenFields(object, type));
+  const { subresource: _, ...before } = { ...writer, manager: BEFORE_FIRST_APPLY };
+  return isEmptySet(fields) ? [] : [entryOf('Update', before, fields)];
+}
+
 /**
  * The owners of the fields of `after`, which an update made of `before` (undefined: a create). Fields that changed are
  * now the writer's, and nobody else's; fields that are gone are nobody's. The list that `after` came with is where this
@@ -97,11 +109,11 @@ export function trackManagers(
   writer: Writer,
 ): readonly ManagedFieldsEntry[] | undefined {
   const known = trusted(before?.metadata.managedFields, after.metadata.managedFields);
-  const entries = isReset(known) ? [] : (known ?? []);
   const changes = before === after ? NO_CHANGES : compareFields(before ?? {}, after, type);
   const changed = ownable(changes.changed);
   const removed = ownable(changes.removed);
   if (isEmptySet(changed) && isEmptySet(removed)) return isReset(known) ? undefined : known;
+  const entries = isReset(known) ? [] : (known ?? (before === undefined ? [] : ownersOf(before, type, writer)));
   return limited(withUpdate(entries, { changed, removed }, writer));
 }
 

@@ -13,7 +13,7 @@ test.each([
   ],
   [
     'npx',
-    '/work/node_modules/.bin:/lib/node_modules/npm/node_modules/x:/usr/bin:bin::.',
+    '/home/me/app/node_modules/.bin:/lib/node_modules/npm/node_modules/x:/usr/bin:bin::.',
     '/usr/bin/node',
     '/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin:/bin',
   ],
