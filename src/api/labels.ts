@@ -20,6 +20,9 @@ export class SelectorSyntaxError extends Error {
   override readonly name = 'SelectorSyntaxError';
 }
 
+/** I1: the pod's own name, on each pod of a StatefulSet. */
+export const POD_NAME_LABEL = 'statefulset.kubernetes.io/pod-name';
+
 const NO_LABELS: Labels = Object.freeze({});
 
 function holds(requirement: LabelRequirement, labels: Labels): boolean {

@@ -59,7 +59,7 @@ export class TestBerth {
     const env = { BERTH_DATA_DIR: this.dataDir };
     return this.#user === undefined
       ? { env }
-      : { uid: this.#user, gid: this.#user, env: { ...env, HOME: this.dataDir, XDG_RUNTIME_DIR: '' } };
+      : { uid: this.#user, gid: this.#user, env: { ...env, HOME: this.dataDir } };
   }
 
   /** A command line of the program, and what it is run with. */

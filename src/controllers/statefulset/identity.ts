@@ -1,9 +1,9 @@
 import type { Pod, PodTemplateSpec, StatefulSet, Volume } from '../../api/generated/types.ts';
 import { StatefulSets } from '../../api/kinds.ts';
+import { POD_NAME_LABEL } from '../../api/labels.ts';
 import type { New } from '../../api/meta.ts';
 import { controllerReference } from '../../api/owner-references.ts';
 
-const POD_NAME_LABEL = 'statefulset.kubernetes.io/pod-name';
 const POD_INDEX_LABEL = 'apps.kubernetes.io/pod-index';
 const REVISION_LABEL = 'controller-revision-hash';
 

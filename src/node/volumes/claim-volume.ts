@@ -5,6 +5,7 @@ import type {
   PersistentVolumeClaim,
   Pod,
 } from '../../api/generated/types.ts';
+import { POD_NAME_LABEL } from '../../api/labels.ts';
 import { matchesNodeSelector } from '../../api/node-selector.ts';
 import { controllerOf } from '../../api/owner-references.ts';
 import { mayUseClaim } from '../../api/pod-claims.ts';
@@ -71,13 +72,14 @@ export async function claimVolume(
 }
 
 /**
- * M5: the claim is the pod's identity: made from a template of the StatefulSet that controls the pod, which its name
- * says (`<template>-<pod>`); or it is for one pod only by its access mode.
+ * M5: the claim is the pod's identity: made from a template of the pod's StatefulSet, which its name says
+ * (`<template>-<pod>`), also when the set has gone without its pods; or it is for one pod only by its access mode.
  */
 function isExclusive(pod: Pod, claim: PersistentVolumeClaim): boolean {
   if (claim.spec.accessModes?.includes('ReadWriteOncePod')) return true;
-  const controller = controllerOf(pod);
-  return controller?.kind === 'StatefulSet' && claim.metadata.name.endsWith(`-${pod.metadata.name}`);
+  const { name, labels } = pod.metadata;
+  const isMember = controllerOf(pod)?.kind === 'StatefulSet' || labels?.[POD_NAME_LABEL] === name;
+  return isMember && claim.metadata.name.endsWith(`-${name}`);
 }
 
 /** The volume's own uid: a copy of the data directory, or an old database restored, has the same one. */

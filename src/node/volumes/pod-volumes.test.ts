@@ -315,6 +315,14 @@ describe('a claim', () => {
     ]);
   });
 
+  test('M5 of a set that has gone without its pods has its lock too', async () => {
+    const labels = { 'statefulset.kubernetes.io/pod-name': 'db-0' };
+    objects.volumes.pv = { local: { path: root }, claimRef: { uid: 'uid-data-db-0' } };
+    objects.claims['data-db-0'] = bound();
+    expect(await volumes.prepare(podWith(claimed.spec, { name: 'db-0', labels }), facts)).toHaveLength(1);
+    expect(await volumes.prepare(podWith(claimed.spec, { name: 'db-1', labels }), facts)).toEqual([]);
+  });
+
   test('M5 for one pod only has a lock whoever mounts it; any other has none', async () => {
     const stranger = podWith(claimed.spec, { name: 'debug' });
     objects.volumes.pv = { local: { path: root }, claimRef: { uid: 'uid-data-db-0' } };

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { holderText, lockHeld } from './identity-locks.ts';
+import { holderText, lockFile, lockHeld } from './identity-locks.ts';
 
 const linux = process.platform === 'linux';
 
@@ -48,6 +48,12 @@ describe.runIf(linux)('who holds a lock', () => {
     } finally {
       other.kill('SIGKILL');
     }
+  });
+
+  test('M5 no cleaner of temporary files takes a lock away', () => {
+    const { file } = lockFile({ id: 'test of cleaners', description: 'nothing' });
+    expect((fs.statSync(file).mode & 0o1000) !== 0).toBe(true);
+    fs.rmSync(file);
   });
 
   test('M5 another process, when nothing is written down and nobody can be seen', () => {

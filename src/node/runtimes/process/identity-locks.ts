@@ -21,17 +21,18 @@ export interface LockFile {
 export function lockFile(lock: IdentityLock): LockFile {
   const directory = path.join(machineDirectory(), 'locks');
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
-  return { lock, file: path.join(directory, createHash('sha256').update(lock.id).digest('hex').slice(0, 32)) };
+  const file = path.join(directory, createHash('sha256').update(lock.id).digest('hex').slice(0, 32));
+  // systemd-tmpfiles takes files out of /var/tmp that were not used for a month, but not those with the sticky bit.
+  if (process.platform === 'linux') fs.closeSync(fs.openSync(file, 'a', 0o1600));
+  return { lock, file };
 }
 
 /** Where all servers of this user on this machine meet, at least until the machine is started anew. */
 export function machineDirectory(): string {
   if (process.getuid?.() === 0 && process.platform === 'linux') return '/run/berth';
-  const runtimeDirectory = process.env.XDG_RUNTIME_DIR;
-  if (runtimeDirectory && fs.existsSync(runtimeDirectory)) return path.join(runtimeDirectory, 'berth');
-  // macOS takes files out of /tmp that were not used for three days, held open or not.
-  const parent = process.platform === 'darwin' ? '/var/tmp' : '/tmp';
-  const directory = path.join(parent, `berth-${process.getuid?.() ?? 0}`);
+  // The user's own runtime directory goes with the last session, pods do not; and macOS takes files out of /tmp that
+  // were not used for three days, held open or not.
+  const directory = `/var/tmp/berth-${process.getuid?.() ?? 0}`;
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
   // Whoever else made it could take locks away from us.
   const stat = fs.lstatSync(directory);
