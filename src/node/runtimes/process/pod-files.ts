@@ -126,7 +126,8 @@ export function readPodRecord(files: PodFiles): PodRecord | undefined {
  */
 export function lastSandboxProcess(files: PodFiles, { pipe, boot }: PodRecord): ProcessIdentity | undefined {
   const isCopy = pipe !== undefined && fs.statSync(files.events, { throwIfNoEntry: false })?.ino !== pipe;
-  return isCopy || boot !== thisBoot() ? undefined : sandboxProcess(files);
+  const isOlder = boot !== undefined && boot !== thisBoot();
+  return isCopy || isOlder ? undefined : sandboxProcess(files);
 }
 
 /** Which start of the machine this is, where the start time of a process does not tell. */
