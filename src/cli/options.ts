@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError, Option } from 'commander';
 
+import type { ClusterOptions } from '../cluster/cluster.ts';
+
 /** `--data-dir`: which cluster of this machine is meant. */
 export const dataDirOption = (): Option =>
   new Option(
@@ -43,4 +45,14 @@ export function duration(value: string): number {
   if (value === '' || !parts) throw new InvalidArgumentError('a time such as 30s, 2m or 1h is needed.');
   const [, hours = '0', minutes = '0', seconds = '0'] = parts;
   return (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1000;
+}
+
+/** `10s,5m,10m`: the first wait, the longest one, and the length of a run after which the next wait is the first again. */
+export function backOff(value: string): NonNullable<ClusterOptions['restartBackOff']> {
+  const [initialMs, maxMs, resetAfterMs, ...more] = value.split(',').map(duration);
+  const isComplete = resetAfterMs !== undefined && more.length === 0;
+  if (!isComplete || initialMs === undefined || maxMs === undefined || initialMs < 1000 || maxMs < initialMs) {
+    throw new InvalidArgumentError('three times such as 10s,5m,10m are needed, the second no shorter than the first.');
+  }
+  return { initialMs, maxMs, resetAfterMs };
 }

@@ -1,3 +1,5 @@
+import type { ClusterOptions } from '../cluster/cluster.ts';
+
 /** The options of `berth up`, as commander hands them over. */
 export interface UpOptions {
   readonly dataDir?: string;
@@ -8,6 +10,7 @@ export interface UpOptions {
   readonly sharedAddress?: boolean;
   readonly nodes: number;
   readonly nodeMonitorGracePeriod: number;
+  readonly restartBackOff: NonNullable<ClusterOptions['restartBackOff']>;
   readonly apiAddress: string;
   readonly apiPort: number;
   readonly dnsPort: number;

@@ -12,6 +12,7 @@ import { ensureApiEndpoints } from '../controllers/namespaces/api-endpoints.ts';
 import { ensureDefaultStorageClass } from '../controllers/volumes/default-storage-class.ts';
 import { DnsListenError } from '../dns/listener.ts';
 import { startDnsServer } from '../dns/start-dns-server.ts';
+import type { BackOffPolicy } from '../node/pod/observed.ts';
 import { IsolationError } from '../node/runtimes/process/isolation.ts';
 import { type Clock, systemClock, type Timer, timestamp } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -49,6 +50,8 @@ export interface ClusterOptions {
   readonly nodes: number;
   /** How long a node may be silent before it counts as lost (default 40 s, as in Kubernetes). */
   readonly nodeGraceMs?: number;
+  /** P3: how long containers that keep ending wait (default 10 s, doubling to 5 minutes, from the start after 10 minutes). */
+  readonly restartBackOff?: BackOffPolicy;
   /** Which address of the machine the API listens on: 127.0.0.1 when absent, so that nobody from outside gets there. */
   readonly apiAddress?: string;
   /** 0 takes a free one. */

@@ -10,6 +10,7 @@ import type { InformerSet } from '../client/informer.ts';
 import type { DnsServer } from '../dns/server.ts';
 import { type NodeAgent, startNodeAgent } from '../node/agent.ts';
 import type { ApiAddress } from '../node/config/service-environment.ts';
+import type { BackOffPolicy } from '../node/pod/observed.ts';
 import { processRuntime } from '../node/runtimes/process/process-runtime.ts';
 import type { PodIdentity, Runtime } from '../node/runtimes/runtime.ts';
 import { simulatedRuntime } from '../node/runtimes/simulated/simulated-runtime.ts';
@@ -33,6 +34,8 @@ export interface NodesOptions {
   readonly nodes: number;
   /** How long a node may be silent before it counts as lost. */
   readonly nodeGraceMs: number;
+  /** P3: how long containers that keep ending wait. */
+  readonly restartBackOff?: BackOffPolicy;
   /** One directory for each node is made in here. */
   readonly directory: string;
   /** No pod may see this: the cluster's keys and its store. */
@@ -128,6 +131,7 @@ async function beginNode(name: string, index: number, options: SharedByNodes): P
     dns: { nameservers: listenForPods },
     api: () => (options.services.haveNoAddresses ? options.api : undefined),
     leaseMs: options.nodeGraceMs,
+    ...(options.restartBackOff && { backOff: options.restartBackOff }),
     clock: options.clock,
     random: options.random,
     logger: options.logger,

@@ -128,6 +128,8 @@ describe('bad input', () => {
     [['get', 'pod', 'kv-9'], /pods "kv-9" not found/, 1],
     [['scale', 'sts/kv', '--replicas', 'many'], /whole number/, 2],
     [['scale', 'pod/kv-0', '--replicas', '1'], /cannot be scaled/, 1],
+    [['up', '--restart-back-off', '10s'], /three times such as 10s,5m,10m are needed/, 2],
+    [['up', '--restart-back-off', '10s,1s,1m'], /the second no shorter than the first/, 2],
     [['up', '--nodes', '1000'], /whole number from 0 to 64/, 2],
     [['logs', 'nobody'], /pods "nobody" not found/, 1],
     [['exec', 'kv-0'], /missing required argument 'command'\n +berth exec --help/, 2],

@@ -7,7 +7,7 @@ import { dataDirectoryPath } from '../../cluster/data-directory.ts';
 import { type Applied, applyManifests } from '../apply.ts';
 import { announceToParent, detach, isDetached } from '../detach.ts';
 import { type ManifestSource, readManifests } from '../manifests.ts';
-import { address, dataDirOption, duration, filesOption, integer, namespaceOption } from '../options.ts';
+import { address, backOff, dataDirOption, duration, filesOption, integer, namespaceOption } from '../options.ts';
 import type { Output } from '../output.ts';
 import { displayName } from '../resources.ts';
 import { shellWord } from '../shell-word.ts';
@@ -44,6 +44,15 @@ export function upCommand(output: Output): Command {
       new Option('--node-monitor-grace-period <time>', 'how long a node may be silent before it counts as lost')
         .argParser(duration)
         .default(duration('40s'), '40s'),
+    )
+    .addOption(
+      new Option(
+        '--restart-back-off <times>',
+        'how long a container that keeps ending waits for its next start: the first wait, which doubles each time, the ' +
+          'longest one, and the length of a run that counts as well again',
+      )
+        .argParser(backOff)
+        .default(backOff('10s,5m,10m'), '10s,5m,10m'),
     )
     .option(
       '--api-address <address>',
@@ -87,6 +96,7 @@ async function run(sources: readonly ManifestSource[], options: UpOptions, outpu
     sharedAddress: options.sharedAddress ?? false,
     nodes: options.nodes,
     nodeGraceMs: options.nodeMonitorGracePeriod,
+    restartBackOff: options.restartBackOff,
     apiAddress: options.apiAddress,
     apiPort: options.apiPort,
     dnsPort: options.dnsPort,
