@@ -1,10 +1,12 @@
-/* A server of its own process for a benchmark, and a client that costs little. */
+/* A server of its own process for a benchmark, and a client of its API. */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+
+import { Connection } from './connection.mjs';
 
 const BERTH = path.join(import.meta.dirname, '..', '..', 'bin', 'berth.js');
 
@@ -80,45 +82,44 @@ export function processorMs({ pid }) {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-/** A client of a server's API with that many connections. */
+/** A client of a server's API with at most that many connections. */
 export class Client {
   #server;
-  #agent;
+  #most;
+  #free = [];
+  #all = [];
+  #waiting = [];
 
   constructor(server, connections = 64) {
     this.#server = server;
-    this.#agent = new https.Agent({ keepAlive: true, maxSockets: connections, maxFreeSockets: connections });
-  }
-
-  #request(method, path, headers = {}) {
-    const { port, token } = this.#server;
-    return {
-      host: '127.0.0.1',
-      port,
-      method,
-      path,
-      rejectUnauthorized: false,
-      headers: { authorization: `Bearer ${token}`, ...headers },
-    };
+    this.#most = connections;
   }
 
   /** The answer's bytes. Rejects when it says that something is wrong. */
-  send(method, path, body, { type = 'application/json', accept = 'application/json' } = {}) {
-    const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-    const headers = { accept, ...(bytes && { 'content-type': type, 'content-length': bytes.length }) };
-    return new Promise((resolve, reject) => {
-      const request = https.request({ ...this.#request(method, path, headers), agent: this.#agent }, (response) => {
-        const chunks = [];
-        response.on('data', (chunk) => chunks.push(chunk));
-        response.on('end', () => {
-          const answer = Buffer.concat(chunks);
-          if (response.statusCode < 400) resolve(answer);
-          else reject(new Error(`${method} ${path}: ${response.statusCode} ${answer.toString().slice(0, 300)}`));
-        });
-      });
-      request.on('error', reject);
-      request.end(bytes);
-    });
+  async send(method, path, body, { type = 'application/json', accept = 'application/json' } = {}) {
+    const head = `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${this.#server.token}\r\naccept: ${accept}\r\n`;
+    const connection = this.#take() ?? (await new Promise((resolve) => this.#waiting.push(resolve)));
+    const answer =
+      body === undefined
+        ? connection.send(head)
+        : connection.send(`${head}content-type: ${type}\r\n`, JSON.stringify(body));
+    const { code, body: bytes } = await answer.finally(() => this.#release(connection));
+    if (code < 400) return bytes;
+    throw new Error(`${method} ${path}: ${code} ${bytes.toString().slice(0, 300)}`);
+  }
+
+  #take() {
+    const free = this.#free.pop();
+    if (free !== undefined || this.#all.length === this.#most) return free;
+    const connection = new Connection(this.#server.port);
+    this.#all.push(connection);
+    return connection;
+  }
+
+  #release(connection) {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free.push(connection);
+    else next(connection);
   }
 
   merge(path, body) {
@@ -132,7 +133,10 @@ export class Client {
   /** Calls `onLines` with the lines that have come; resolves with how to end it when the server has taken the watch. */
   watch(path, onLines) {
     return new Promise((resolve, reject) => {
-      const request = https.get({ ...this.#request('GET', path), agent: false }, (response) => {
+      const { port, token } = this.#server;
+      const headers = { authorization: `Bearer ${token}` };
+      const options = { host: '127.0.0.1', port, path, headers, rejectUnauthorized: false, agent: false };
+      const request = https.get(options, (response) => {
         let rest = '';
         response.setEncoding('utf8');
         response.on('data', (chunk) => {
@@ -148,7 +152,7 @@ export class Client {
   }
 
   close() {
-    this.#agent.destroy();
+    for (const connection of this.#all) connection.close();
   }
 }
 
