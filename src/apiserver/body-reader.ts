@@ -18,7 +18,7 @@ export class BodyReader {
   }
 
   async object(request: IncomingMessage, type: ResourceType, context: RequestContext): Promise<object> {
-    const format = bodyFormat(request.headers['content-type']);
+    const format = bodyFormat(request.headers);
     const body = await readBody(request, this.#limitBytes);
     const object = await parseObject(body, format);
     if (format === 'json' && context.fieldValidation !== 'Ignore') reportDuplicates(body, type, context);
@@ -28,7 +28,7 @@ export class BodyReader {
   /** The options of a DELETE, which may be left out. */
   async options(request: IncomingMessage): Promise<object> {
     const body = await readBody(request, this.#limitBytes);
-    return body.length === 0 ? {} : parseObject(body, bodyFormat(request.headers['content-type']));
+    return body.length === 0 ? {} : parseObject(body, bodyFormat(request.headers));
   }
 
   /** A patch of an object of `type`. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { negotiate } from './media-types.ts';
+import { names, negotiate } from './media-types.ts';
 
 test.each([
   [undefined, { format: 'json', representation: 'object' }],
@@ -23,4 +23,17 @@ test.each([
   ['text/html', undefined],
 ])('a client that accepts %s gets the best of it', (header, expected) => {
   expect(negotiate(header)).toEqual(expected);
+});
+
+test.each([
+  [undefined, false],
+  ['*/*', false],
+  ['application/*', false],
+  ['application/json, application/vnd.kubernetes.protobuf;q=0', false],
+  ['application/vnd.kubernetes.protobuf+delimited', false],
+  ['application/vnd.kubernetes.protobuf,application/json', true],
+  ['Application/VND.kubernetes.protobuf, */*', true],
+  ['application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json', true],
+])('whether %s names protobuf', (header, expected) => {
+  expect(names(header, 'application/vnd.kubernetes.protobuf')).toBe(expected);
 });

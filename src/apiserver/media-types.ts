@@ -25,6 +25,11 @@ export function negotiate(header: string | undefined): Accepted | undefined {
   return accepted;
 }
 
+/** Whether the client accepts this media type, and says so by its name. */
+export function names(header: string | undefined, essence: string): boolean {
+  return header !== undefined && parseRanges(header).some((range) => range.essence === essence);
+}
+
 export interface MediaType {
   /** Lower case, without parameters. */
   readonly essence: string;

@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 import { apiError } from '../api/errors.ts';
-import { parseMediaType } from './media-types.ts';
+import { names, parseMediaType } from './media-types.ts';
 
 /** Reads a whole body of at most `limitBytes`; more is refused (413) without reading on. */
 export function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
@@ -29,13 +29,17 @@ function tooLarge(limitBytes: number): Error {
   return apiError('RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`);
 }
 
-/** What clients of recent versions send of the kinds they know, whatever the server likes better. */
+/** What client-go's typed clients send of the kinds they know, whatever the server likes better. */
 const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
 export type BodyFormat = 'json' | 'yaml' | 'protobuf';
 
-/** The format a body is written in; refuses what is not supported (415). */
-export function bodyFormat(contentType: string | undefined): BodyFormat {
+/**
+ * The format a body is written in; refuses what is not supported (415). Protobuf is for the clients that cannot do
+ * without: those ask for it in their answers too.
+ */
+export function bodyFormat(headers: IncomingHttpHeaders): BodyFormat {
+  const contentType = headers['content-type'];
   if (contentType === undefined || contentType === 'application/json') return 'json';
   const { essence } = parseMediaType(contentType);
   switch (essence) {
@@ -45,16 +49,23 @@ export function bodyFormat(contentType: string | undefined): BodyFormat {
     case 'application/yaml':
       return 'yaml';
     case PROTOBUF:
-      return 'protobuf';
+      if (names(headers.accept, PROTOBUF)) return 'protobuf';
+      throw unsupportedMediaType(
+        contentType,
+        READABLE,
+        ': protobuf is read only from clients whose Accept names it too',
+      );
     default:
-      throw unsupportedMediaType(contentType, ['application/json', 'application/yaml', PROTOBUF]);
+      throw unsupportedMediaType(contentType, READABLE);
   }
 }
 
-export function unsupportedMediaType(given: string, supported: readonly string[]): Error {
+const READABLE = ['application/json', 'application/yaml'];
+
+export function unsupportedMediaType(given: string, supported: readonly string[], why = ''): Error {
   return apiError(
     'UnsupportedMediaType',
-    `the body of the request was in an unknown format - accepted media types include: ${supported.join(', ')} (got ${JSON.stringify(given)})`,
+    `the body of the request was in an unknown format - accepted media types include: ${supported.join(', ')} (got ${JSON.stringify(given)}${why})`,
   );
 }
 

@@ -196,7 +196,7 @@ export class RequestHandler {
       throw unknownResource();
     }
     if (request.method !== 'POST') throw methodNotAllowed();
-    const format = bodyFormat(request.headers['content-type']);
+    const format = bodyFormat(request.headers);
     const body = await parseObject(await readBody(request, maximumBodyBytes), format);
     sendJson(response, 201, await reviews.answer(review, namespace, body, user));
   }

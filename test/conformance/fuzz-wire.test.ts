@@ -122,6 +122,7 @@ const header = fc.oneof(
       ',;,=',
       '*/*;q=0',
       'application/vnd.kubernetes.protobuf',
+      'application/vnd.kubernetes.protobuf,application/json',
       'application/yaml;as=Table;g=meta.k8s.io;v=v1',
       'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
       'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',

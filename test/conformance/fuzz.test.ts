@@ -138,6 +138,7 @@ const contentType = fc.constantFrom(
 );
 const accept = fc.constantFrom(
   'application/json',
+  'application/vnd.kubernetes.protobuf,application/json',
   'application/yaml',
   'application/json;as=Table;g=meta.k8s.io;v=v1',
   'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',

@@ -5,6 +5,9 @@ import { failure, startTestServer, type TestServer } from '../support/api-server
 import { readLines } from '../support/lines.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+/** What client-go's typed clients send with every request. */
+const CLIENT_GO = { accept: `${PROTOBUF},application/json` };
 const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io';
 
 let server: TestServer;
@@ -287,8 +290,38 @@ describe('V5 what cannot be read is refused', () => {
     ['a kind that is not known', 'k8s\0\n\u000d\n\u0002v1\u0012\u0007Unicorn\u0012\u0000'],
     ['half of it', 'k8s\0\n\u00ff'],
   ])('a body that says it is protobuf and is %s', async (_what, body) => {
-    const answer = request('POST', configMaps, { body, contentType: 'application/vnd.kubernetes.protobuf' });
+    const answer = request('POST', configMaps, { body, contentType: PROTOBUF, headers: CLIENT_GO });
     expect(await failure(answer)).toMatchObject({ code: 415, reason: 'UnsupportedMediaType' });
+  });
+
+  test('protobuf, except from clients that also accept it, as those of client-go do', async () => {
+    // runtime.Unknown: version and kind, and a ConfigMap with nothing but a name.
+    const body = 'k8s\0\n\u000f\n\u0002v1\u0012\u0009ConfigMap\u0012\u0007\n\u0005\n\u0003p-0';
+    // DeleteOptions of the core group with nothing in them.
+    const options = 'k8s\0\n\u0013\n\u0002v1\u0012\u000dDeleteOptions\u0012\u0000';
+    for (const accept of ['application/json', '*/*', 'application/yaml', `application/json, ${PROTOBUF};q=0`]) {
+      const writes: readonly (readonly [string, string, string])[] = [
+        ['POST', configMaps, body],
+        ['PUT', `${configMaps}/p-0`, body],
+        ['DELETE', `${configMaps}/p-0`, options],
+        ['DELETE', configMaps, options],
+        ['POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', body],
+      ];
+      for (const [method, path, sent] of writes) {
+        const answer = request(method, path, { body: sent, contentType: PROTOBUF, headers: { accept } });
+        const status = await failure(answer);
+        expect(status).toMatchObject({ kind: 'Status', code: 415, reason: 'UnsupportedMediaType' });
+        expect(status.message).toContain('accepted media types include: application/json');
+        expect(status.message).toContain('only from clients whose Accept names it too');
+      }
+    }
+    expect(await failure(request('GET', `${configMaps}/p-0`))).toMatchObject({ code: 404 });
+    for (const accept of [CLIENT_GO.accept, `${PROTOBUF}, */*`]) {
+      const about = { contentType: PROTOBUF, headers: { accept } };
+      const made = await request('POST', configMaps, { body, ...about });
+      expect(made).toMatchObject({ status: 201, headers: { 'content-type': 'application/json' } });
+      expect((await request('DELETE', `${configMaps}/p-0`, { body: options, ...about })).status).toBe(200);
+    }
   });
 
   test.each([

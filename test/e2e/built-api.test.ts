@@ -43,8 +43,9 @@ describe('the API of the built program', () => {
     const named = '\u0012\u0007\n\u0005\n\u0003p-0';
     const body = `k8s\0\n\u000f\n\u0002v1\u0012\u0009ConfigMap${named}`;
     const contentType = 'application/vnd.kubernetes.protobuf';
-    expect((await connection.request('POST', configMaps, { body, contentType })).status).toBe(201);
-    const refused = connection.request('POST', configMaps, { body: body.slice(0, -2), contentType });
+    const headers = { accept: `${contentType},application/json` };
+    expect((await connection.request('POST', configMaps, { body, contentType, headers })).status).toBe(201);
+    const refused = connection.request('POST', configMaps, { body: body.slice(0, -2), contentType, headers });
     await expect(refused).rejects.toMatchObject({ status: { code: 415 } });
   });
 
