@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 
 import type { ApiError } from '../../src/api/errors.ts';
 import { startTestServer, type TestServer } from '../support/api-server.ts';
-import { processStreams } from '../support/process-streams.ts';
+import { echoServer, processStreams } from '../support/process-streams.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const pods = '/api/v1/namespaces/default/pods';
@@ -99,6 +99,72 @@ describe('a browser', () => {
     };
     expect(Buffer.from(await read('base64.binary.k8s.io'), 'base64').toString()).toBe('two\nthree\n');
     expect(await read('binary.k8s.io')).toBe('two\nthree\n');
+  });
+});
+
+describe('P7 a terminal in a dashboard', () => {
+  /** The channels and texts of the messages of a command that reads a line, says it, and ends with `code`. */
+  const converse = async (protocol: string, code: number): Promise<readonly (readonly [number, string])[]> => {
+    const isText = protocol.includes('base64');
+    const script = encodeURIComponent(`read line; echo "got $line"; exit ${code}`);
+    const path = `${pods}/p/exec?command=sh&command=-c&command=${script}&stdin=1&stdout=1&stderr=1`;
+    const socket = protocol === '' ? plain(path) : browser(path, protocol);
+    const come: (readonly [number, string])[] = [];
+    socket.on('message', (message, isBinary) => {
+      expect(isBinary).toBe(!isText);
+      const bytes = Buffer.from(message.toString('latin1'), 'latin1');
+      const rest = isText ? Buffer.from(bytes.toString().slice(1), 'base64') : bytes.subarray(1);
+      const channel = (bytes[0] as number) - (isText ? 48 : 0);
+      // The first message comes before anything was written.
+      if (come.length === 0) socket.send(isText ? `0${Buffer.from('yes\n').toString('base64')}` : '\0yes\n');
+      come.push([channel, rest.toString()]);
+    });
+    const [closed] = await once(socket, 'close');
+    expect(closed).toBe(1000);
+    expect(socket.protocol).toBe(protocol);
+    return come;
+  };
+  const plain = (path: string): WebSocket => {
+    const headers = { authorization: `Bearer ${server.pki.adminToken}` };
+    const ca = server.pki.authorityCertificate;
+    return new WebSocket(`${server.server.url.replace('https', 'wss')}${path}`, { ca, headers });
+  };
+
+  test.each(['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io'])('%s', async (protocol) => {
+    const [first, second, [channel, status] = [0, '']] = await converse(protocol, 3);
+    expect([first, second, channel]).toEqual([[1, ''], [1, 'got yes\n'], 3]);
+    expect(JSON.parse(status)).toMatchObject({ reason: 'NonZeroExitCode', details: { causes: [{ message: '3' }] } });
+  });
+
+  test.each(['channel.k8s.io', 'base64.channel.k8s.io', ''])('in the old protocol "%s"', async (protocol) => {
+    const output = [
+      [1, ''],
+      [1, 'got yes\n'],
+    ];
+    expect(await converse(protocol, 0)).toEqual(output);
+    const failed = [3, 'command terminated with non-zero exit code: exit status 3'];
+    expect(await converse(protocol, 3)).toEqual([...output, failed]);
+  });
+
+  test('in a protocol there is not is refused', async () => {
+    const socket = browser(`${pods}/p/exec?command=sh&stdout=1`, 'v9.channel.k8s.io');
+    const [, response] = await once(socket, 'unexpected-response');
+    expect(response.statusCode).toBe(400);
+    response.destroy();
+  });
+
+  test('forwards a port as text', async () => {
+    const echo = await echoServer();
+    const socket = browser(`${pods}/p/portforward?ports=${echo.port}`, 'v4.base64.channel.k8s.io');
+    const next = messagesOf(socket);
+    const number = Buffer.alloc(2);
+    number.writeUInt16LE(echo.port);
+    expect([await next(), await next()]).toEqual([0, 1].map((channel) => `${channel}${number.toString('base64')}`));
+    socket.send(`0${Buffer.from('hello').toString('base64')}`);
+    expect(await next()).toBe(`0${Buffer.from('hello').toString('base64')}`);
+    socket.close();
+    await once(socket, 'close');
+    echo.close();
   });
 });
 

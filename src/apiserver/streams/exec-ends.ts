@@ -21,16 +21,27 @@ const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4 } as const
 export function webSocketEnd(socket: WebSocket, wanted: WantedStreams): RemoteEnd {
   const channels = new WebSocketChannels(socket);
   const error = channels.output(CHANNEL.error);
+  const stdout = wanted.stdout ? channels.output(CHANNEL.stdout) : undefined;
+  const stderr = wanted.stderr ? channels.output(CHANNEL.stderr) : undefined;
+  // Some clients take the first message, whatever is in it, for the sign that they are connected.
+  (stdout ?? stderr ?? error).write(Buffer.alloc(0));
   return {
     ...(wanted.stdin && { stdin: channels.input(CHANNEL.stdin) }),
-    ...(wanted.stdout && { stdout: channels.output(CHANNEL.stdout) }),
-    ...(wanted.stderr && { stderr: channels.output(CHANNEL.stderr) }),
+    ...(stdout && { stdout }),
+    ...(stderr && { stderr }),
     onResize: (listener) => channels.listen(CHANNEL.resize, (data) => readSize(data.toString('utf8'), listener)),
     onClosed: (listener) => socket.once('close', listener),
     finish(status: Status) {
-      error.end(JSON.stringify(status), () => socket.close(1000));
+      const farewell = /^v[45]\./.test(socket.protocol) ? JSON.stringify(status) : sentenceOf(status);
+      if (farewell !== '') error.write(farewell);
+      error.end(() => socket.close(1000));
     },
   };
+}
+
+/** How it ended, in the protocols before the fourth: nothing if well. */
+function sentenceOf({ status, message }: Status): string {
+  return status === 'Success' ? '' : (message ?? 'unknown error');
 }
 
 /** How long a client may take to open the streams that it has announced. */

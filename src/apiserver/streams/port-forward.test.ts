@@ -37,6 +37,7 @@ class SlowSocket extends EventEmitter {
       done();
     });
   }
+  readonly protocol = 'v4.channel.k8s.io';
   pause(): void {
     this.isPaused = true;
   }

@@ -12,8 +12,9 @@ import { SpdySession } from './spdy/spdy-session.ts';
 import {
   acceptTunnel,
   acceptWebSocket,
-  CHANNEL_PROTOCOLS,
   type Connection,
+  EXEC_PROTOCOLS,
+  FORWARD_PROTOCOLS,
   protocolsOf,
   TUNNEL_PROTOCOL,
   wants,
@@ -25,8 +26,8 @@ export interface Upgrade extends Connection {
   readonly target: PodTarget;
 }
 
-const EXEC_PROTOCOLS = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io'];
-const FORWARD_PROTOCOL = 'portforward.k8s.io';
+const SPDY_EXEC_PROTOCOLS = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io'];
+const SPDY_FORWARD_PROTOCOL = 'portforward.k8s.io';
 /** Ports of one connection: each has two channels, whose numbers are a byte. */
 const MAXIMUM_PORTS = 128;
 
@@ -57,18 +58,18 @@ export class UpgradeHandler {
     const start = () =>
       subresource === 'exec' ? streams.exec(pod, { ...options, command }) : streams.attach(pod, options);
     if (wants(upgrade.request, 'websocket')) {
-      const socket = await acceptWebSocket(upgrade, CHANNEL_PROTOCOLS);
+      const socket = await acceptWebSocket(upgrade, EXEC_PROTOCOLS);
       return runSession(start, webSocketEnd(socket, wanted));
     }
     const { take, end } = spdyEnd(() => session, wanted, this.#clock);
-    const session = new SpdySession(acceptSpdy(upgrade, EXEC_PROTOCOLS), take);
+    const session = new SpdySession(acceptSpdy(upgrade, SPDY_EXEC_PROTOCOLS), take);
     return runSession(start, await end);
   }
 
   async #portForward(upgrade: Upgrade): Promise<void> {
     const { request, query, target } = upgrade;
     if (!wants(request, 'websocket')) {
-      forwardOverSpdy(acceptSpdy(upgrade, [FORWARD_PROTOCOL]), target, this.#logger);
+      forwardOverSpdy(acceptSpdy(upgrade, [SPDY_FORWARD_PROTOCOL]), target, this.#logger);
       return;
     }
     if (protocolsOf(request.headers['sec-websocket-protocol']).includes(TUNNEL_PROTOCOL)) {
@@ -83,7 +84,7 @@ export class UpgradeHandler {
         `query parameter "ports" is required and must name at most ${MAXIMUM_PORTS} ports from 1 to 65535`,
       );
     }
-    forwardOverChannels(await acceptWebSocket(upgrade, ['v4.channel.k8s.io']), target, ports);
+    forwardOverChannels(await acceptWebSocket(upgrade, FORWARD_PROTOCOLS), target, ports);
   }
 }
 

@@ -12,12 +12,22 @@ export interface Connection {
   readonly head: Buffer;
 }
 
-export const CHANNEL_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+/**
+ * How the streams of a command share a WebSocket, the way we like best first. Dashboards use the old ones, in which how
+ * it ended is a plain sentence; the last one is that of clients that name none.
+ */
+export const EXEC_PROTOCOLS = [
+  'v5.channel.k8s.io',
+  'v4.channel.k8s.io',
+  'v4.base64.channel.k8s.io',
+  'channel.k8s.io',
+  'base64.channel.k8s.io',
+  '',
+];
+export const FORWARD_PROTOCOLS = ['v4.channel.k8s.io', 'v4.base64.channel.k8s.io', ''];
 /** SPDY over a WebSocket: what clients try first to forward ports. */
 export const TUNNEL_PROTOCOL = 'SPDY/3.1+portforward.k8s.io';
 export const BASE64_PROTOCOL = 'base64.binary.k8s.io';
-/** The ones we like best come first. */
-const KNOWN = [...CHANNEL_PROTOCOLS, BASE64_PROTOCOL];
 /** One message from a client, as the largest that is useful. */
 const MAXIMUM_MESSAGE_BYTES = 4 * 1024 * 1024;
 
@@ -34,27 +44,36 @@ function webSockets(): Promise<Library> {
     server: new WebSocketServer({
       noServer: true,
       maxPayload: MAXIMUM_MESSAGE_BYTES,
-      handleProtocols: (offered) =>
-        KNOWN.find((protocol) => offered.has(protocol)) ??
-        [...offered].find((protocol) => !protocol.startsWith(BEARER_PROTOCOL)) ??
-        false,
     }),
     asStream: (socket: WebSocket) => createWebSocketStream(socket),
   }));
   return library;
 }
 
-/** Takes over a connection as a WebSocket; `supported`: one of these protocols must be offered, by default none. */
+/**
+ * Takes over a connection as a WebSocket. `supported`: the protocols it may have, the one we like best first, `''` for
+ * none; by default any.
+ */
 export async function acceptWebSocket(
   { request, socket, head }: Connection,
-  supported: readonly string[] = [],
+  supported?: readonly string[],
 ): Promise<WebSocket> {
-  const offered = protocolsOf(request.headers['sec-websocket-protocol']);
-  if (supported.length > 0 && !supported.some((protocol) => offered.includes(protocol))) {
-    throw apiError('BadRequest', `unable to upgrade: the subprotocols supported are ${supported.join(', ')}`);
-  }
+  const protocol = chosenProtocol(protocolsOf(request.headers['sec-websocket-protocol']), supported);
   const { server } = await webSockets();
+  // The library is told of the chosen one only, which it takes; a token among the others is none of its business.
+  const { 'sec-websocket-protocol': _, ...headers } = request.headers;
+  request.headers = { ...headers, ...(protocol !== '' && { 'sec-websocket-protocol': protocol }) };
   return new Promise((resolve) => server.handleUpgrade(request, socket, head, resolve));
+}
+
+function chosenProtocol(given: readonly string[], supported?: readonly string[]): string {
+  const offered = given.filter((protocol) => protocol !== '' && !protocol.startsWith(BEARER_PROTOCOL));
+  const [first = ''] = offered;
+  if (supported === undefined) return offered.includes(BASE64_PROTOCOL) ? BASE64_PROTOCOL : first;
+  const chosen = supported.find((protocol) => offered.includes(protocol) || protocol === first);
+  if (chosen !== undefined) return chosen;
+  const names = supported.filter((protocol) => protocol !== '');
+  throw apiError('BadRequest', `unable to upgrade: the subprotocols supported are ${names.join(', ')}`);
 }
 
 /**

@@ -2,17 +2,19 @@ import { Readable, Writable } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 
 /**
- * Several byte streams over one WebSocket: the first byte of each message is the number of its channel
- * (`v4.channel.k8s.io`, `v5.channel.k8s.io`).
+ * Several byte streams over one WebSocket: the first byte of each message is the number of its channel. Where the
+ * socket's protocol is one of text (`base64.channel.k8s.io`), it is a digit, and the rest is base64.
  */
 export class WebSocketChannels {
   readonly #socket: WebSocket;
+  readonly #isText: boolean;
   readonly #inputs = new Map<number, Readable>();
   readonly #listeners = new Map<number, (data: Buffer) => void>();
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.on('message', (message) => this.#receive(asBuffer(message)));
+    this.#isText = socket.protocol.endsWith('base64.channel.k8s.io');
+    socket.on('message', (message) => this.#receive(this.#read(asBuffer(message))));
     socket.on('close', () => {
       for (const input of this.#inputs.values()) input.push(null);
     });
@@ -41,16 +43,25 @@ export class WebSocketChannels {
 
   /** What the client is sent on a channel; a write is done when the system has taken it. */
   output(channel: number): Writable {
-    const socket = this.#socket;
     return new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        const message = Buffer.allocUnsafe(chunk.length + 1);
-        message[0] = channel;
-        chunk.copy(message, 1);
+      write: (chunk: Buffer, _encoding, done) => {
         // An error means that the client has gone: what is left for it is dropped.
-        socket.send(message, () => done());
+        this.#socket.send(this.#write(channel, chunk), () => done());
       },
     });
+  }
+
+  #write(channel: number, data: Buffer): Buffer | string {
+    return this.#isText
+      ? String.fromCharCode(DIGIT_ZERO + channel) + data.toString('base64')
+      : Buffer.concat([Buffer.of(channel), data]);
+  }
+
+  /** A message with the number of its channel as a byte. */
+  #read(message: Buffer): Buffer {
+    if (!this.#isText || message.length === 0) return message;
+    const text = message.toString('latin1');
+    return Buffer.concat([Buffer.of(text.charCodeAt(0) - DIGIT_ZERO), Buffer.from(text.slice(1), 'base64')]);
   }
 
   #receive(message: Buffer): void {
@@ -70,6 +81,7 @@ export class WebSocketChannels {
 
 /** In `v5.channel.k8s.io` a message on this channel ends the one it names. */
 const CLOSE_CHANNEL = 255;
+const DIGIT_ZERO = 48;
 
 function asBuffer(message: RawData): Buffer {
   if (Array.isArray(message)) return Buffer.concat(message);
