@@ -77,7 +77,7 @@ export class ServicesOfNodes {
   }
 
   async #start(ownNetworks: boolean): Promise<RunningServices> {
-    const { random, logger, dataDir, directory } = this.#options;
+    const { dataDir, directory } = this.#options;
     let backend: ServiceBackend;
     if (ownNetworks && (await packetFilterWorks())) {
       if (await dropsRoutedPackets()) this.#limitation = ROUTED_PACKETS_DROPPED;
@@ -91,7 +91,7 @@ export class ServicesOfNodes {
     } else {
       this.#backend = 'proxy';
       this.#limitation = !ownNetworks && (await canListen('127.96.255.254', 0)) ? THROUGH_PROXY : NO_CLUSTER_ADDRESSES;
-      backend = userProxy({ random, logger });
+      backend = userProxy(this.#options);
     }
     return startServices({ ...this.#options, recorder: this.#recorder, backend });
   }
@@ -108,8 +108,8 @@ export function serviceRange({ runtime, isolation }: { readonly runtime: string;
 }
 
 const THROUGH_PROXY =
-  'services have addresses of 127.96.0.0/16 that this server listens on and passes on from: TCP alone, and ports below ' +
-  '1024 only where the machine lets anybody have them';
+  'services have addresses of 127.96.0.0/16 that this server listens on and passes on from: ports below 1024 only where ' +
+  'the machine lets anybody have them';
 
 const NO_CLUSTER_ADDRESSES =
   'services have no addresses of their own (clusterIP), as it takes Linux, root and the nft program to give them any: headless ' +

@@ -1,12 +1,31 @@
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Pods, Services } from '../../src/api/kinds.ts';
 import { podPlace } from '../../src/api/pod-ports.ts';
-import { example, kv, type Server, TestBerth, untilReplaced, untilSettled } from './support.ts';
+import { example, kv, run, type Server, TestBerth, untilReplaced, untilSettled } from './support.ts';
 
 const NOBODY = 65_534;
 const linux = process.platform === 'linux';
 const root = process.getuid?.() === 0;
+
+/** Asks 24 times, each from a socket of its own, and prints who answered, or what went wrong. */
+const ASK_UDP = `
+  const [host, port] = process.argv.slice(1);
+  const ask = () => new Promise((resolve) => {
+    const socket = require('dgram').createSocket('udp4');
+    const end = (answer) => { clearTimeout(late); socket.close(); resolve(answer); };
+    const late = setTimeout(end, 5000, 'nobody');
+    // Only what comes from the address that is asked arrives at a connected socket.
+    socket.on('message', (name) => end(String(name))).on('error', (error) => end(error.code));
+    socket.connect(Number(port), host, () => socket.send('who?'));
+  });
+  Promise.all(Array.from({ length: 24 }, ask)).then((answers) => console.log(JSON.stringify(answers)));`;
+
+async function onHost(address: string, port: string): Promise<readonly string[]> {
+  const { stdout } = await run([process.execPath, '-e', ASK_UDP, address, port], { env: {} });
+  return JSON.parse(stdout) as string[];
+}
 
 /** Without root, and on other systems: the same example, and honest words about what is missing. */
 describe.each([
@@ -76,6 +95,38 @@ describe.each([
       },
     );
 
+    test.skipIf(!linux)(
+      'UDP: a service, a node port and P10 a host port lead to pods, from pods and from the machine',
+      async () => {
+        await berth.ok('apply', '-f', path.join(import.meta.dirname, 'udp.yaml'));
+        await untilSettled(berth.client(), 'names', 2);
+        const { spec } = await berth.client().get(Services, { namespace: 'default', name: 'names' });
+        const cluster = [spec.clusterIP ?? '', '5353'] as const;
+        const nodePort = ['127.0.0.1', `${spec.ports?.[0]?.nodePort}`] as const;
+        const asked = (answers: readonly string[]) => [...new Set(answers)].sort();
+        await expect.poll(async () => asked(await onHost(...cluster))).toEqual(['names-0', 'names-1']);
+        expect(asked(await onHost(...nodePort))).toEqual(['names-0', 'names-1']);
+        const inPod = await berth.ok('exec', 'names-0', '--', 'node', '-e', ASK_UDP, ...cluster);
+        expect(asked(JSON.parse(inPod) as string[])).toEqual(['names-0', 'names-1']);
+
+        // Most likely nobody has it.
+        const hostPort = 12_000 + Math.floor(Math.random() * 7_000);
+        const names = await berth.client().get(Pods, { namespace: 'default', name: 'names-0' });
+        const ports = [{ name: 'name', containerPort: 5353, hostPort, protocol: 'UDP' }];
+        const containers = names.spec.containers.map((container) => ({ ...container, volumeMounts: [], ports }));
+        await berth.client().create(Pods, {
+          metadata: { namespace: 'default', name: 'single' },
+          spec: { terminationGracePeriodSeconds: 1, containers },
+        });
+        await expect.poll(async () => asked(await onHost('127.0.0.1', `${hostPort}`))).toEqual(['single']);
+
+        // Who goes on asking meets the one that is left.
+        await berth.ok('scale', 'sts', 'names', '--replicas', '1');
+        await untilSettled(berth.client(), 'names', 1);
+        await expect.poll(async () => asked(await onHost(...cluster))).toEqual(['names-0']);
+      },
+    );
+
     test('what is missing is said: at the start, in status, and in the condition of the node', async () => {
       expect(server.output).toMatch(/limited: .*network/);
       const status = await berth.ok('status');
@@ -99,11 +150,14 @@ describe.each([
       const before = await uids();
       server.signal('SIGKILL');
       await server.ended;
-      expect((await berth.run('status')).stderr).toContain('3 pods of it run on: kv-0, kv-1, kv-2');
+      expect((await berth.run('status')).stderr).toMatch(/pods of it run on: kv-0, kv-1, kv-2/);
       server = await berth.up(...level);
       await untilSettled(berth.client(), 'kv', 3);
       expect(await uids()).toEqual(before);
       expect((await kv(await place(2), 'GET', '/')).body).toMatchObject({ name: 'kv-2', ready: true });
+      if (!linux) return;
+      const { spec } = await berth.client().get(Services, { namespace: 'default', name: 'names' });
+      await expect.poll(async () => new Set(await onHost(spec.clusterIP ?? '', '5353'))).toEqual(new Set(['names-0']));
     });
 
     test.runIf(shared && linux)('the same members are found again where they have addresses of their own', async () => {

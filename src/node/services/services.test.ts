@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { EndpointSlice, Pod, Service, ServiceSpec } from '../../api/generated/types.ts';
 import { EndpointSlices, Pods, Services } from '../../api/kinds.ts';
@@ -15,7 +15,7 @@ import { inProcessClient } from '../../client/in-process-client.ts';
 import { InformerSet } from '../../client/informer.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { silentLogger } from '../../platform/logger.ts';
-import { systemRandom } from '../../platform/random.ts';
+import { VirtualClock } from '../../platform/virtual-clock.ts';
 import { createRegistry } from '../../registry/create-registry.ts';
 import { memoryStore } from '../../store/memory-store.ts';
 import { type NodeAgent, startNodeAgent } from '../agent.ts';
@@ -24,7 +24,6 @@ import { packetFilter } from './packet-filter.ts';
 import { packetFilterRules } from './packet-filter-rules.ts';
 import { type ReachablePort, reachablePorts } from './service-ports.ts';
 import { type RunningServices, startServices } from './services.ts';
-import { userProxy } from './user-proxy.ts';
 
 const able = process.platform === 'linux' && process.getuid?.() === 0;
 const run = promisify(execFile);
@@ -158,93 +157,44 @@ test('no endpoint leads pods to what listens on the machine itself, but the one 
   expect(api.text).toContain('dnat ip to 127.0.0.1:6443');
 });
 
-describe('the proxy of a machine without root', () => {
-  const close: (() => unknown)[] = [];
-  afterEach(async () => {
-    for (const end of close.splice(0)) await end();
+test('a port that cannot be had is told once, tried again, and told again only when it was had meanwhile', async () => {
+  const registry = createRegistry({ store: memoryStore() });
+  await registry.bootstrap();
+  const client = inProcessClient(registry, { name: 'test', groups: ['system:masters'] });
+  const informers = new InformerSet({ client, clock: systemClock, logger: silentLogger });
+  await client.create(Services, { metadata: { name: 'web', namespace: 'default' }, spec: { ports: [{ port: 80 }] } });
+  const clock = new VirtualClock();
+  const told: string[] = [];
+  let tries = 0;
+  let taken = true;
+  const services = startServices({
+    informers,
+    clock,
+    logger: silentLogger,
+    recorder: { record: ({ reason, message }) => told.push(`${reason} ${message}`) },
+    backend: {
+      async apply() {
+        tries++;
+        return taken ? [{ name: 'default/web:80', message: 'taken' }] : [];
+      },
+      async close() {},
+    },
   });
-
-  async function backend(name: string): Promise<{ readonly address: string; readonly port: number }> {
-    const server = http.createServer((_request, response) => response.end(name));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    close.push(() => new Promise((resolve) => server.close(resolve)));
-    return { address: '127.0.0.1', port: (server.address() as AddressInfo).port };
-  }
-
-  async function freePort(): Promise<number> {
-    const { port: free } = await backend('none');
-    await close.pop()?.();
-    return free;
-  }
-
-  const get = (address: string, number: number): Promise<string> =>
-    new Promise((resolve, reject) => {
-      http
-        .get({ host: address, port: number, agent: false }, (response) => resolve(text(response)))
-        .on('error', reject);
-    });
-
-  function proxy() {
-    const made = userProxy({ random: systemRandom, logger: silentLogger });
-    close.unshift(() => made.close());
-    return made;
-  }
-
-  test('spreads connections over the pods, and follows them as they come and go', async () => {
-    const [one, two, number] = [await backend('one'), await backend('two'), await freePort()];
-    const proxied = proxy();
-    const web = (targets: ReachablePort['targets']) => [port({ addresses: ['127.0.0.1'], port: number, targets })];
-    expect(await proxied.apply(web([one, two]))).toEqual([]);
-    const answers = new Set(await Promise.all(Array.from({ length: 40 }, () => get('127.0.0.1', number))));
-    expect([...answers].sort()).toEqual(['one', 'two']);
-    await proxied.apply(web([two]));
-    expect(await get('127.0.0.1', number)).toBe('two');
-    await proxied.apply(web([{ address: '127.0.0.1', port: await freePort() }, one]));
-    expect(await get('127.0.0.1', number)).toBe('one');
-    await proxied.apply(web([]));
-    await expect(get('127.0.0.1', number)).rejects.toThrow();
-    await proxied.apply([]);
-    await expect(get('127.0.0.1', number)).rejects.toThrow('ECONNREFUSED');
-  });
-
-  test('keeps a client with its pod when it is asked to', async () => {
-    const [one, two, number] = [await backend('one'), await backend('two'), await freePort()];
-    await proxy().apply([port({ addresses: ['127.0.0.1'], port: number, targets: [one, two], stickySeconds: 60 })]);
-    const answers = new Set(await Promise.all(Array.from({ length: 20 }, () => get('127.0.0.1', number))));
-    expect(answers.size).toBe(1);
-  });
-
-  test('P10 opens the port of a pod when the pod answers, and not where its program listens by itself', async () => {
-    const [web, number] = [await backend('web'), await freePort()];
-    const proxied = proxy();
-    const ofPod = (at: number, target: number) =>
-      port({
-        name: 'pod default/web:80',
-        isHostPort: true,
-        addresses: [],
-        port: at,
-        nodePort: at,
-        targets: [{ address: '127.0.0.1', port: target }],
-      });
-    expect(await proxied.apply([ofPod(number, await freePort())])).toMatchObject([{ isNotYet: true }]);
-    await expect(get('127.0.0.1', number)).rejects.toThrow('ECONNREFUSED');
-    expect(await proxied.apply([ofPod(number, web.port)])).toEqual([]);
-    expect(await get('127.0.0.1', number)).toBe('web');
-    expect(await proxied.apply([ofPod(web.port, web.port)])).toEqual([]);
-    expect(await get('127.0.0.1', web.port)).toBe('web');
-  });
-
-  test('says what it cannot do', async () => {
-    const taken = await backend('taken');
-    const unreachable = await proxy().apply([
-      port({ addresses: ['127.0.0.1'], port: taken.port }),
-      port({ addresses: ['127.0.0.1'], protocol: 'UDP', name: 'default/dns:53' }),
-    ]);
-    expect(unreachable).toEqual([
-      { name: 'default/web:80', message: expect.stringContaining('EADDRINUSE') },
-      { name: 'default/dns:53', message: expect.stringContaining('packet filter') },
-    ]);
-  });
+  await services.ready;
+  expect(told).toEqual(['ServiceUnreachable taken']);
+  await clock.advance(60_000);
+  expect(tries).toBeGreaterThan(3);
+  expect(told).toHaveLength(1);
+  taken = false;
+  await clock.advance(60_000);
+  const enough = tries;
+  await clock.advance(60_000);
+  expect(tries).toBe(enough);
+  taken = true;
+  await services.refresh();
+  expect(told).toHaveLength(2);
+  await services.stop({ remove: true });
+  informers.stop();
 });
 
 describe.runIf(able)('a service of real pods, through the kernel', () => {

@@ -15,6 +15,8 @@ const KEY = 'services';
 const BATCH_MS = 20;
 /** How soon a port that is not there yet is looked for again. */
 const NOT_YET_MS = 500;
+/** How soon one that somebody else has, who was told of, is tried again. */
+const RETRY_MS = 10_000;
 /** The index of pods that ask for ports of their node. */
 const ASKING = 'asking';
 
@@ -49,28 +51,31 @@ export function startServices({ informers, clock, logger, recorder, backend }: S
   const slicesByService = slices.index(serviceOf);
   const podsWithPorts = pods.index((pod) => (asksForHostPorts(pod) ? ASKING : undefined));
   let applied: string | undefined;
+  let told: readonly Unreachable[] = [];
   let waiters: (() => void)[] = [];
   const apply = async (): Promise<void> => {
     // What is known in part would close what is open since before.
     if (!services.hasSynced || !slices.hasSynced || !pods.hasSynced) return;
-    const told = waiters;
+    const waiting = waiters;
     waiters = [];
     try {
       const ofServices = reachablePorts(services.list(), (service) => slicesByService.get(keyOf(service)));
       const ofPods = hostPorts(podsWithPorts.get(ASKING));
       await make([...ofServices, ...ofPods.ports], ofPods.unreachable);
     } finally {
-      for (const tell of told) tell();
+      for (const resolve of waiting) resolve();
     }
   };
   const make = async (ports: readonly ReachablePort[], refused: readonly Unreachable[]): Promise<void> => {
     const wanted = JSON.stringify([ports, refused]);
     if (wanted === applied) return;
     const unreachable = await backend.apply(ports);
-    const notYet = unreachable.some(({ isNotYet }) => isNotYet);
-    applied = notYet ? undefined : wanted;
-    if (notYet) queue.after(KEY, NOT_YET_MS);
-    for (const port of [...refused, ...unreachable]) if (!port.isNotYet) tell(port);
+    applied = unreachable.length === 0 ? wanted : undefined;
+    if (unreachable.length > 0) queue.after(KEY, unreachable.some(({ isNotYet }) => isNotYet) ? NOT_YET_MS : RETRY_MS);
+    const now = [...refused, ...unreachable].filter(({ isNotYet }) => !isNotYet);
+    const before = new Set(told.map(({ name, message }) => `${name} ${message}`));
+    told = now;
+    for (const port of now) if (!before.has(`${port.name} ${port.message}`)) tell(port);
   };
   const tell = ({ name, message }: Unreachable): void => {
     const key = name.slice(0, name.lastIndexOf(':'));

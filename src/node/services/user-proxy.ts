@@ -1,185 +1,143 @@
-import { createHash } from 'node:crypto';
-import net from 'node:net';
-
+import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Random } from '../../platform/random.ts';
+import { waitingAt } from './bound-ports.ts';
+import type { ProxiedPort } from './proxied-port.ts';
 import type { ServiceBackend, Unreachable } from './service-backend.ts';
-import type { ReachablePort, Target } from './service-ports.ts';
-
-/** A connection that is not made within this time is tried with the next target. */
-const CONNECT_TIMEOUT_MS = 2_000;
-/** Open at the same time on one port of a service; further ones are closed at once. */
-const MAX_CONNECTIONS = 1024;
+import type { ReachablePort } from './service-ports.ts';
+import { TargetChoice } from './target-choice.ts';
+import { someAnswers, tcpProxy } from './tcp-proxy.ts';
+import { udpProxy } from './udp-proxy.ts';
 
 export interface UserProxyOptions {
+  readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   /** Where node ports are opened; default `127.0.0.1`. */
   readonly nodePortAddress?: string;
 }
 
+/** A place of this machine that is to lead to a port's targets. */
+interface Binding {
+  readonly address: string;
+  readonly number: number;
+  readonly port: ReachablePort;
+}
+
 interface Listener {
-  readonly server: net.Server;
-  port: ReachablePort;
+  readonly proxy: ProxiedPort;
+  readonly choice: TargetChoice;
 }
 
 /**
  * Makes services reachable without root: listens on their addresses, which must be of the machine (any of 127.0.0.0/8 on
- * Linux), and copies bytes. TCP only.
+ * Linux), and passes on what comes.
  */
 export function userProxy(options: UserProxyOptions): ServiceBackend {
   const listeners = new Map<string, Listener>();
-  const close = (key: string, { server }: Listener): void => {
-    listeners.delete(key);
-    // Connections that are there go on to their end.
-    server.close();
+  /** All places of one port of a service share what is known of its clients. */
+  let choices = new Map<string, TargetChoice>();
+  const close = (place: string, { proxy }: Listener): void => {
+    listeners.delete(place);
+    proxy.close();
   };
   return {
     async apply(ports) {
-      const wanted = new Map(
-        ports.flatMap((port) => bindings(port, options).map((binding) => [binding, port] as const)),
+      choices = new Map(
+        ports.map((port) => {
+          const choice = choices.get(keyOf(port)) ?? new TargetChoice(port, options);
+          choice.port = port;
+          return [keyOf(port), choice];
+        }),
       );
-      for (const [key, listener] of listeners) if (!wanted.has(key)) close(key, listener);
-      const unreachable: Unreachable[] = [];
-      for (const [key, port] of wanted) {
-        const known = listeners.get(key);
-        if (known) {
-          known.port = port;
-          continue;
-        }
-        if (port.protocol !== 'TCP') {
-          unreachable.push({
-            name: port.name,
-            message: `${port.protocol} needs the kernel's packet filter, and that needs root`,
-          });
-          continue;
-        }
-        if (port.isHostPort && !(await answers(port.targets))) {
+      const { wanted, unreachable } = bindings(ports, options);
+      for (const [place, listener] of listeners) {
+        const binding = wanted.get(place);
+        if (binding && choices.get(keyOf(binding.port)) === listener.choice) listener.proxy.update();
+        else close(place, listener);
+      }
+      for (const [place, binding] of wanted) {
+        const { address, number, port } = binding;
+        const choice = choices.get(keyOf(port));
+        if (listeners.has(place) || choice === undefined) continue;
+        if (port.isHostPort && !(await isThere(port))) {
           // Its program may be about to listen on the very same port, on all addresses: it comes first.
           unreachable.push({ name: port.name, message: 'the pod does not answer yet', isNotYet: true });
           continue;
         }
         try {
-          listeners.set(key, await listen(key, port, options));
+          const listen = port.protocol === 'TCP' ? tcpProxy : udpProxy;
+          listeners.set(place, { proxy: await listen({ ...options, address, port: number, choice }), choice });
         } catch (error) {
-          if (port.isHostPort && isItsOwn(port, error)) continue;
-          // Pods are told the address of the API server itself.
-          if (port.name.startsWith('default/kubernetes:')) continue;
-          unreachable.push({
-            name: port.name,
-            message: whyNot(key, error),
-          });
+          const message = whyNot(place, binding, error);
+          if (message !== undefined) unreachable.push({ name: port.name, message });
         }
       }
       return unreachable;
     },
     async close() {
-      for (const [key, listener] of listeners) close(key, listener);
+      for (const [place, listener] of listeners) close(place, listener);
     },
   };
 }
 
-async function answers(targets: readonly Target[]): Promise<boolean> {
-  const sockets = await Promise.all(targets.map((target) => connect(target).catch(() => undefined)));
-  for (const socket of sockets) socket?.on('error', () => {}).destroy();
-  return sockets.some((socket) => socket !== undefined);
+function keyOf({ name, protocol }: ReachablePort): string {
+  return `${name}/${protocol}`;
 }
 
-/** The program listens there by itself, on all addresses. */
-function isItsOwn({ port, targets }: ReachablePort, error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'EADDRINUSE' && targets.some((target) => target.port === port);
-}
-
-function whyNot(key: string, error: unknown): string {
-  if ((error as NodeJS.ErrnoException).code === 'EACCES')
-    return `cannot listen on ${key}: ports below 1024 take root on this machine (net.ipv4.ip_unprivileged_port_start)`;
-  if ((error as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL') return `cannot listen on ${key}: ${String(error)}`;
-  return (
-    `cannot listen on ${key}: it takes root to have such an address on this machine; ` +
-    'a headless service (clusterIP: None) and its names, or a node port, work without'
-  );
-}
-
-/** `address:port` of everything a port of a service is reached at. */
+/** Where each port is to be reached. Two may ask for the same place: the first has it. */
 function bindings(
-  { addresses, port, nodePort }: ReachablePort,
+  ports: readonly ReachablePort[],
   { nodePortAddress = '127.0.0.1' }: UserProxyOptions,
-): readonly string[] {
-  const all = addresses.map((address) => `${address}:${port}`);
-  return nodePort === undefined ? all : [...all, `${nodePortAddress}:${nodePort}`];
-}
-
-async function listen(key: string, port: ReachablePort, { random, logger }: UserProxyOptions): Promise<Listener> {
-  const colon = key.lastIndexOf(':');
-  const listener: Listener = {
-    server: net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
-      const { targets, stickySeconds, name } = listener.port;
-      const order =
-        stickySeconds !== undefined
-          ? rotated(targets, hashOf(client.remoteAddress ?? ''))
-          : rotated(targets, random.next());
-      client.on('error', () => client.destroy());
-      forward(client, order).catch((error) => {
-        logger.debug('a connection to a service found no pod', { service: name, error: String(error) });
-        client.resetAndDestroy();
-      });
-    }),
-    port,
+): { readonly wanted: ReadonlyMap<string, Binding>; readonly unreachable: Unreachable[] } {
+  const wanted = new Map<string, Binding>();
+  const unreachable: Unreachable[] = [];
+  const add = (port: ReachablePort, address: string, number: number): void => {
+    const place = `${address}:${number}/${port.protocol}`;
+    const first = wanted.get(place);
+    if (first === undefined) wanted.set(place, { address, number, port });
+    else unreachable.push({ name: port.name, message: `${place} leads to ${first.port.name} already` });
   };
-  listener.server.maxConnections = MAX_CONNECTIONS;
-  await new Promise<void>((resolve, reject) => {
-    listener.server.once('error', reject);
-    listener.server.listen({ host: key.slice(0, colon), port: Number(key.slice(colon + 1)) }, resolve);
-  });
-  listener.server.on('error', (error) =>
-    logger.warn('a service port failed', { service: port.name, error: String(error) }),
-  );
-  return listener;
-}
-
-/** Copies both ways between the client and the first target that answers. */
-async function forward(client: net.Socket, targets: readonly Target[]): Promise<void> {
-  let last: unknown = new Error('the service has no ready pod');
-  for (const target of targets) {
-    try {
-      const upstream = await connect(target);
-      if (client.destroyed) {
-        upstream.destroy();
-        return;
-      }
-      upstream.on('error', () => client.destroy());
-      client.on('error', () => upstream.destroy());
-      client.on('close', () => upstream.destroy());
-      upstream.on('close', () => client.destroy());
-      client.pipe(upstream);
-      upstream.pipe(client);
-      return;
-    } catch (error) {
-      last = error;
-    }
+  for (const port of ports) {
+    // The kernel refuses at once what nobody listens for; of a datagram that is taken nobody would be told.
+    if (port.protocol === 'UDP' && port.targets.length === 0) continue;
+    for (const address of port.addresses) add(port, address, port.port);
+    if (port.nodePort !== undefined) add(port, nodePortAddress, port.nodePort);
   }
-  throw last;
+  return { wanted, unreachable };
 }
 
-function connect({ address, port }: Target): Promise<net.Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect({ host: address, port, allowHalfOpen: true });
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(new Error('no answer')));
-    socket.once('error', reject);
-    socket.once('connect', () => {
-      socket.setTimeout(0);
-      socket.off('error', reject);
-      resolve(socket);
-    });
-  });
+/** Whether a program of the pod waits for what is to lead there. */
+async function isThere({ protocol, targets }: ReachablePort): Promise<boolean> {
+  // No program need answer a datagram that is sent to see whether it is there.
+  return protocol === 'UDP' ? targets.some((target) => waitingAt('UDP', target) !== 'nowhere') : someAnswers(targets);
 }
 
-/** The targets from one on, chosen by `fraction` (0 to 1), and then the others. */
-function rotated(targets: readonly Target[], fraction: number): readonly Target[] {
-  const first = Math.floor(fraction * targets.length);
-  return [...targets.slice(first), ...targets.slice(0, first)];
+/** Undefined: nobody need be told. */
+function whyNot(place: string, binding: Binding, error: unknown): string | undefined {
+  const { port } = binding;
+  // Pods are told the address of the API server itself.
+  if (port.name.startsWith('default/kubernetes:')) return undefined;
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE':
+      return isItsOwn(binding) ? undefined : `cannot listen on ${place}: another program has it (EADDRINUSE)`;
+    case 'EACCES':
+      return `cannot listen on ${place}: ports below 1024 take root on this machine (net.ipv4.ip_unprivileged_port_start)`;
+    case 'EADDRNOTAVAIL':
+      if (port.isHostPort) return `cannot listen on ${place}: this machine has no such address`;
+      return (
+        `cannot listen on ${place}: it takes root to have such an address on this machine; ` +
+        'a headless service (clusterIP: None) and its names, or a node port, work without'
+      );
+    default:
+      return `cannot listen on ${place}: ${String(error)}`;
+  }
 }
 
-function hashOf(text: string): number {
-  return createHash('sha256').update(text).digest().readUInt32BE(0) / 2 ** 32;
+/** The program of the pod listens there by itself, as it does on all addresses. */
+function isItsOwn({ address, number, port: { isHostPort, protocol, targets } }: Binding): boolean {
+  if (!isHostPort) return false;
+  return targets.some(
+    (target) => target.port === number && (target.address === address || waitingAt(protocol, target) !== 'there'),
+  );
 }
