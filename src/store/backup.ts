@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { silentLogger } from '../platform/logger.ts';
 import { BackupError, type BackupSummary, backupChunks, type OnProgress, readBackup } from './backup-format.ts';
-import { findDamage } from './lmdb-file-check.ts';
+import { findDamage } from './lmdb-file-reader.ts';
 import { LmdbLog } from './lmdb-log.ts';
 import { LmdbSnapshot } from './lmdb-snapshot.ts';
 import { openLmdbStore, STORE_FILE, syncDirectory } from './lmdb-store.ts';

@@ -42,12 +42,6 @@ export function openDatabase(file: string, { readOnly = false } = {}): Database 
   return open<Buffer, number>(options) as Database;
 }
 
-/** A record as bytes that are good until the next one is read: LMDB copies each into the same buffer. */
-export function readTransient(database: Database, revision: number): Buffer | undefined {
-  const bytes = database.getBinaryFast(revision);
-  return bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
 /** The newest revision that has a record, or {@link META_REVISION}. */
 export function newestRevision(database: Database, transaction?: Transaction): number {
   const newest = { reverse: true, limit: 1, ...(transaction && { transaction }) };
@@ -70,6 +64,11 @@ export function readMeta(
     if (newestRevision(database, transaction) > 0) throw StoreFileError.damaged(file, 'its first record is missing');
     return undefined;
   }
+  return parseMeta(file, bytes, newestFormat);
+}
+
+/** Record 0. Throws {@link StoreFileError} when it is damaged, or the format newer than what is known. */
+export function parseMeta(file: string, bytes: Buffer, newestFormat: number): Meta {
   const meta = JSON.parse(decode(file, META_REVISION, bytes).json.toString()) as Meta;
   if (meta.format > newestFormat) throw StoreFileError.tooNew(file, meta.format, newestFormat);
   return meta;

@@ -7,12 +7,12 @@ import {
   type Meta,
   newestRevision,
   openDatabase,
-  readMeta,
-  readTransient,
+  parseMeta,
 } from './lmdb-file.ts';
-import { findDamage } from './lmdb-file-check.ts';
+import { Damage, readNumericKey } from './lmdb-file-layout.ts';
+import { findDamage, LmdbFileReader } from './lmdb-file-reader.ts';
 import type { LoadedRecord, Log, LogBatch } from './log.ts';
-import { MIGRATIONS, migrate, newestFormat } from './migrations.ts';
+import { MIGRATIONS, type Migrations, migrate, newestFormat } from './migrations.ts';
 import { StoreFileError } from './store-file-error.ts';
 
 /** A commit writes its records and, at most, this much besides: its share of the tree and of the list of free pages. */
@@ -29,7 +29,8 @@ const MAX_MAPPED_BYTES = 16 * 1024 * 1024;
  */
 export class LmdbLog implements Log {
   readonly #file: string;
-  #database: Database;
+  /** Open from the moment that all of the file has been checked. */
+  #database: Database | undefined;
   #meta: Meta;
   #isMetaStored: boolean;
   /** The newest record that is known to be durable. */
@@ -39,28 +40,16 @@ export class LmdbLog implements Log {
   #mappedBytes = 0;
 
   /**
-   * Throws {@link StoreFileError} when the file is damaged or of a newer format. One of an older format is brought to
-   * the newest.
+   * Throws {@link StoreFileError} when the file does not begin as it should or is of a newer format. One of an older
+   * format is brought to the newest.
    */
   constructor(file: string, migrations = MIGRATIONS) {
     this.#file = file;
-    const damage = findDamage(file);
-    if (damage !== undefined) throw StoreFileError.damaged(file, damage);
     syncFile(file);
-    this.#database = openDatabase(file);
-    try {
-      const meta = readMeta(file, this.#database, newestFormat(migrations));
-      this.#isMetaStored = meta !== undefined;
-      this.#meta =
-        meta === undefined
-          ? { format: newestFormat(migrations), compactedRevision: 0 }
-          : migrate(file, this.#database, meta, migrations);
-      this.#hasWritten = meta !== undefined && meta.format !== this.#meta.format;
-      this.#newestRevision = newestRevision(this.#database);
-    } catch (error) {
-      void this.#database.close();
-      throw error;
-    }
+    const meta = this.#readMeta(newestFormat(migrations));
+    this.#isMetaStored = meta !== undefined;
+    this.#meta = meta ?? { format: newestFormat(migrations), compactedRevision: 0 };
+    if (this.#meta.format !== newestFormat(migrations)) this.#migrate(migrations);
   }
 
   get compactedRevision(): number {
@@ -68,28 +57,24 @@ export class LmdbLog implements Log {
   }
 
   *load(): Generator<LoadedRecord, void, undefined> {
-    let next = this.#newestRevision;
-    while (next > META_REVISION) {
-      const revisions = this.#database.getKeys({ start: next, reverse: true });
-      next = META_REVISION;
-      for (const revision of revisions) {
-        if (revision === META_REVISION) break;
-        const bytes = readTransient(this.#database, revision);
-        if (bytes === undefined) throw this.#missing(revision);
-        yield { revision, ...decode(this.#file, revision, bytes) };
-        this.#mappedBytes += bytes.length;
-        if (this.#mappedBytes < MAX_MAPPED_BYTES) continue;
-        next = revision - 1;
-        break;
+    const reader = this.#openReader();
+    try {
+      for (const { key, value } of reader?.records() ?? []) {
+        const revision = readNumericKey(key);
+        if (revision !== META_REVISION) yield { revision, ...decode(this.#file, revision, value) };
       }
-      this.#releasePages();
+    } catch (error) {
+      throw this.#explained(error);
+    } finally {
+      reader?.close();
     }
+    this.#open();
   }
 
   async write({ append, drop, compactedRevision }: LogBatch): Promise<void> {
     this.#hasWritten = true;
     if (this.#hasFailed) await this.#recover(append.reduce((sum, { bytes }) => sum + bytes.length, 0));
-    const database = this.#database;
+    const database = this.#open();
     // A backup that was killed would keep the room of all that is dropped.
     if (drop.length > 0) database.readerCheck();
     const meta = { ...this.#meta, compactedRevision };
@@ -113,11 +98,61 @@ export class LmdbLog implements Log {
   }
 
   read(revision: number): Buffer {
-    const bytes = this.#database.getBinary(revision);
+    const bytes = this.#open().getBinary(revision);
     if (bytes === undefined) throw this.#missing(revision);
     this.#mappedBytes += bytes.length;
     this.#releasePages();
     return decode(this.#file, revision, bytes).json;
+  }
+
+  async close(): Promise<void> {
+    await this.#database?.close();
+  }
+
+  #openReader(): LmdbFileReader | undefined {
+    try {
+      return LmdbFileReader.open(this.#file);
+    } catch (error) {
+      throw this.#explained(error);
+    }
+  }
+
+  /** What the file says of itself; undefined when nothing was ever written. */
+  #readMeta(newestFormat: number): Meta | undefined {
+    const reader = this.#openReader();
+    try {
+      const first = reader?.first();
+      if (first === undefined) return undefined;
+      if (readNumericKey(first.key) !== META_REVISION)
+        throw StoreFileError.damaged(this.#file, 'its first record is missing');
+      return parseMeta(this.#file, first.value, newestFormat);
+    } catch (error) {
+      throw this.#explained(error);
+    } finally {
+      reader?.close();
+    }
+  }
+
+  #migrate(migrations: Migrations): void {
+    const damage = findDamage(this.#file);
+    if (damage !== undefined) throw StoreFileError.damaged(this.#file, damage);
+    const database = this.#open();
+    try {
+      this.#meta = migrate(this.#file, database, this.#meta, migrations);
+    } catch (error) {
+      void database.close();
+      throw error;
+    }
+    this.#hasWritten = true;
+  }
+
+  /** Only for a file that has been checked. */
+  #open(): Database {
+    if (this.#database === undefined) {
+      this.#database = openDatabase(this.#file);
+      this.#newestRevision = newestRevision(this.#database);
+    }
+    return this.#database;
   }
 
   /**
@@ -127,12 +162,8 @@ export class LmdbLog implements Log {
   #releasePages(): void {
     if (this.#hasWritten || this.#mappedBytes < MAX_MAPPED_BYTES) return;
     this.#mappedBytes = 0;
-    void this.#database.close();
+    void this.#database?.close();
     this.#database = openDatabase(this.#file);
-  }
-
-  async close(): Promise<void> {
-    await this.#database.close();
   }
 
   /**
@@ -141,14 +172,14 @@ export class LmdbLog implements Log {
    */
   async #recover(nextBytes: number): Promise<void> {
     if (this.#isFull(nextBytes)) throw this.#fullError();
-    await this.#database.close();
-    this.#database = openDatabase(this.#file);
+    await this.#database?.close();
+    const database = openDatabase(this.#file);
+    this.#database = database;
     // What was refused was never shown. Should it be there all the same, it must not come back after a restart.
-    const found = newestRevision(this.#database);
+    const found = newestRevision(database);
     const unwanted: number[] = [];
     for (let revision = this.#newestRevision + 1; revision <= found; revision++) unwanted.push(revision);
     if (unwanted.length > 0) {
-      const database = this.#database;
       const results: Promise<boolean>[] = [];
       const all = database.batch(() => {
         for (const revision of unwanted) results.push(database.remove(revision));
@@ -161,6 +192,10 @@ export class LmdbLog implements Log {
   #isFull(nextBytes: number): boolean {
     const { bavail, bsize } = fs.statfsSync(this.#file);
     return bavail * bsize < 2 * nextBytes + COMMIT_OVERHEAD_BYTES;
+  }
+
+  #explained(error: unknown): unknown {
+    return error instanceof Damage ? StoreFileError.damaged(this.#file, error.message) : error;
   }
 
   #missing(revision: number): StoreFileError {
