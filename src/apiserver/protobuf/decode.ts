@@ -1,9 +1,9 @@
 import { messageOfKind } from '../../api/generated/protobuf.ts';
 import { timestamp } from '../../platform/clock.ts';
+import { ProtobufError, readFields, type WireField } from '../../platform/protobuf-fields.ts';
 import { type FieldType, messageType } from './message-types.ts';
-import { ProtobufError, readFields, type WireField } from './wire-reader.ts';
 
-export { ProtobufError } from './wire-reader.ts';
+export { ProtobufError } from '../../platform/protobuf-fields.ts';
 
 type Json = { [field: string]: unknown };
 

@@ -1,5 +1,6 @@
 import http2 from 'node:http2';
 
+import { ProtobufError, readFields } from '../../platform/protobuf-fields.ts';
 import { failure, messageOf, type ProbeOutcome, success } from './outcome.ts';
 
 /** `grpc.health.v1.HealthCheckResponse.ServingStatus`. */
@@ -9,8 +10,8 @@ const SERVING = 1;
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 /**
- * P2: asks `grpc.health.v1.Health/Check`; success is SERVING. The two messages have one field each, so they are written
- * and read by hand instead of by a library.
+ * P2: asks `grpc.health.v1.Health/Check`; success is SERVING. The two messages have one field each, so no library is
+ * needed; fields that an answer has beyond it are left aside.
  */
 export function grpcProbe(
   service: string,
@@ -60,6 +61,7 @@ export function grpcProbe(
       if (rpcStatus !== '0')
         return end(failure(`health rpc failed with status ${rpcStatus ?? 'unknown'}: ${rpcMessage}`));
       const status = servingStatus(Buffer.concat(chunks));
+      if (status === undefined) return end(failure('the answer is no HealthCheckResponse'));
       const name = SERVING_STATUSES[status] ?? String(status);
       end(status === SERVING ? success(name) : failure(`service unhealthy (responded with "${name}")`));
     });
@@ -81,8 +83,22 @@ function varint(value: number): readonly number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)];
 }
 
-/** Field 1 of `HealthCheckResponse`, an enumeration; 0 when it is left out. */
-function servingStatus(answer: Buffer): number {
-  const message = answer.subarray(5);
-  return message.length >= 2 && message[0] === 0x08 ? (message[1] ?? 0) : 0;
+/**
+ * Field 1 of `HealthCheckResponse`, an enumeration; 0 when it is left out, undefined when the answer is not one whole
+ * message without compression.
+ */
+function servingStatus(answer: Buffer): number | undefined {
+  // Trailers alone are an answer without a message.
+  if (answer.length === 0) return 0;
+  if (answer.length < 5 || answer[0] !== 0 || answer.readUInt32BE(1) !== answer.length - 5) return undefined;
+  try {
+    let status = 0;
+    for (const { number, value } of readFields(answer.subarray(5))) {
+      if (number === 1 && typeof value === 'bigint') status = Number(value);
+    }
+    return status;
+  } catch (error) {
+    if (error instanceof ProtobufError) return undefined;
+    throw error;
+  }
 }

@@ -156,26 +156,56 @@ describe('P2 a TCP probe', () => {
 });
 
 describe('P2 a gRPC probe', () => {
-  const serve = async (answer: (service: string) => { readonly status?: number; readonly code: string }) => {
+  const serve = async (
+    answer: (service: string) => { readonly message?: readonly number[]; readonly code: string },
+  ) => {
     const server = http2.createServer();
     server.on('stream', (stream, headers) => {
       const chunks: Buffer[] = [];
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
       stream.on('end', () => {
         expect(headers[':path']).toBe('/grpc.health.v1.Health/Check');
-        const { status, code } = answer(Buffer.concat(chunks).subarray(7).toString());
+        const { message, code } = answer(Buffer.concat(chunks).subarray(7).toString());
         stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
         stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': code }));
-        stream.end(status === undefined ? undefined : Buffer.from([0, 0, 0, 0, 2, 0x08, status]));
+        stream.end(message && Buffer.from([0, 0, 0, 0, message.length, ...message]));
       });
     });
     return listening(server);
   };
 
   test('succeeds when the service is serving', async () => {
-    const port = await serve((service) => ({ status: service === 'db' ? 1 : 2, code: '0' }));
+    const port = await serve((service) => ({ message: [0x08, service === 'db' ? 1 : 2], code: '0' }));
     expect(await probe({ grpc: { port, service: 'db' } })).toEqual(success('SERVING'));
     expect(await probe({ grpc: { port } })).toEqual(failure('service unhealthy (responded with "NOT_SERVING")'));
+  });
+
+  test.each([
+    [
+      'fields it does not know before the status',
+      [0x12, 2, 7, 7, 0x19, 1, 2, 3, 4, 5, 6, 7, 8, 0x25, 1, 2, 3, 4, 0x08, 1],
+    ],
+    ['a number it does not know', [0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0x08, 1]],
+    ['the status twice', [0x08, 2, 0x08, 1]],
+    ['a status written long', [0x08, 0x81, 0]],
+  ])('reads an answer with %s', async (_, message) => {
+    const port = await serve(() => ({ message, code: '0' }));
+    expect(await probe({ grpc: { port } })).toEqual(success('SERVING'));
+  });
+
+  test.each([
+    ['cut short', [0x08]],
+    ['longer than it is', [0x08, 1, 0x12, 9, 0]],
+    ['with a number without an end', [0x08, ...Array<number>(12).fill(0x81)]],
+    ['of another kind', [0x0b, 1]],
+  ])('does not take an answer for one that is %s', async (_, message) => {
+    const port = await serve(() => ({ message, code: '0' }));
+    expect(await probe({ grpc: { port } })).toEqual(failure('the answer is no HealthCheckResponse'));
+  });
+
+  test('an answer without a status is UNKNOWN', async () => {
+    const port = await serve(() => ({ message: [], code: '0' }));
+    expect(await probe({ grpc: { port } })).toEqual(failure('service unhealthy (responded with "UNKNOWN")'));
   });
 
   test('fails when the service does not know health checks, and when nobody listens', async () => {

@@ -15,25 +15,16 @@ export function runProbe(
   probe: Probe,
   signal: AbortSignal,
 ): Promise<ProbeOutcome> {
-  return outcomeOf(() => find(runtime, podUid, pod, container, probe, signal));
-}
-
-async function find(
-  runtime: Runtime,
-  podUid: string,
-  pod: RuntimePod | undefined,
-  container: Container,
-  probe: Probe,
-  signal: AbortSignal,
-): Promise<ProbeOutcome> {
-  const { exec, httpGet, tcpSocket, grpc } = probe;
-  if (exec) return execProbe(runtime, podUid, container.name, exec.command ?? [], signal);
-  const action = httpGet ?? tcpSocket ?? grpc;
-  if (!action) return success();
-  const to = reach(pod, container, action);
-  if ('unreachable' in to) return failure(to.unreachable);
-  if (httpGet) return httpProbe(httpGet, to, signal);
-  if (tcpSocket) return tcpProbe(to, signal);
-  const { grpcProbe } = await import('./grpc-probe.ts'); // HTTP/2 is loaded by whoever probes with it
-  return grpcProbe(grpc?.service ?? '', to, signal);
+  return outcomeOf(async () => {
+    const { exec, httpGet, tcpSocket, grpc } = probe;
+    if (exec) return execProbe(runtime, podUid, container.name, exec.command ?? [], signal);
+    const action = httpGet ?? tcpSocket ?? grpc;
+    if (!action) return success();
+    const to = reach(pod, container, action);
+    if ('unreachable' in to) return failure(to.unreachable);
+    if (httpGet) return httpProbe(httpGet, to, signal);
+    if (tcpSocket) return tcpProbe(to, signal);
+    const { grpcProbe } = await import('./grpc-probe.ts'); // HTTP/2 is loaded by whoever probes with it
+    return grpcProbe(grpc?.service ?? '', to, signal);
+  });
 }

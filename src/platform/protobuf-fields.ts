@@ -1,4 +1,4 @@
-/** A body that is not what it should be. */
+/** Bytes that are no message. */
 export class ProtobufError extends Error {
   override readonly name = 'ProtobufError';
 }
