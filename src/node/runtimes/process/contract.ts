@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -396,7 +397,7 @@ export function describeProcessRuntime(isolation: Isolation): void {
       },
     );
 
-    test.runIf(isolation !== 'processes')('M5 no program of a pod can let go of its lock', async () => {
+    test.runIf(process.platform === 'linux')('M5 no program of a pod can let go of its lock', async () => {
       const lock = { id: `kept-${node.directory}`, description: 'claim default/data-kept-0' };
       const script = 'cd /proc/self/fd; for one in *; do flock -u "$one"; done 2>/dev/null; echo tried';
       const uid = await node.run({ command: ['sh', '-c', `${script}; exec sleep 1000`] }, { locks: [lock] });
@@ -455,6 +456,29 @@ export function describeProcessRuntime(isolation: Isolation): void {
       await node.runtime.startContainer(pod.uid, containerConfig({ attempt: 1 }));
       expect(await node.container(pod.uid)).toMatchObject({ state: 'running', attempt: 1 });
     });
+
+    test.runIf(process.platform === 'linux')(
+      'M2 a pod is stopped though its sandbox was stopped before it said its number',
+      async () => {
+        const pod = node.pod();
+        await node.runtime.startPod(pod);
+        await node.runtime.stopPod(pod.uid);
+        const files = podFiles(podDirectory(node.directory, pod.uid));
+        fs.rmSync(files.sandbox);
+        fs.rmSync(files.ready);
+        const events = fs.openSync(files.events, fs.constants.O_RDWR);
+        const stdio = ['ignore', 'ignore', 'ignore', 'ignore', events] as const;
+        const stopped = spawn('sh', ['-c', 'kill -STOP $$; true'], { stdio: [...stdio], detached: true });
+        const ended = once(stopped, 'exit');
+        fs.closeSync(events);
+        await node.restart();
+        expect(await node.runtime.status(pod.uid)).toMatchObject({ alive: true });
+        await node.runtime.stopPod(pod.uid);
+        expect(await node.runtime.status(pod.uid)).toMatchObject({ alive: false });
+        await ended;
+        await node.runtime.removePod(pod.uid);
+      },
+    );
 
     test('P7 logs: the last lines, the run before, times, and what is written from now on', async () => {
       const uid = await node.run({ command: ['sh', '-c', 'seq 1 20000; printf unfinished; exit 1'] });

@@ -18,7 +18,7 @@ export interface SessionOptions {
 export function startSession(command: readonly string[], options: SessionOptions): ExecSession {
   // The fourth tells the path of the terminal.
   const terminalPath = options.resize === undefined ? 'ignore' : 'pipe';
-  const child = startProgram(command, [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', terminalPath], options.mark);
+  const child = startProgram(command, [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', terminalPath], options);
   const { stdout, stderr } = child;
   if (stdout === null || stderr === null) throw new Error('a session without outputs');
   // A program that ends without reading all of its input is no error of anybody's.

@@ -28,7 +28,7 @@ describe.runIf(linux)('who holds a lock', () => {
 
   test('M5 the pod that wrote itself down, while its first process lives', () => {
     const file = written(fs.readFileSync('/proc/self/stat', 'utf8').trim());
-    expect(lockHeld({ lock, file }).message).toBe(`volume pvc-1 is in use by ${pod}`);
+    expect(lockHeld({ lock, file, programs: `${file}.programs` }).message).toBe(`volume pvc-1 is in use by ${pod}`);
   });
 
   test('M5 the process that has the file open, when that pod is over', async () => {
@@ -42,7 +42,7 @@ describe.runIf(linux)('who holds a lock', () => {
     fs.closeSync(descriptor);
     try {
       await once(other, 'spawn');
-      expect(lockHeld({ lock, file }).message).toBe(
+      expect(lockHeld({ lock, file, programs: `${file}.programs` }).message).toBe(
         `volume pvc-1 is in use by process ${other.pid} (sleep); the last to have it was ${pod}`,
       );
     } finally {
@@ -51,14 +51,16 @@ describe.runIf(linux)('who holds a lock', () => {
   });
 
   test('M5 no cleaner of temporary files takes a lock away', () => {
-    const { file } = lockFile({ id: 'test of cleaners', description: 'nothing' });
-    expect((fs.statSync(file).mode & 0o1000) !== 0).toBe(true);
-    fs.rmSync(file);
+    const { file, programs } = lockFile({ id: 'test of cleaners', description: 'nothing' });
+    for (const one of [file, programs]) {
+      expect((fs.statSync(one).mode & 0o1000) !== 0).toBe(true);
+      fs.rmSync(one);
+    }
   });
 
   test('M5 another process, when nothing is written down and nobody can be seen', () => {
     const file = path.join(directory, 'empty');
     fs.writeFileSync(file, '');
-    expect(lockHeld({ lock, file }).holder).toBe('another process');
+    expect(lockHeld({ lock, file, programs: `${file}.programs` }).holder).toBe('another process');
   });
 });

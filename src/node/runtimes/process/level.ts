@@ -11,6 +11,8 @@ export interface Level {
   checkPod(pod: PodConfig): void;
   /** The command line that becomes the sandbox. */
   sandboxCommand(files: PodFiles, pod: PodConfig): readonly string[];
+  /** The variable that marks each process of the pod, where nothing else keeps them together. */
+  markOf(podUid: string): Readonly<Record<string, string>> | undefined;
   /**
    * Writes what a run is started with: its arguments, and what its root is made of. Throws StartError when the container
    * asks for what the level does not give.

@@ -40,7 +40,7 @@ export function execIn(
   const entered = { files, container: config, first: run.processes.first };
   const session = startSession(pod.level.enter(pod.config.uid, entered, options.command, options.tty), {
     stdin: options.stdin,
-    mark: pod.mark,
+    mark: pod.mark?.file,
     ...(options.tty && { resize: (device, columns, rows) => resize(pod, run, device, columns, rows, logger) }),
   });
   pod.addSession(session.exited);

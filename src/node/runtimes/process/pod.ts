@@ -9,7 +9,7 @@ import type { Level } from './level.ts';
 import { LogRecorder } from './log-recorder.ts';
 import { lastSandboxProcess, type PodFiles, type PodRecord, runFiles } from './pod-files.ts';
 import type { PodPlace } from './pod-network.ts';
-import { Sandbox, type SandboxCommand, type SandboxContext, type SandboxStart } from './sandbox.ts';
+import { type Mark, Sandbox, type SandboxCommand, type SandboxContext, type SandboxStart } from './sandbox.ts';
 
 export interface PodContext {
   readonly level: Level;
@@ -62,7 +62,8 @@ export class Pod {
 
   /** Only when it is not alive. */
   async start(command: Omit<SandboxCommand, 'mark'>): Promise<SandboxStart> {
-    const { sandbox, started } = Sandbox.start(this.files, { ...command, mark: this.mark }, this.#sandboxContext());
+    const mark = this.mark;
+    const { sandbox, started } = Sandbox.start(this.files, { ...command, mark }, this.#sandboxContext());
     this.#take(sandbox);
     const result = await started;
     if (result.outcome !== 'ready') await sandbox.ended;
@@ -85,8 +86,9 @@ export class Pod {
   }
 
   /** What its programs are known by, where nothing else keeps them together. */
-  get mark(): string | undefined {
-    return this.level.isolation === 'processes' ? this.files.mark : undefined;
+  get mark(): Mark | undefined {
+    const env = this.level.markOf(this.config.uid);
+    return env && { file: this.files.mark, env };
   }
 
   get alive(): boolean {

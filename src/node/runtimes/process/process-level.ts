@@ -5,20 +5,16 @@ import { type ContainerConfig, type Limitation, type Mount, type PodConfig, Star
 import { containerArguments, execArguments } from './container-command.ts';
 import { ControlGroups, joinGroups, NO_RESOURCE_LIMITS, runName, writeGroups } from './control-groups.ts';
 import type { EnteredRun, Level } from './level.ts';
-import { shortHash } from './node-hash.ts';
+import { markedProcesses, podMark } from './marked-processes.ts';
 import { translatePaths } from './path-translation.ts';
-import { type PodFiles, podDirectory, podFiles, type RunFiles } from './pod-files.ts';
-import { isRunning, type ProcessIdentity, send, withFamily } from './process-identity.ts';
+import type { PodFiles, RunFiles } from './pod-files.ts';
+import { isRunning, type ProcessIdentity, send, signalProcess, withFamily } from './process-identity.ts';
 import { processTable, psProgram, type SystemProcess } from './process-table.ts';
 import { run } from './run.ts';
 import { setprivArguments } from './security.ts';
 import { notAtThisLevel } from './start-errors.ts';
-import { MARK_DESCRIPTOR } from './start-program.ts';
 import { inTerminal, setSize } from './terminal.ts';
 import { findTool } from './tools.ts';
-
-/** In the environment of every process of a pod: how those that are left are found. */
-const MARK = 'BERTH_POD';
 
 /** Between two looks at what cannot be killed, or takes long to die. */
 const LONGEST_WAIT_MS = 500;
@@ -29,14 +25,12 @@ export class ProcessLevel implements Level {
   readonly limitations: readonly Limitation[];
   readonly #scripts: string;
   readonly #directory: string;
-  readonly #node: string;
   readonly #groups: ControlGroups | undefined;
 
   constructor(directory: string, scripts: string) {
     this.#groups = process.getuid?.() === 0 ? ControlGroups.open(directory) : undefined;
     this.#scripts = scripts;
     this.#directory = directory;
-    this.#node = shortHash(directory);
     this.limitations = [
       ...LIMITATIONS,
       ...(processTable === psProgram ? [HIDDEN_ENVIRONMENTS] : []),
@@ -50,9 +44,12 @@ export class ProcessLevel implements Level {
     if (pod.ownUsers) throw notAtThisLevel('processes', 'a user namespace (hostUsers: false)');
   }
 
-  sandboxCommand(files: PodFiles, pod: PodConfig): readonly string[] {
-    const shell = ['sh', path.join(this.#scripts, 'sandbox.sh'), files.directory, this.#scripts, 'none'];
-    return ['env', `${MARK}=${this.#mark(pod.uid)}`, ...shell];
+  sandboxCommand(files: PodFiles): readonly string[] {
+    return ['sh', path.join(this.#scripts, 'sandbox.sh'), files.directory, this.#scripts, 'none'];
+  }
+
+  markOf(podUid: string): Readonly<Record<string, string>> {
+    return podMark(this.#directory, podUid);
   }
 
   prepareRun(_pod: PodFiles, podUid: string, files: RunFiles, container: ContainerConfig): void {
@@ -83,39 +80,27 @@ export class ProcessLevel implements Level {
     await this.#groups?.removePod(podUid);
   }
 
+  /** The first process goes last: what loses its parent becomes its child (Linux), and so is known until then. */
   kill(podUid: string, first: ProcessIdentity): void {
-    for (const { pid } of this.#left(podUid, first)) send(pid, 'SIGKILL');
+    signalProcess(first, 'SIGSTOP'); // it starts nothing, and does not end because of its children
+    const rest = (): readonly SystemProcess[] => this.#left(podUid, first).filter(({ pid }) => pid !== first.pid);
+    void killUntilNone(rest).then(() => signalProcess(first, 'SIGKILL'));
   }
 
-  async gone(podUid: string, first: ProcessIdentity | undefined): Promise<void> {
-    for (let waitMs = processTable.lookAfterMs; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
-      const left = this.#left(podUid, first);
-      if (left.length === 0) return;
-      for (const { pid } of left) send(pid, 'SIGKILL');
-      await new Promise<void>((resolve) => setTimeout(resolve, waitMs));
-    }
+  gone(podUid: string, first: ProcessIdentity | undefined): Promise<void> {
+    return killUntilNone(() => this.#left(podUid, first));
   }
 
   /** M2: what still runs of a pod: what has a mark of it, as far as that can be seen, and all that comes from there. */
   #left(podUid: string, first: ProcessIdentity | undefined): readonly SystemProcess[] {
-    const { mark } = podFiles(podDirectory(this.#directory, podUid));
-    const marked = [
-      // Programs that show a title write it over their environment, others begin with an empty one.
-      ...processTable.withVariable(`${MARK}=${this.#mark(podUid)}`),
-      ...processTable.withDescriptor(MARK_DESCRIPTOR, mark),
-    ];
+    const marked = markedProcesses(this.#directory, podUid);
     const sandbox = first !== undefined && isRunning(first) ? [first.pid] : [];
     if (marked.length + sandbox.length === 0) return [];
     return withFamily([...marked, ...sandbox], processTable.all()).filter(({ ended }) => !ended);
   }
 
-  /** Of this node: with a copied data directory, another has a pod of the same uid. */
-  #mark(podUid: string): string {
-    return `${this.#node}-${podUid}`;
-  }
-
   #marked(podUid: string, container: ContainerConfig): ContainerConfig {
-    return { ...container, env: { HOME: process.env.HOME ?? '/', ...container.env, [MARK]: this.#mark(podUid) } };
+    return { ...container, env: { HOME: process.env.HOME ?? '/', ...container.env, ...this.markOf(podUid) } };
   }
 
   #rights({ securityContext: security }: ContainerConfig): string[] {
@@ -139,6 +124,15 @@ export class ProcessLevel implements Level {
     if (security.allowPrivilegeEscalation !== false) return [];
     if (setpriv === undefined) throw notAtThisLevel('processes', 'allowPrivilegeEscalation: false');
     return [setpriv, '--no-new-privs'];
+  }
+}
+
+async function killUntilNone(find: () => readonly SystemProcess[]): Promise<void> {
+  for (let waitMs = processTable.lookAfterMs; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+    const left = find();
+    if (left.length === 0) return;
+    for (const { pid } of left) send(pid, 'SIGKILL');
+    await new Promise<void>((resolve) => setTimeout(resolve, waitMs));
   }
 }
 

@@ -22,6 +22,7 @@ import { lockFile, lockHeld } from './identity-locks.ts';
 import { connectInside } from './inside-connection.ts';
 import { type DetectedIsolation, detectIsolation, type Isolation } from './isolation.ts';
 import type { Level } from './level.ts';
+import { checkNoneLeft } from './lock-leftovers.ts';
 import { NamespaceLevel } from './namespace-level.ts';
 import { openNetwork } from './open-network.ts';
 import { Pod } from './pod.ts';
@@ -174,18 +175,19 @@ class Processes implements ProcessRuntime {
   async #startPod(config: PodConfig): Promise<PodStatus> {
     const { level, network } = this.#known;
     const there = this.#pods.get(config.uid);
-    if (there?.alive) {
+    if (there?.sandbox !== undefined) {
       // Begun by an agent that was killed meanwhile, perhaps: then it is about to be ready, or to fail.
-      await there.sandbox?.whenReady();
-      if (there.alive) return there.status();
+      const ready = await this.#soon(there.sandbox.whenReady());
+      if (ready !== 'late' && there.alive) return there.status();
     }
     if (there !== undefined) await this.stopPod(config.uid);
     level.checkPod(config);
+    const locks = config.locks.map(lockFile);
+    for (const lock of locks) checkNoneLeft(lock, this.#options.directory);
 
     const place = config.hostNetwork ? undefined : await network.places.allocate(config.ports);
     const files = podFiles(podDirectory(this.#options.directory, config.uid));
     const record: PodRecord = { pod: config, isolation: level.isolation, ...place };
-    const locks = config.locks.map(lockFile);
     try {
       const linkFiles = place === undefined ? {} : await network.connect(config.uid, place.address);
       await writePod(files, { record, locks, linkFiles, owner: this.#options.directory, fifos: this.#fifos });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { ContainerConfig } from '../runtime.ts';
 import { describeProcessRuntime, eventually, processesWith, TestNode } from './contract.ts';
+import { podDirectory, podFiles, sandboxProcess } from './pod-files.ts';
 
 describe('everywhere', () => {
   describeProcessRuntime('processes');
@@ -64,6 +65,74 @@ describe('everywhere', () => {
       await other.clear();
     });
 
+    // What a program might do about what it has open, on purpose or because daemons do.
+    const unlock = 'open(my $file, ">&=", $_) and flock($file, 8) for 3 .. 255;';
+    const close = 'POSIX::close($_) for 3 .. 255;';
+    const daemonize = 'if (fork) { wait; exit } POSIX::setsid; exit if fork;';
+    test.runIf(process.platform === 'linux').each<[string, string, 'nothing' | 'sandbox' | 'shims']>([
+      ['unlocks all it has open', unlock, 'nothing'],
+      ['closes all it has open', close, 'nothing'],
+      ['closes all, as a daemon', daemonize + close, 'nothing'],
+      ['closes all, when its sandbox is killed', close, 'sandbox'],
+      ['is a daemon, when its shims are killed', daemonize, 'shims'],
+      ['closes all, as a daemon, when its shims are killed', daemonize + close, 'shims'],
+    ])('M5 the identity of a pod is held until its program has ended, which %s', async (what, deed, killed) => {
+      const lock = { id: `${what}-${node.directory}`, description: 'claim default/data-db-0' };
+      const sleep = `exec { "sleep" } "sleep", "4504${process.pid}"`;
+      const script = `$| = 1; ${deed} print "done\\n"; ${sleep}`;
+      const command = ['perl', '-MPOSIX', '-e', script];
+      const uid = await node.run({ command }, { name: `held-${what.replaceAll(/\W+/g, '-')}`, locks: [lock] });
+      await eventually(() => node.log(uid)).toBe('done\n');
+      await eventually(() => processesWith(`sleep 4504${process.pid}`)).toHaveLength(1);
+      const other = new TestNode({ isolation: 'processes' });
+      await other.start();
+      await node.runtime.close();
+      const shims = killed === 'nothing' ? [] : killed === 'shims' ? node.shimsOf(uid) : [sandboxOf(node, uid)];
+      for (const pid of shims) process.kill(pid, 'SIGKILL');
+      const pod = other.pod({ name: 'attacked-0', locks: [lock] });
+      await expect(other.runtime.startPod(pod)).rejects.toMatchObject({ lock });
+      await node.restart();
+      await node.runtime.stopPod(uid);
+      expect(processesWith(`sleep 4504${process.pid}`)).toEqual([]);
+      expect(await other.runtime.startPod(pod)).toMatchObject({ alive: true });
+      await other.clear();
+    });
+
+    test.runIf(process.platform === 'linux')(
+      'M2 a process that left all it could be known by ends with the pod all the same',
+      async () => {
+        const sleep = `4505${process.pid}`;
+        const script = `${daemonize}${close} exec "env", "-i", "sleep", "${sleep}"`;
+        const uid = await node.run({ command: ['perl', '-MPOSIX', '-e', script] });
+        await eventually(() => processesWith(`sleep ${sleep}`)).toHaveLength(1);
+        await node.restart();
+        await node.runtime.stopPod(uid);
+        expect(processesWith(`sleep ${sleep}`)).toEqual([]);
+      },
+    );
+
+    test.runIf(process.platform === 'linux')(
+      'M5 such a process holds the identity of its pod when nobody is left to know it',
+      async () => {
+        const sleep = `4506${process.pid}`;
+        const lock = { id: `unknown-${node.directory}`, description: 'claim default/data-unknown-0' };
+        const script = `${daemonize} POSIX::close(10); exec "env", "-i", "sleep", "${sleep}"`;
+        const uid = await node.run({ command: ['perl', '-MPOSIX', '-e', script] }, { name: 'unknown', locks: [lock] });
+        await eventually(() => processesWith(`sleep ${sleep}`)).toHaveLength(1);
+        await node.runtime.close();
+        for (const pid of node.shimsOf(uid)) process.kill(pid, 'SIGKILL');
+        await node.restart();
+        const [pid = 0] = processesWith(`sleep ${sleep}`);
+        const pod = node.pod({ name: 'known', locks: [lock] });
+        await expect(node.runtime.startPod(pod)).rejects.toMatchObject({
+          holder: expect.stringContaining(`process ${pid} (sleep)`),
+        });
+        process.kill(pid);
+        await eventually(() => processesWith(`sleep ${sleep}`)).toEqual([]);
+        expect(await node.runtime.startPod(pod)).toMatchObject({ alive: true });
+      },
+    );
+
     test.each<[string, Partial<ContainerConfig>]>([
       ['a privileged container', { securityContext: { privileged: true } }],
       ['a read-only root', { securityContext: { readOnlyRootFilesystem: true } }],
@@ -82,3 +151,7 @@ describe('everywhere', () => {
     });
   });
 });
+
+function sandboxOf(node: TestNode, uid: string): number {
+  return sandboxProcess(podFiles(podDirectory(node.directory, uid)))!.pid;
+}

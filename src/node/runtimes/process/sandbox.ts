@@ -1,18 +1,27 @@
+import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 
 import { followFifo, openIfHeld, writeLine } from './fifo.ts';
 import { readIfThere } from './files.ts';
-import { type LockFile, lockCommand } from './identity-locks.ts';
+import { keeperCommand, type LockFile, lockCommand } from './identity-locks.ts';
 import { type PodFiles, sandboxProcess } from './pod-files.ts';
-import type { ProcessIdentity } from './process-identity.ts';
-import { startProgram } from './start-program.ts';
+import { type ProcessIdentity, send } from './process-identity.ts';
+import { processTable } from './process-table.ts';
+import { MARK_DESCRIPTOR, startProgram } from './start-program.ts';
 
 /** How a sandbox is started: with these locks held (M5), this command line becomes it. */
 export interface SandboxCommand {
   readonly locks: readonly LockFile[];
   readonly command: readonly string[];
-  /** A file that each program of the pod has open, and with it the locks, where nothing else keeps them together. */
-  readonly mark: string | undefined;
+  /** Where nothing else keeps the processes of the pod together: what each of them has. */
+  readonly mark: Mark | undefined;
+}
+
+export interface Mark {
+  /** An open file. */
+  readonly file: string;
+  /** A variable. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 export interface SandboxContext {
@@ -29,7 +38,13 @@ export type SandboxStart =
   | { readonly outcome: 'locked'; readonly held: LockFile }
   | { readonly outcome: 'failed'; readonly complaint: string };
 
-/** flock's exit code for the first lock that another holds; the next one's is one more. */
+/** See sandbox.sh. */
+const EVENTS_DESCRIPTOR = 4;
+
+/** The first that is free; see sandbox.sh. */
+const FIRST_LOCK_DESCRIPTOR = 6;
+
+/** The exit code for the first lock that another holds; the next one's is one more. */
 const LOCKED_EXIT_CODE = 100;
 
 /**
@@ -42,6 +57,8 @@ export class Sandbox {
   readonly #context: SandboxContext;
   readonly #waiters = new Set<() => void>();
   #rest = '';
+  /** Unless it was adopted. */
+  #child: ChildProcess | undefined;
   /** Resolves when no process of it is left. */
   readonly ended: Promise<void>;
 
@@ -89,14 +106,17 @@ export class Sandbox {
         : open('/dev/null', O_RDWR);
       const sandbox = new Sandbox(files, fs.openSync(files.events, O_RDONLY | O_NONBLOCK), context);
 
-      const command = [
-        ...options.locks.flatMap(({ file }, index) => lockCommand(file, LOCKED_EXIT_CODE + index)),
-        ...options.command,
-      ];
-      // A lock gets the first number that is free. A shell can close those up to 9, and does before it becomes a program
-      // (of more than four locks the first four: who comes after needs all). Beside a mark, programs hold them all.
+      const wanted = options.locks.map(({ file }, index) => [file, LOCKED_EXIT_CODE + index] as const);
+      const shared = options.locks.map(({ programs }, index) => [programs, LOCKED_EXIT_CODE + index] as const);
+      // A shell can close the numbers up to 9, and does before it becomes a program. So programs have none of the first
+      // locks; of more than four they have the rest, of no use to who comes after and needs all.
+      const free = Math.min(options.locks.length, MARK_DESCRIPTOR - FIRST_LOCK_DESCRIPTOR);
+      const { mark } = options;
+      const lock = mark === undefined ? lockCommand(wanted) : keeperCommand([...wanted, ...shared]);
       const descriptors = ['ignore' as const, complaints, complaints, control, events, hostNetwork];
-      const child = startProgram(command, descriptors, options.mark);
+      const marks = mark === undefined ? {} : { mark: mark.file, env: mark.env, free };
+      const child = startProgram([...lock, ...options.command], descriptors, marks);
+      sandbox.#child = child;
       const failed = new Promise<SandboxStart>((resolve) => {
         child.once('error', (error) => resolve({ outcome: 'failed', complaint: error.message }));
         child.once('exit', (code) => {
@@ -138,9 +158,23 @@ export class Sandbox {
   }
 
   async #killFirst(): Promise<void> {
-    // It writes down its number first of all; before that it is about to.
-    await this.#until(() => this.first !== undefined);
+    // It writes down its number first of all. Before that it has started nothing, and may be stopped (SIGSTOP).
+    let over = false;
+    void this.ended.then(() => {
+      over = true;
+    });
+    while (this.first === undefined && !over) {
+      for (const pid of this.#unnamed()) send(pid, 'SIGKILL');
+      await new Promise<void>((resolve) => setTimeout(resolve, processTable.lookAfterMs));
+    }
     if (this.first !== undefined) this.#context.kill(this.first);
+  }
+
+  /** The processes that are to become the sandbox. */
+  #unnamed(): readonly number[] {
+    const { pid, exitCode, signalCode } = this.#child ?? {};
+    const own = pid !== undefined && exitCode === null && signalCode === null ? [pid] : [];
+    return [...own, ...processTable.withDescriptor(EVENTS_DESCRIPTOR, this.#files.events)];
   }
 
   /** The sandbox writes a file first and then the event, so whoever waits for an event has not missed it. */

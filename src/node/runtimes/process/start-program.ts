@@ -10,6 +10,15 @@ export type Descriptor = number | 'pipe' | 'ignore';
 /** What a program has its pod's mark open as: the first number that a shell cannot close. */
 export const MARK_DESCRIPTOR = 10;
 
+export interface ProgramOptions {
+  /** A file to have open as {@link MARK_DESCRIPTOR}. */
+  readonly mark?: string | undefined;
+  /** With a mark: how many of the numbers below it are free; 0 when absent. */
+  readonly free?: number;
+  /** Variables beside the usual. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 const CLOSE_ON_EXEC = 0o2000000;
 
 let stray: readonly number[] | undefined;
@@ -22,13 +31,12 @@ export function lookForStrayDescriptors(): void {
 /**
  * Starts a program in a session of its own, with the system's tools, these descriptors, and no others. What this process
  * has open and would pass on without being asked (LMDB's file is open for writing, and whoever has started us may have
- * left something) is /dev/null there. With a `mark`, a file, that is open as {@link MARK_DESCRIPTOR}, and no number below
- * is free.
+ * left something) is /dev/null there.
  */
 export function startProgram(
   command: readonly string[],
   descriptors: readonly Descriptor[],
-  mark?: string,
+  { mark, free = 0, env = {} }: ProgramOptions = {},
 ): ChildProcess {
   const [program = '', ...args] = command;
   stray ??= findStray();
@@ -37,13 +45,17 @@ export function startProgram(
   try {
     const stdio = [...descriptors];
     const taken = new Set(stray);
-    if (marked !== undefined) for (let number = 3; number < MARK_DESCRIPTOR; number++) taken.add(number);
+    if (marked !== undefined) {
+      const below = Array.from({ length: MARK_DESCRIPTOR - 3 }, (_, index) => index + 3);
+      const open = below.filter((number) => number >= descriptors.length && !taken.has(number)).slice(0, free);
+      for (const number of below) if (!open.includes(number)) taken.add(number);
+    }
     for (const number of taken) {
       while (stdio.length <= number) stdio.push('ignore');
       if (number > 2 && stdio[number] === 'ignore') stdio[number] = nothing;
     }
     if (marked !== undefined) stdio[MARK_DESCRIPTOR] = marked;
-    return spawn(program, args, { detached: true, env: { PATH: TOOL_PATH, LC_ALL: 'C' }, stdio });
+    return spawn(program, args, { detached: true, env: { PATH: TOOL_PATH, LC_ALL: 'C', ...env }, stdio });
   } finally {
     fs.closeSync(nothing);
     if (marked !== undefined) fs.closeSync(marked);

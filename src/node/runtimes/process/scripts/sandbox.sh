@@ -4,12 +4,12 @@
 # `ipc` when it has the machine's.
 # A file is always written before the event that tells of it.
 # Descriptors: 3 commands of the agent, and of this shell to itself (a FIFO, open both ways: never at its end), 4 events
-# for the agent, 5 the host's network namespace; 6 and above, with `none` 10 and above, hold the identity locks (M5).
+# for the agent, 5 the host's network namespace; 6 and above hold the identity locks (M5), with `none` those up to 9 what programs
+# cannot let go of, and those above what they hold themselves.
 # All is in functions, so that the file is read before anything of it runs.
 main() {
   scripts=$2
   own=$3 sharing=$4
-  [ "$own" != none ] || exec 6>&- 7>&- 8>&- 9>&-
   cd "$1" || fail 'the directory of the pod cannot be entered'
 
   # This /proc is the host's: the numbers are those the agent knows processes by.
