@@ -431,6 +431,22 @@ describe('at most one', () => {
     expect(state(await pod('a'))).toMatchObject({ restartCount: 1, ready: true });
   });
 
+  test('M3 what ends while the agent looks at what runs is dealt with too', async () => {
+    const { createPod, pod, clock, agent, startAgent, runtime } = await nodeHarness();
+    const { metadata } = await createPod('a');
+    await clock.advance(1_000);
+    await agent().stop();
+    const list = runtime.list.bind(runtime);
+    runtime.list = async () => {
+      const found = await list();
+      runtime.crash(metadata.uid, 'main', 9);
+      return found;
+    };
+    await startAgent();
+    await clock.advance(11_000);
+    expect(state(await pod('a'))).toMatchObject({ restartCount: 1, ready: true });
+  });
+
   test('M3 what ended, and what was deleted, while no agent was there is dealt with by the next one', async () => {
     const { createPod, pod, podOrNothing, clock, agent, startAgent, runtime, client } = await nodeHarness();
     const a = await createPod('a');

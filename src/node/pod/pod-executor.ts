@@ -65,8 +65,6 @@ export class PodExecutor {
     if (pod === undefined) return;
     const diedByItself = record.runtime !== undefined && !record.sandboxStopped;
     try {
-      // The mounts, addresses and locks of the one before; the volumes are made anew under nobody's feet.
-      if (diedByItself) await runtime.stopPod(record.uid);
       record.runtime = await runtime.startPod(await resources.prepare(pod));
     } catch (error) {
       return this.#cannotStart(record, pod, error);

@@ -155,7 +155,10 @@ export interface Runtime {
   list(): Promise<readonly PodStatus[]>;
   /** Undefined when nothing of the pod is left. */
   status(podUid: string): Promise<PodStatus | undefined>;
-  /** Throws {@link LockHeldError} when another pod holds one of the locks, {@link StartError} when it cannot be. */
+  /**
+   * Of one that has ended, first clears what is left. Throws {@link LockHeldError} when another pod holds one of the
+   * locks, {@link StartError} when it cannot be.
+   */
   startPod(pod: PodConfig): Promise<PodStatus>;
   /** Throws {@link StartError} when it cannot be started as asked. */
   startContainer(podUid: string, container: ContainerConfig): Promise<void>;

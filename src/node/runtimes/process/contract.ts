@@ -12,6 +12,7 @@ import { systemClock } from '../../../platform/clock.ts';
 import { silentLogger } from '../../../platform/logger.ts';
 import { VirtualClock } from '../../../platform/virtual-clock.ts';
 import { type ContainerConfig, type ContainerStatus, LockHeldError, type PodConfig, StartError } from '../runtime.ts';
+import { writeLine } from './fifo.ts';
 import { lockFile } from './identity-locks.ts';
 import type { Isolation } from './isolation.ts';
 import { podDirectory, podFiles, runFiles } from './pod-files.ts';
@@ -437,9 +438,25 @@ export function describeProcessRuntime(isolation: Isolation): void {
         await small.runtime.stopPod(first.uid);
         await small.runtime.removePod(first.uid);
         await expect(small.runtime.startPod(small.pod())).rejects.toThrow('no address is left');
+        // One that has ended gives its address back before it is started again.
+        killAll(small.shimsOf(second.uid));
+        await eventually(() => small.runtime.status(second.uid)).toMatchObject({ alive: false });
+        expect(await small.runtime.startPod(second)).toMatchObject({ alive: true });
       } finally {
         await small.clear();
       }
+    });
+
+    test('M3 a run that is asked for twice is begun once', async () => {
+      const uid = await node.run({ command: ['sh', '-c', 'echo begun; exec sleep 1000'] });
+      await eventually(() => node.log(uid)).toBe('begun\n');
+      // As an agent does that was killed before it heard of the first.
+      expect(writeLine(podFiles(podDirectory(node.directory, uid)).control, 'start main 0')).toBe(true);
+      // Commands are done one after the other.
+      await node.runtime.startContainer(uid, containerConfig({ name: 'after' }));
+      expect(await node.log(uid)).toBe('begun\n');
+      await node.runtime.stopContainer(uid, 'main', { signal: 'SIGTERM', graceMs: 5000 });
+      expect(await node.exited(uid)).toMatchObject({ attempt: 0, exitCode: 143 });
     });
 
     test('a pod whose sandbox was killed is started again, with its earlier containers still known', async () => {
