@@ -143,15 +143,30 @@ describe('duplicate fields', () => {
     ['{"a":"{\\"b\\":1,\\"b\\":2}"}', []],
     ['{"a":[1,2,{"b":{}}],"c":[],"a":{}}', ['a']],
     ['""', []],
+    ['{"a" :1,"b":{"a"\n:1,"a":2}}', ['b.a']],
+    ['{"a":":","b":[":",":"],"c":"\\": "}', []],
+    ['{"a":":","a":1}', ['a']],
+    ['{"__proto__":1,"__proto__":{"a":1}}', ['__proto__']],
   ])('V4 in %s', (json, expected) => {
-    JSON.parse(json);
-    expect(findDuplicateFields(json)).toEqual(expected);
+    expect(findDuplicateFields(json, JSON.parse(json))).toEqual(expected);
   });
 
   test('there are none in what was parsed and written again', () => {
     fc.assert(
       fc.property(fc.json(), (json) => {
-        expect(findDuplicateFields(JSON.stringify(JSON.parse(json), null, 1))).toEqual([]);
+        const value = JSON.parse(json);
+        expect(findDuplicateFields(JSON.stringify(value, null, 1), value)).toEqual([]);
+      }),
+    );
+  });
+
+  test('V4 a key that is added once more is found, whatever else there is', () => {
+    const object = fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 });
+    fc.assert(
+      fc.property(object, fc.jsonValue(), (value, again) => {
+        const [key = ''] = Object.keys(value);
+        const json = `${JSON.stringify(value).slice(0, -1)} , ${JSON.stringify(key)} :${JSON.stringify(again)}}`;
+        expect(findDuplicateFields(json, JSON.parse(json))).toEqual([key]);
       }),
     );
   });

@@ -21,7 +21,7 @@ export class BodyReader {
     const format = bodyFormat(request.headers);
     const body = await readBody(request, this.#limitBytes);
     const object = await parseObject(body, format);
-    if (format === 'json' && context.fieldValidation !== 'Ignore') reportDuplicates(body, type, context);
+    if (format === 'json' && context.fieldValidation !== 'Ignore') reportDuplicates(body, object, type, context);
     return object;
   }
 
@@ -43,7 +43,8 @@ export class BodyReader {
     const isYaml = kind === 'apply' && !isJson(body);
     const patch = await parseBody(body, isYaml ? 'yaml' : 'json');
     if (kind === 'apply') assertKindSaid(patch);
-    if (!isYaml && kind !== 'json' && context.fieldValidation !== 'Ignore') reportDuplicates(body, type, context);
+    if (!isYaml && kind !== 'json' && context.fieldValidation !== 'Ignore')
+      reportDuplicates(body, patch, type, context);
     return { type: kind, body: patch, ...(kind === 'apply' && { force: flag(query, 'force') }) };
   }
 }
@@ -61,8 +62,8 @@ function assertKindSaid(patch: unknown): void {
 }
 
 /** V4: of a field that is given twice the last one counts, and the client is told. */
-function reportDuplicates(body: Buffer, type: ResourceType, context: RequestContext): void {
-  const problems = findDuplicateFields(body.toString('utf8')).map(duplicateFieldProblem);
+function reportDuplicates(body: Buffer, value: unknown, type: ResourceType, context: RequestContext): void {
+  const problems = findDuplicateFields(body.toString('utf8'), value).map(duplicateFieldProblem);
   if (problems.length === 0) return;
   if (context.fieldValidation === 'Strict') throw strictError(type, problems);
   for (const problem of problems) context.warn?.(problem);
