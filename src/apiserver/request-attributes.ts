@@ -28,7 +28,7 @@ export function attributesOf(
   resource: ResourceTarget,
 ): ResourceAttributes {
   const { group, version, plural, subresource } = resource;
-  const fieldSelector = resource.name === undefined ? target.query.get('fieldSelector') : null;
+  const fieldSelector = resource.name === undefined ? (target.query.get('fieldSelector') ?? undefined) : undefined;
   const name = resource.name ?? selectedName(fieldSelector);
   // A namespace is in itself: who has rights in it may have some on it.
   const isNamespace = group === '' && plural === 'namespaces' && resource.name !== undefined;
@@ -38,16 +38,16 @@ export function attributesOf(
     group,
     version,
     resource: plural,
-    ...(subresource !== undefined && { subresource }),
-    ...(namespace !== undefined && { namespace }),
-    ...(name !== undefined && { name }),
-    ...(fieldSelector !== null && { fieldSelector }),
+    subresource,
+    namespace,
+    name,
+    fieldSelector,
   };
 }
 
 /** The one object that a field selector can select. */
-function selectedName(fieldSelector: string | null): string | undefined {
-  return fieldSelector === null ? undefined : /(?:^|,)metadata\.name==?([^,]+)/.exec(fieldSelector)?.[1];
+function selectedName(fieldSelector: string | undefined): string | undefined {
+  return fieldSelector === undefined ? undefined : /(?:^|,)metadata\.name==?([^,]+)/.exec(fieldSelector)?.[1];
 }
 
 /** What a request is called in the metrics of Kubernetes. */

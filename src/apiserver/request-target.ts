@@ -2,10 +2,10 @@
 export interface ResourceTarget {
   readonly group: string;
   readonly version: string;
-  readonly namespace?: string;
+  readonly namespace: string | undefined;
   readonly plural: string;
-  readonly name?: string;
-  readonly subresource?: string;
+  readonly name: string | undefined;
+  readonly subresource: string | undefined;
 }
 
 export interface RequestTarget {
@@ -13,7 +13,7 @@ export interface RequestTarget {
   readonly path: string;
   readonly query: URLSearchParams;
   /** Absent for what is not a resource: health, version, discovery. */
-  readonly resource?: ResourceTarget;
+  readonly resource?: ResourceTarget | undefined;
 }
 
 const NO_QUERY = new URLSearchParams();
@@ -43,19 +43,19 @@ export function parseTarget(url: string, method = 'GET'): RequestTarget | undefi
     const watched = resourceOf(segments.toSpliced(start, 1));
     if (watched !== undefined && watched.subresource === undefined) return watchTarget(path, query, watched);
   }
-  const resource = resourceOf(segments);
-  return resource === undefined ? { path, query } : { path, query, resource };
+  return { path, query, resource: resourceOf(segments) };
 }
 
 /** A watch of one object is of the collection, from which it selects that by its name. */
-function watchTarget(path: string, given: URLSearchParams, { name, ...collection }: ResourceTarget): RequestTarget {
+function watchTarget(path: string, given: URLSearchParams, watched: ResourceTarget): RequestTarget {
+  const { name } = watched;
   const query = new URLSearchParams(given);
   query.set('watch', 'true');
   if (name !== undefined) {
     const selector = query.get('fieldSelector');
     query.set('fieldSelector', `${selector ? `${selector},` : ''}metadata.name=${name}`);
   }
-  return { path, query, resource: collection };
+  return { path, query, resource: { ...watched, name: undefined } };
 }
 
 function resourceOf(segments: readonly string[]): ResourceTarget | undefined {
@@ -70,15 +70,13 @@ function resourceOf(segments: readonly string[]): ResourceTarget | undefined {
   const inNamespace = plural === 'namespaces' && segments.length > start + 2 && !isNamespacePart(segments, start);
   const at = inNamespace ? start + 2 : start;
   if (segments.length > at + 3) return undefined;
-  const name = segments[at + 1];
-  const subresource = segments[at + 2];
   return {
     group,
     version,
-    ...(inNamespace && { namespace: segments[start + 1] ?? '' }),
+    namespace: inNamespace ? (segments[start + 1] ?? '') : undefined,
     plural: segments[at] ?? '',
-    ...(name !== undefined && { name }),
-    ...(subresource !== undefined && { subresource }),
+    name: segments[at + 1],
+    subresource: segments[at + 2],
   };
 }
 

@@ -7,11 +7,11 @@ export interface ResourceAttributes {
   readonly version: string;
   /** The plural. */
   readonly resource: string;
-  readonly subresource?: string;
-  readonly namespace?: string;
+  readonly subresource?: string | undefined;
+  readonly namespace?: string | undefined;
   /** Of the one object that is meant, also where a list or a watch selects it by its name. */
-  readonly name?: string;
-  readonly fieldSelector?: string;
+  readonly name?: string | undefined;
+  readonly fieldSelector?: string | undefined;
 }
 
 /** What somebody wants to do. */
