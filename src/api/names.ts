@@ -76,9 +76,8 @@ export const checkDns1035Label: NameCheck = (name) => check(name, LABEL_LENGTH, 
 /** A name that can stand between two slashes of a URL: what roles and the like are called. */
 export const checkPathSegment: NameCheck = (name) => {
   if (name === '.' || name === '..') return [`may not be '${name}'`];
-  return ['/', '%']
-    .filter((character) => name.includes(character))
-    .map((character) => `may not contain '${character}'`);
+  const wrong = ['/', '%'].filter((character) => name.includes(character));
+  return wrong.length === 0 ? NOTHING : wrong.map((character) => `may not contain '${character}'`);
 };
 
 /** A key of a label, an annotation or a finalizer: `app`, `berth.dev/owner`. */

@@ -33,7 +33,7 @@ export class ServerMetrics {
 
   /** A request was answered, `seconds` after it came; without, what it opened (a watch, a stream) has ended. */
   count({ verb, group, resource, subresource, code }: CountedRequest, seconds?: number): void {
-    const what = labels({ verb, group, resource, subresource });
+    const what = `verb="${verb}",group="${group}",resource="${resource}",subresource="${subresource}"`;
     const key = `${what},code="${code}"`;
     this.#requests.set(key, (this.#requests.get(key) ?? 0) + 1);
     if (seconds === undefined) return;

@@ -156,7 +156,10 @@ export class RequestHandler {
     const { group = '', version = '', plural = '', subresource = '' } = target?.resource ?? {};
     const type = registry.find(group, version, plural);
     const isKnown = type !== undefined || reviews.find(group, version, plural) !== undefined;
-    const isPart = type !== undefined && [...registry.subresources(type), ...POD_STREAMS].includes(subresource);
+    const isPart =
+      subresource !== '' &&
+      type !== undefined &&
+      (registry.subresources(type).includes(subresource) || POD_STREAMS.includes(subresource));
     const counted = {
       verb: target === undefined ? '' : countedVerb(request.method ?? '', target),
       group: isKnown ? group : '',
