@@ -26,6 +26,16 @@ describe('decoding', () => {
     expect(decoded.unknownFields).toEqual([]);
   });
 
+  test('a frozen part is right in one place and looked at again in another', () => {
+    const labels = Object.freeze({ app: 'x', image: 'y' });
+    const labelled = { metadata: { name: 'a', labels } };
+    for (let time = 0; time < 2; time++) {
+      expect(decodeObject(Pods, labelled).unknownFields).toEqual([]);
+      expect(decodeObject(Pods, pod({ containers: [labels] })).unknownFields).toEqual(['spec.containers[0].app']);
+      expect(refusal(() => decodeObject(Pods, pod({ containers: labels }))).code).toBe(400);
+    }
+  });
+
   test('V4 unknown fields are left out and named', () => {
     const decoded = decodeObject(StatefulSets, {
       spec: { replicsa: 3, template: { spec: { containers: [{ name: 'a' }, { name: 'b', imag: 'x' }] } } },

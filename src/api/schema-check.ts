@@ -86,6 +86,9 @@ function jsonType(value: unknown): string {
 
 const NONE: readonly string[] = Object.freeze([]);
 
+/** Frozen values that have the structure of a type, all the way down. */
+const known = new WeakMap<object, SchemaType>();
+
 class Decoder {
   /** Keys and indices from the root to where the decoder is. */
   readonly #path: (string | number)[] = [];
@@ -126,6 +129,15 @@ class Decoder {
   }
 
   #value(value: unknown, type: SchemaType): unknown {
+    if (typeof value !== 'object' || value === null || !Object.isFrozen(value)) return this.#decoded(value, type);
+    // A part of a stored object, such as the containers of a template, that many others are made with.
+    if (known.get(value) === type) return value;
+    const decoded = this.#decoded(value, type);
+    if (decoded === value) known.set(value, type);
+    return decoded;
+  }
+
+  #decoded(value: unknown, type: SchemaType): unknown {
     switch (type.is) {
       case 'scalar':
         return this.#scalar(value, type.scalar);

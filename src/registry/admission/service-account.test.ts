@@ -55,6 +55,17 @@ describe('a pod', () => {
     expect((await make('a')).spec).toEqual((await make('b')).spec);
   });
 
+  test('shares its containers with others of a template, and not with those that do without', async () => {
+    const { make } = await cluster();
+    const { spec } = await make('template', { automountServiceAccountToken: false });
+    const { containers } = spec;
+    const [a, b] = [await make('a', { containers }), await make('b', { containers })];
+    expect(mountsOf(a)).toEqual([['kube-api-access-berth']]);
+    expect(b.spec.containers).toBe(a.spec.containers);
+    expect(mountsOf(await make('c', { containers, automountServiceAccountToken: false }))).toEqual([[]]);
+    expect(() => Object.assign(a.spec.containers[0] ?? {}, { image: 'other' })).toThrow(TypeError);
+  });
+
   test('does without when it says so, or its account does, and the pod has the last word', async () => {
     const { make } = await cluster({ automountServiceAccountToken: false });
     expect(mountsOf(await make('a'))).toEqual([[]]);

@@ -77,16 +77,29 @@ function withAccess(spec: PodSpec): PodSpec {
   const present = volumes.find(({ name }) => name.startsWith(VOLUME_PREFIX));
   const mounts =
     present === undefined ? ACCESS_MOUNTS : ACCESS_MOUNTS.map((mount) => ({ ...mount, name: present.name }));
-  const mounted = (container: Container): Container =>
-    lacksAccess(container)
-      ? { ...container, volumeMounts: container.volumeMounts ? [...container.volumeMounts, ...mounts] : mounts }
-      : container;
   return {
     ...spec,
     ...(present === undefined && { volumes: [...volumes, ACCESS_VOLUME] }),
-    containers: containers.map(mounted),
-    ...(initContainers.length > 0 && { initContainers: initContainers.map(mounted) }),
+    containers: mounted(containers, mounts),
+    ...(initContainers.length > 0 && { initContainers: mounted(initContainers, mounts) }),
   };
+}
+
+/** What has become of lists of containers that many pods share, those of a template. */
+const mountedLists = new WeakMap<readonly Container[], readonly Container[]>();
+
+function mounted(containers: readonly Container[], mounts: typeof ACCESS_MOUNTS): readonly Container[] {
+  const known = mounts === ACCESS_MOUNTS ? mountedLists.get(containers) : undefined;
+  if (known !== undefined) return known;
+  const list = containers.map((container) =>
+    lacksAccess(container)
+      ? { ...container, volumeMounts: container.volumeMounts ? [...container.volumeMounts, ...mounts] : mounts }
+      : container,
+  );
+  if (mounts !== ACCESS_MOUNTS || !Object.isFrozen(containers)) return list;
+  const shared = seal(list);
+  mountedLists.set(containers, shared);
+  return shared;
 }
 
 function lacksAccess({ volumeMounts = [] }: Container): boolean {

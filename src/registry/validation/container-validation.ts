@@ -35,12 +35,23 @@ export interface PodScope {
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
 const MESSAGE_POLICIES = ['FallbackToLogsOnError', 'File'];
 
+/** Lists of containers that many pods share and that are right, with what they may refer to. */
+const valid = new WeakMap<readonly Container[], string>();
+
 export function validateContainers(
   containers: readonly Container[],
   scope: PodScope,
   field: string,
   errors: Errors,
 ): void {
+  const within = `${scope.hostNetwork} ${[...scope.volumes].join(' ')}`;
+  if (valid.get(containers) === within) return;
+  const errorsBefore = errors.length;
+  checkContainers(containers, scope, field, errors);
+  if (errors.length === errorsBefore && Object.isFrozen(containers)) valid.set(containers, within);
+}
+
+function checkContainers(containers: readonly Container[], scope: PodScope, field: string, errors: Errors): void {
   if (containers.length === 0) errors.push(required(field));
   const names = new Set<string>();
   for (const [index, container] of containers.entries()) {

@@ -50,18 +50,28 @@ export function validateVolumes(
       if (names.has(volume.name)) errors.push(duplicate(`${at}.name`, volume.name));
       names.add(volume.name);
     }
-    const sources = Object.keys(volume).filter((key) => key !== 'name');
-    if (sources.length === 0) errors.push(required(at, 'must specify a volume type'));
-    for (const extra of sources.slice(1)) {
-      errors.push(forbidden(`${at}.${extra}`, 'may not specify more than 1 volume type'));
-    }
-    const [kind] = sources;
-    if (kind !== undefined) {
-      validateVolumeSource(kind, volume[kind as keyof Volume], `${at}.${kind}`, errors);
-    }
-    validateSource(volume, at, checkTemplate, errors);
+    validateSources(volume, at, checkTemplate, errors);
   }
   return names;
+}
+
+/** Volumes that many pods share, and that are right. */
+const valid = new WeakSet<Volume>();
+
+function validateSources(volume: Volume, field: string, checkTemplate: ClaimTemplateCheck, errors: Errors): void {
+  if (valid.has(volume)) return;
+  const errorsBefore = errors.length;
+  const sources = Object.keys(volume).filter((key) => key !== 'name');
+  if (sources.length === 0) errors.push(required(field, 'must specify a volume type'));
+  for (const extra of sources.slice(1)) {
+    errors.push(forbidden(`${field}.${extra}`, 'may not specify more than 1 volume type'));
+  }
+  const [kind] = sources;
+  if (kind !== undefined) {
+    validateVolumeSource(kind, volume[kind as keyof Volume], `${field}.${kind}`, errors);
+  }
+  validateSource(volume, field, checkTemplate, errors);
+  if (errors.length === errorsBefore && Object.isFrozen(volume)) valid.add(volume);
 }
 
 function validateSource(volume: Volume, field: string, checkTemplate: ClaimTemplateCheck, errors: Errors): void {

@@ -14,6 +14,7 @@ import type { KubernetesObject } from '../../api/meta.ts';
 import type { ResourceType } from '../../api/resource-type.ts';
 import { applyDefaults } from '../defaulting/defaulting.ts';
 import { mergePatch } from '../patch/merge-patch.ts';
+import { seal } from '../values.ts';
 import { validateCreate, validateUpdate } from './validation.ts';
 
 /** A valid object with `change` merged in, defaulted. */
@@ -489,6 +490,30 @@ describe('V1 a pod is refused', () => {
       found.some((error) => error.startsWith(message)),
       found.join('\n'),
     ).toBe(true);
+  });
+
+  test('for its own volumes, also when others with the same containers are right', () => {
+    const mount = { name: 'data', mountPath: '/data' };
+    const containers = seal(
+      changed(Pods, pod, { spec: { containers: [{ ...podSpec.containers[0], volumeMounts: [mount] }] } }).spec
+        .containers,
+    );
+    const volumes = seal([
+      { name: 'data', configMap: { name: 'c', defaultMode: 0o644, items: [{ key: 'k', path: 'p' }] } },
+    ]);
+    const errors = (spec: object): string[] =>
+      validateCreate(Pods, applyDefaults(Pods, { ...pod, spec } as unknown as Pod)).map(
+        (error) => `${error.field}: ${error.message}`,
+      );
+    expect(errors({ containers, volumes })).toEqual([]);
+    expect(errors({ containers, volumes })).toEqual([]);
+    expect(errors({ containers })).toEqual(['spec.containers[0].volumeMounts[0].name: Not found: "data"']);
+    expect(errors({ containers, volumes: [...volumes, ...volumes] })).toEqual([
+      'spec.volumes[1].name: Duplicate value: "data"',
+    ]);
+    const wrong = seal([{ name: 'data', configMap: { name: 'C_', defaultMode: 0o644 } }]);
+    expect(errors({ containers, volumes: wrong })).toHaveLength(1);
+    expect(errors({ containers, volumes: wrong })).toHaveLength(1);
   });
 
   test('a sidecar may have probes and hooks', () => {
