@@ -23,6 +23,13 @@ import type {
   WriteOptions,
 } from './client.ts';
 
+export interface InProcessClientOptions {
+  /** Has the last word on what the user writes. */
+  readonly guard?: Guard;
+  /** Which of Berth's own parts this client is for: see `RequestContext`. */
+  readonly part?: string;
+}
+
 /**
  * The API of a registry in this process. Objects are passed by reference: nothing is serialised between a controller
  * and the store.
@@ -30,12 +37,16 @@ import type {
  * @example
  * const client = inProcessClient(registry, { name: 'system:kube-scheduler', groups: ['system:authenticated'] });
  *
- * `guard` has the last word on what the user writes.
  */
-export function inProcessClient(registry: Registry, user: UserInfo, guard?: Guard): Client {
+export function inProcessClient(
+  registry: Registry,
+  user: UserInfo,
+  { guard, part }: InProcessClientOptions = {},
+): Client {
   const context = ({ subresource, dryRun, fieldManager, fieldValidation }: WriteOptions = {}): RequestContext => ({
     user,
     ...(guard && { guard }),
+    ...(part !== undefined && { part }),
     ...(subresource !== undefined && { subresource }),
     ...(dryRun !== undefined && { dryRun }),
     ...(fieldManager !== undefined && { fieldManager }),

@@ -151,7 +151,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     throw explainApiPort(error, apiAddress, options.apiPort);
   });
   closers.add(() => apiServer.close());
-  const client = inProcessClient(registry, SYSTEM);
+  const client = inProcessClient(registry, SYSTEM, { part: 'kube-controller-manager' });
   await Promise.all([
     writeKubeconfig(directory.kubeconfig, {
       server: localUrl(apiAddress, apiServer.port),
@@ -187,7 +187,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
     dataDir: directory.path,
     client,
     api: { host: localAddress(apiAddress), port: apiServer.port },
-    clientOf: (node) => access.clientFor(nodeUser(node)),
+    clientOf: (node) => access.clientFor(nodeUser(node), 'kubelet'),
     informers,
     dns,
     clock,
@@ -199,6 +199,7 @@ async function compose(options: ClusterOptions, closers: Closers): Promise<Clust
   // After the nodes: a scheduler without any would only say so.
   const controllers = startControllers({
     client,
+    schedulerClient: inProcessClient(registry, SYSTEM, { part: 'kube-scheduler' }),
     informers,
     types: () => registry.types(),
     clock,

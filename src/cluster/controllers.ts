@@ -30,6 +30,7 @@ const OWNED_TYPES = builtInTypes.filter(({ kind }) => kind !== 'Event');
 
 export interface ControllersOptions {
   readonly client: Client;
+  readonly schedulerClient: Client;
   readonly informers: InformerSet;
   readonly clock: Clock;
   readonly random: Random;
@@ -82,7 +83,11 @@ export function startControllers(options: ControllersOptions): RunningController
   start(startVolumeController({ ...options, events: recorder('persistentvolume-controller') }));
   start(startEphemeralClaims({ ...options, events: recorder('ephemeral-volume-controller') }));
   if (options.schedule) {
-    const scheduler = startScheduler({ ...options, events: recorder('default-scheduler') });
+    const scheduler = startScheduler({
+      ...options,
+      client: options.schedulerClient,
+      events: recorder('default-scheduler'),
+    });
     queues.set('scheduler', scheduler.statistics);
     closers.add(() => scheduler.stop());
   }

@@ -17,7 +17,10 @@ const SYSTEM_PRIORITIES = [
   ['system-node-critical', 2_000_001_000],
 ] as const;
 
-const bootstrapper: RequestContext = { user: { name: 'system:apiserver', groups: ['system:masters'] } };
+const bootstrapper: RequestContext = {
+  user: { name: 'system:apiserver', groups: ['system:masters'] },
+  part: 'kube-apiserver',
+};
 
 /** Makes what every cluster begins with, as far as it is not there. */
 export async function bootstrap(core: RegistryCore): Promise<void> {

@@ -37,13 +37,14 @@ export async function createObject(
   const admitted = await admitCreate(core, type, written);
   try {
     const { object } = admitted;
-    const servesStatus = strategy.subresources.includes('status') && !strategy.keepsInitialStatus;
-    const own = servesStatus && object.status !== undefined ? withoutStatus(object) : object;
+    const servesStatus = strategy.subresources.includes('status');
+    const own = servesStatus && !strategy.keepsInitialStatus ? withoutStatus(object) : object;
     const prepared: AnyObject = strategy.prepareCreate?.(own, core.clock) ?? own;
     assertValidNew(type, prepared);
     await context.guard?.({ verb: 'write', type, object: prepared }, context.user);
     const generates = input.metadata.name === undefined || input.metadata.name === '';
-    const owned = managers === 'said' ? prepared : withManagers(core, type, prepared, undefined, context, written);
+    const theirs = servesStatus ? withoutStatus(written) : written;
+    const owned = managers === 'said' ? prepared : withManagers(core, type, prepared, undefined, context, theirs);
     const stored = await storeNew(core, type, sealObject(owned), generates, context);
     context.created?.();
     return stored;
@@ -52,7 +53,9 @@ export async function createObject(
   }
 }
 
-function withoutStatus({ status: _, ...rest }: AnyObject): AnyObject {
+function withoutStatus(object: AnyObject): AnyObject {
+  if (object.status === undefined) return object;
+  const { status: _, ...rest } = object;
   return rest;
 }
 

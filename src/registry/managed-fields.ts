@@ -1,4 +1,5 @@
 import { schema } from '../api/generated/schema.ts';
+import { Events, PersistentVolumeClaims, PersistentVolumes, Pods } from '../api/kinds.ts';
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts';
 import { type ObjectType, objectType } from '../api/schema-types.ts';
 import { timestamp } from '../platform/clock.ts';
@@ -20,9 +21,9 @@ export function knownType(type: ResourceType): ObjectType | undefined {
 
 /** Who writes, as `metadata.managedFields` names it. */
 export function writerOf(core: RegistryCore, type: ResourceType, context: RequestContext): Writer {
-  const { fieldManager, subresource } = context;
+  const { fieldManager, part, subresource } = context;
   return {
-    manager: fieldManager ?? '',
+    manager: fieldManager ?? part ?? '',
     apiVersion: apiVersionOf(type),
     time: timestamp(core.clock.now()),
     ...(subresource !== undefined && { subresource }),
@@ -30,10 +31,11 @@ export function writerOf(core: RegistryCore, type: ResourceType, context: Reques
 }
 
 /**
- * `object`, which is about to be stored over `old`, with the owners of its fields brought up to date. Berth's own
- * parts do not say who they are, and then what they write is not tracked, unless the object is tracked already: most
- * objects are never touched by anybody else, and a list of owners as large as the object would be kept for nothing.
- * `written` is what the writer asked for, where admission has made more of it: nobody owns what it added.
+ * `object`, which is about to be stored over `old`, with the owners of its fields brought up to date. They are tracked
+ * from the first write on, with two exceptions: a client in this process that does not say who it is, and what Berth
+ * makes for each replica. Nobody else writes most of these, and lists of owners as large as the objects would cost a
+ * sixth more of a busy server's time. `written` is what the writer asked for, where admission has made more of it:
+ * nobody owns what it added.
  */
 export function withManagers(
   core: RegistryCore,
@@ -43,15 +45,24 @@ export function withManagers(
   context: RequestContext,
   written: AnyObject = object,
 ): AnyObject {
-  const tracked = (object.metadata.managedFields ?? []).length > 0;
-  if (context.fieldManager === undefined && !tracked) return object;
+  const isTracked = (object.metadata.managedFields ?? []).length > 0;
+  if (!isTracked && !begins(type, old, context)) return object;
   const known = knownType(type);
   if (known === undefined) return object;
-  const writer = { ...writerOf(core, type, context), manager: context.fieldManager ?? context.user.name };
-  const managedFields = trackManagers(old, written, known, writer);
+  const writer = writerOf(core, type, context);
+  const named = writer.manager === '' ? { ...writer, manager: context.user.name } : writer;
+  const managedFields = trackManagers(old, written, known, named);
   if (managedFields === object.metadata.managedFields) return object;
   const { managedFields: _, ...metadata } = object.metadata;
   return { ...object, metadata: managedFields === undefined ? metadata : { ...metadata, managedFields } };
+}
+
+/** What there is of for each replica, or for each thing that happens to one. */
+const MANY: ReadonlySet<ResourceType> = new Set([Pods, PersistentVolumeClaims, PersistentVolumes, Events]);
+
+/** Whether an object that nobody manages is managed from this write on. */
+function begins(type: ResourceType, old: AnyObject | undefined, { fieldManager, part }: RequestContext): boolean {
+  return fieldManager !== undefined || (part !== undefined && old === undefined && !MANY.has(type));
 }
 
 /** Whether a write would change nothing but when somebody was last seen to own a field. */

@@ -36,6 +36,8 @@ export interface RequestContext {
   readonly guard?: Guard | undefined;
   readonly dryRun?: boolean | undefined;
   readonly fieldManager?: string | undefined;
+  /** Which of Berth's own parts asks, by the name that it has in Kubernetes: `kube-controller-manager` ... */
+  readonly part?: string | undefined;
   readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore' | undefined;
   /** `status`, `scale` ...: the part of the object that is meant. */
   readonly subresource?: string | undefined;

@@ -75,6 +75,11 @@ describe.each(kubectls)('kubectl $version on a whole cluster', ({ path: program,
     expect(await images()).toBe('demo:1 demo:1 demo:1');
     await kubectl.ok('rollout restart sts/db');
     await kubectl.ok('rollout status sts/db --timeout=25s');
+    const set = JSON.parse(await kubectl.ok('get --raw /apis/apps/v1/namespaces/default/statefulsets/db'));
+    const managers = set.metadata.managedFields.map(
+      (entry: { manager: string; subresource?: string }) => `${entry.manager} ${entry.subresource ?? ''}`,
+    );
+    expect(managers).toContain('kube-controller-manager status');
     expect(await kubectl.ok('get sts,pods,pvc,pv')).toMatch(
       /statefulset\.apps\/db +3\/3[\s\S]*persistentvolumeclaim\/data-db-2 +Bound/,
     );

@@ -43,9 +43,10 @@ export class Access {
     return this.#roles.granted(user, namespace);
   }
 
-  /** The API in this process as somebody with no more rights than they have. It has no watches. */
-  clientFor(user: UserInfo): Client {
-    return authorizedClient(inProcessClient(this.#registry, user, this.guard), user, this.authorize);
+  /** The API in this process for a part that has no more rights than `user`. It has no watches. */
+  clientFor(user: UserInfo, part: string): Client {
+    const client = inProcessClient(this.#registry, user, { guard: this.guard, part });
+    return authorizedClient(client, user, this.authorize);
   }
 
   close(): void {
