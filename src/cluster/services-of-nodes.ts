@@ -77,7 +77,7 @@ export class ServicesOfNodes {
   }
 
   async #start(ownNetworks: boolean): Promise<RunningServices> {
-    const { dataDir, directory } = this.#options;
+    const { random, dataDir, directory } = this.#options;
     let backend: ServiceBackend;
     if (ownNetworks && (await packetFilterWorks())) {
       if (await dropsRoutedPackets()) this.#limitation = ROUTED_PACKETS_DROPPED;
@@ -87,7 +87,7 @@ export class ServicesOfNodes {
         if (earlier !== undefined)
           this.#networks.set(earlier.cidr, { podCidr: earlier.cidr, gateway: earlier.gateway });
       }
-      backend = packetFilter({ owner: dataDir, networks: () => [...this.#networks.values()] });
+      backend = packetFilter({ owner: dataDir, networks: () => [...this.#networks.values()], random });
     } else {
       this.#backend = 'proxy';
       this.#limitation = !ownNetworks && (await canListen('127.96.255.254', 0)) ? THROUGH_PROXY : NO_CLUSTER_ADDRESSES;

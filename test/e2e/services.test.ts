@@ -1,5 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -70,6 +72,18 @@ describe.runIf(root && filter)('services in front of real pods', () => {
   const address = async (name: string): Promise<string> =>
     (await client.get(Services, { namespace: 'default', name })).spec.clusterIP ?? '';
 
+  const readyEndpoints = (count: number) =>
+    until(
+      client,
+      EndpointSlices,
+      (slices) =>
+        slices
+          .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === 'web')
+          .flatMap(({ endpoints = [] }) => endpoints)
+          .filter(({ conditions }) => conditions?.ready).length === count,
+      `${count} ready endpoints`,
+    );
+
   test('a cluster address leads to all ready pods, from pods, from the machine, and to the asking pod itself', async () => {
     const answers = (await inPod('web-0', ASK, 'http://web', '24', '0')) as readonly Answer[];
     expect(names(answers)).toEqual(['web-0', 'web-1']);
@@ -86,6 +100,54 @@ describe.runIf(root && filter)('services in front of real pods', () => {
 
   test('UDP too', async () => {
     expect(await inPod('web-1', ASK_UDP, await address('web'), '81', '24')).toEqual(['web-0', 'web-1']);
+  });
+
+  /** One client that goes on asking from one port. */
+  async function udpClient(host: string, port: number) {
+    const socket = createSocket('udp4');
+    let latest = '';
+    socket.on('message', (name) => {
+      latest = String(name);
+    });
+    socket.on('error', () => {}); // somebody may have refused
+    await new Promise<void>((resolve) => socket.connect(port, host, resolve));
+    return {
+      /** Who answers, soon after being asked. */
+      async ask(): Promise<string> {
+        latest = '';
+        socket.send('who?', () => {});
+        for (let waited = 0; latest === '' && waited < 50; waited++) await sleep(10);
+        return latest;
+      },
+      close: () => socket.close(),
+    };
+  }
+
+  test('a UDP client that goes on asking is led to another pod when its own is no longer ready', async () => {
+    const asking = await udpClient(await address('web'), 81);
+    await expect.poll(asking.ask).toMatch(/^web-/);
+    const first = await asking.ask();
+    const other = first === 'web-0' ? 'web-1' : 'web-0';
+    await berth.ok('exec', first, '--', 'touch', '/tmp/unready');
+    await expect.poll(asking.ask).toBe(other);
+    await berth.ok('exec', first, '--', 'rm', '/tmp/unready');
+    asking.close();
+    await readyEndpoints(2);
+  });
+
+  test('a UDP client that has asked in vain is answered once there is a pod', async () => {
+    const late = { namespace: 'default', name: 'late' };
+    const ports = [{ port: 81, targetPort: 8081, protocol: 'UDP' }];
+    const { spec } = await client.create(Services, {
+      metadata: late,
+      spec: { type: 'NodePort', selector: { app: 'late' }, ports },
+    });
+    const asking = await udpClient('127.0.0.1', spec.ports?.[0]?.nodePort ?? 0);
+    expect(await asking.ask()).toBe('');
+    const found = await client.get(Services, late);
+    await client.update(Services, { ...found, spec: { ...found.spec, selector: { app: 'web' } } });
+    await expect.poll(asking.ask).toMatch(/^web-/);
+    asking.close();
   });
 
   test('a node port leads there from the machine', async () => {
@@ -108,22 +170,11 @@ describe.runIf(root && filter)('services in front of real pods', () => {
   });
 
   test('a pod that is not ready gets no connections, until it is again', async () => {
-    const ready = (count: number) =>
-      until(
-        client,
-        EndpointSlices,
-        (slices) =>
-          slices
-            .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === 'web')
-            .flatMap(({ endpoints = [] }) => endpoints)
-            .filter(({ conditions }) => conditions?.ready).length === count,
-        `${count} ready endpoints`,
-      );
     await berth.ok('exec', 'web-1', '--', 'touch', '/tmp/unready');
-    await ready(1);
+    await readyEndpoints(1);
     await expect.poll(async () => names(await inPod('web-0', ASK, 'http://web', '12', '0'))).toEqual(['web-0']);
     await berth.ok('exec', 'web-1', '--', 'rm', '/tmp/unready');
-    await ready(2);
+    await readyEndpoints(2);
     await expect.poll(async () => names(await inPod('web-0', ASK, 'http://web', '24', '0'))).toHaveLength(2);
   });
 
@@ -132,6 +183,16 @@ describe.runIf(root && filter)('services in front of real pods', () => {
       gitVersion: string;
     }[];
     expect(api?.gitVersion).toMatch(/^v1\./);
+  });
+
+  test('status names the name server of the pods of each node', async () => {
+    const { nodes } = JSON.parse(await berth.ok('status', '-o', 'json')) as { nodes: { name: string; dns: string }[] };
+    for (const name of ['web-0', 'web-1']) {
+      const { spec } = await client.get(Pods, { namespace: 'default', name });
+      const [, server] = /^nameserver (.*)$/m.exec(await berth.ok('exec', name, '--', 'cat', '/etc/resolv.conf')) ?? [];
+      expect(nodes.find((node) => node.name === spec.nodeName)?.dns).toBe(`${server}:53`);
+      expect(await berth.ok('status')).toContain(`${server}:53`);
+    }
   });
 
   test('nothing is left in the packet filter when the cluster is gone', async () => {

@@ -1,10 +1,14 @@
+import { elements } from './packet-filter-elements.ts';
 import type { ReachablePort, Target } from './service-ports.ts';
+import { UDP_FLOW_SETS, udpFlowRules } from './udp-flow-rules.ts';
 
 export interface PacketFilterScope {
   /** The table's name: letters, digits, underscores. */
   readonly table: string;
   /** The networks of the pods on this machine. */
   readonly podCidrs: readonly string[];
+  /** Where outdated UDP clients are moved to ({@link udpFlowRules}); undefined when the kernel knows no zones. */
+  readonly zone?: number | undefined;
 }
 
 /** What the table has besides what is the same for every cluster. */
@@ -38,7 +42,7 @@ const MAX_CLIENTS = 65_536;
  */
 export function packetFilterRules(
   ports: readonly ReachablePort[],
-  { table, podCidrs }: PacketFilterScope,
+  { table, podCidrs, zone }: PacketFilterScope,
   before?: Names,
 ): PacketFilterRules {
   const reachable = ports.map(withoutLoopback);
@@ -51,7 +55,7 @@ export function packetFilterRules(
   const nodePorts = routes.flatMap(({ port, chain }) =>
     port.nodePort === undefined ? [] : [`${port.protocol.toLowerCase()} . ${port.nodePort} : goto ${chain}`],
   );
-  const text = `${before === undefined ? withoutTable(table) : emptied(table, before, { chains, sets })}
+  const text = `${before === undefined ? withoutTable(table) : emptied(table, before, { chains, sets }, zone !== undefined)}
 table ip ${table} {
 ${routes.map(definitions).join('')}  map services {
     type ipv4_addr . inet_proto . inet_service : verdict
@@ -81,7 +85,7 @@ ${elements(refused.flatMap(addresses))}  }
     type filter hook output priority 0
     jump refuse
   }
-${podCidrs.length === 0 ? '' : forPods(podCidrs)}}
+${podCidrs.length === 0 ? '' : forPods(podCidrs)}${zone === undefined ? '' : udpFlowRules(reachable, { podCidrs, zone })}}
 `;
   return { text, chains, sets };
 }
@@ -92,14 +96,12 @@ export function withoutTable(table: string): string {
 }
 
 /** Takes away all but the clients of the pods that are still there. */
-function emptied(table: string, before: Names, after: Names): string {
+function emptied(table: string, before: Names, after: Names, alsoUdp: boolean): string {
   const [chains, sets] = [new Set(after.chains), new Set(after.sets)];
   return [
     `flush table ip ${table}`,
-    ...['map services', 'map node_ports', 'set refused'].map((name) => {
-      const [kind, rest] = name.split(' ');
-      return `flush ${kind} ip ${table} ${rest}`;
-    }),
+    ...['services', 'node_ports'].map((map) => `flush map ip ${table} ${map}`),
+    ...['refused', ...(alsoUdp ? UDP_FLOW_SETS : [])].map((set) => `flush set ip ${table} ${set}`),
     ...before.chains.filter((chain) => !chains.has(chain)).map((chain) => `delete chain ip ${table} ${chain}`),
     ...before.sets.filter((set) => !sets.has(set)).map((set) => `delete set ip ${table} ${set}`),
   ].join('\n');
@@ -138,7 +140,8 @@ function definitions({ port, chain, ways }: Route): string {
     timeout ${port.stickySeconds}s
   }
   chain ${way.chain} {
-    ${match} update @${way.set} { ip saddr } dnat ip to ${way.target.address}:${way.target.port}
+    ${match} update @${way.set} { ip saddr }
+    ${match} dnat ip to ${way.target.address}:${way.target.port}
   }
 `,
   );
@@ -199,8 +202,4 @@ function firstOfEach(verdicts: readonly string[]): readonly string[] {
     if (!byKey.has(key)) byKey.set(key, verdict);
   }
   return [...byKey.values()];
-}
-
-function elements(list: readonly string[]): string {
-  return list.length === 0 ? '' : `    elements = { ${[...new Set(list)].join(', ')} }\n`;
 }

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
+import type { Random } from '../../platform/random.ts';
 import { namesIn, readIfThere, writeAtomically } from '../runtimes/process/files.ts';
 import { machineDirectory } from '../runtimes/process/identity-locks.ts';
 import { run } from '../runtimes/process/run.ts';
@@ -20,7 +21,11 @@ export interface PacketFilterOptions {
   readonly owner: string;
   /** Those of the nodes of this machine, as they are now. */
   readonly networks: () => readonly PacketFilterNetwork[];
+  readonly random: Random;
 }
+
+/** Zones of connection tracking are numbers of 16 bits; 0 is where everything is that was never moved. */
+const MAX_ZONE = 65_535;
 
 /** Whether the kernel's packet filter can be used: on Linux, as root, with the `nft` tool. */
 export async function packetFilterWorks(): Promise<boolean> {
@@ -42,24 +47,40 @@ export async function dropsRoutedPackets(): Promise<boolean> {
 }
 
 /** Leads connections to services on to their pods in the kernel: nothing of Berth is on their way. */
-export function packetFilter({ owner, networks }: PacketFilterOptions): ServiceBackend {
+export function packetFilter({ owner, networks, random }: PacketFilterOptions): ServiceBackend {
   const table = tableOf(owner);
   let applied: PacketFilterRules | undefined;
+  /** Not the one that an earlier process may have left clients in. */
+  let zone: number | undefined = 1 + Math.floor(random.next() * MAX_ZONE);
+  let udp = '';
   return {
     async apply(ports) {
       if (applied === undefined) await claim(table, owner);
       const now = networks();
       allowLoopbackTargets(now.map(({ gateway }) => gateway));
+      const udpNow = JSON.stringify(ports.filter(({ protocol }) => protocol === 'UDP'));
+      if (zone !== undefined && udpNow !== udp) zone = (zone % MAX_ZONE) + 1;
+      udp = udpNow;
       const scope = { table, podCidrs: now.map(({ podCidr }) => podCidr) };
-      const rules = packetFilterRules(ports, scope, applied);
+      const before = applied;
       // What is there after a failure is not known: the next rules begin from nothing.
       applied = undefined;
-      await nft(rules.text);
-      applied = rules;
+      try {
+        applied = await put(packetFilterRules(ports, { ...scope, zone }, before));
+      } catch (error) {
+        // A kernel may have been made without zones.
+        applied = await put(packetFilterRules(ports, scope)).catch(() => Promise.reject(error));
+        zone = undefined;
+      }
       return [];
     },
     close: () => removePacketFilter(owner),
   };
+}
+
+async function put(rules: PacketFilterRules): Promise<PacketFilterRules> {
+  await nft(rules.text);
+  return rules;
 }
 
 /** Takes away what a cluster has left in the packet filter; nothing happens when that is nothing. */

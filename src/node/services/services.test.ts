@@ -15,6 +15,7 @@ import { inProcessClient } from '../../client/in-process-client.ts';
 import { InformerSet } from '../../client/informer.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { silentLogger } from '../../platform/logger.ts';
+import { systemRandom } from '../../platform/random.ts';
 import { VirtualClock } from '../../platform/virtual-clock.ts';
 import { createRegistry } from '../../registry/create-registry.ts';
 import { memoryStore } from '../../store/memory-store.ts';
@@ -130,7 +131,10 @@ test.runIf(able)('the packet filter accepts every kind of rule', async () => {
     await fs.rm(path.dirname(file), { recursive: true });
   };
   for (const podCidrs of [[], ['10.1.1.0/24'], ['10.1.1.0/24', '10.1.2.0/24']]) {
-    for (const some of [[], ports]) await check(packetFilterRules(some, { table: 'berth_check', podCidrs }).text);
+    for (const some of [[], ports]) {
+      for (const zone of [undefined, 1])
+        await check(packetFilterRules(some, { table: 'berth_check', podCidrs, zone }).text);
+    }
   }
 });
 
@@ -147,6 +151,16 @@ test('a change of the rules keeps which clients are with which pod, and only of 
   expect(rules).toContain('set clients_tcp_10_96_0_5_80_10_1_1_2_2_60 {');
   // After a failure nothing is known of what is there.
   expect(packetFilterRules([], scope).text).toMatch(/^table ip berth_check\ndelete table ip berth_check/);
+});
+
+test('a pod that remembers as many clients as it may still takes others', () => {
+  const scope = { table: 'berth_check', podCidrs: [] };
+  const rules = packetFilterRules(
+    [port({ targets: [{ address: '10.1.1.1', port: 1 }], stickySeconds: 60 })],
+    scope,
+  ).text;
+  // A rule whose set is full goes no further.
+  expect(rules).toMatch(/^ +meta l4proto tcp dnat ip to 10\.1\.1\.1:1$/m);
 });
 
 test('no endpoint leads pods to what listens on the machine itself, but the one of the API', () => {
@@ -228,7 +242,7 @@ describe.runIf(able)('a service of real pods, through the kernel', () => {
       dns: { nameservers: async () => [runtime.gateway] },
     });
     const networks = () => [{ podCidr: runtime.podCidr, gateway: runtime.gateway }];
-    const backend = packetFilter({ owner: root, networks });
+    const backend = packetFilter({ owner: root, networks, random: systemRandom });
     services = startServices({
       informers,
       clock: systemClock,
