@@ -19,6 +19,7 @@ import type { Logger } from '../platform/logger.ts';
 import type { Random } from '../platform/random.ts';
 import { followHosts } from './hosts-of-pods.ts';
 import { LocalNode, type NodeParts } from './local-node.ts';
+import { POD_DNS_PORT } from './pod-dns.ts';
 import { ServicesOfNodes } from './services-of-nodes.ts';
 
 /** What pods run as: processes of this machine, or nothing at all. */
@@ -66,7 +67,6 @@ export interface Nodes {
   stop(): Promise<void>;
 }
 
-const DNS_PORT = 53;
 const ZONE = 'cluster.local';
 
 /**
@@ -214,7 +214,7 @@ function createRuntime(name: string, index: number, options: SharedByNodes): Cre
           const { gateway } = runtime;
           // A node that was away has one already.
           if (!options.dns.addresses.some(({ address }) => address === gateway))
-            await options.dns.addListener({ address: gateway, port: DNS_PORT });
+            await options.dns.addListener({ address: gateway, port: POD_DNS_PORT });
           return [runtime.gateway];
         },
       };

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { Nodes } from '../../api/kinds.ts';
 import { dataDirectoryPath, readServerStatus } from '../../cluster/data-directory.ts';
 import { leftoverPods } from '../../cluster/leftover-pods.ts';
+import { podDnsAddress } from '../../cluster/pod-dns.ts';
 import { connect } from '../connect.ts';
 import { NOT_RUNNING, notRunning } from '../not-running.ts';
 import { dataDirOption } from '../options.ts';
@@ -30,6 +31,7 @@ export function statusCommand(output: Output): Command {
           name: node.metadata.name,
           ready: node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false,
           podCIDR: node.spec.podCIDR,
+          dns: podDnsAddress(status.dataDir, node),
           addresses: (node.status?.addresses ?? []).map(({ address }) => address),
           limitations: (node.status?.conditions ?? [])
             .filter(({ type, status }) => type.startsWith('berth.dev/') && status !== 'True')
@@ -54,8 +56,13 @@ export function statusCommand(output: Output): Command {
           output.line(line);
         output.line();
         for (const line of formatTable(
-          ['NODE', 'STATUS', 'PODS FROM'],
-          nodes.map((node) => [node.name, node.ready ? 'Ready' : 'NotReady', node.podCIDR ?? '-']),
+          ['NODE', 'STATUS', 'PODS FROM', 'THEIR DNS'],
+          nodes.map((node) => [
+            node.name,
+            node.ready ? 'Ready' : 'NotReady',
+            node.podCIDR ?? '-',
+            node.dns ?? status.dns,
+          ]),
         ))
           output.line(line);
         for (const limitation of new Set(nodes.flatMap((node) => node.limitations)))
