@@ -133,6 +133,7 @@ interface Drawing {
 function terminalPicture(output: Output, drawing: () => Drawing): Picture {
   /** How long the lines are that are drawn: a terminal that has become narrower has broken them. */
   let drawn: readonly number[] = [];
+  let drawnColumns = 0;
   let timer: NodeJS.Timeout | undefined;
   const draw = (): void => {
     timer = undefined;
@@ -147,8 +148,12 @@ function terminalPicture(output: Output, drawing: () => Drawing): Picture {
     const colour = process.env.NO_COLOR === undefined;
     const lines = [...render(model, { columns, rows: room, colour }).slice(0, room), ...below];
     // Back to where the picture begins, then every line anew, then whatever is left below it is cleared.
-    const back = rowsOf(drawn) > 0 ? `\u001b[${Math.min(rowsOf(drawn), rows - 1)}A\r` : '';
-    output.text(`${back}${lines.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`);
+    const up = Math.min(rowsOf(drawn), rows - 1);
+    const back = up > 0 ? `\u001b[${up}A\r` : '';
+    // A terminal that has broken a line takes its rows for one, whatever is written there, until each was cleared.
+    const cleared = columns === drawnColumns ? '' : '\u001b[2K\n'.repeat(up) + back;
+    output.text(`${back}${cleared}${lines.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`);
+    drawnColumns = columns;
     drawn = lines.map((line) => stripVTControlCharacters(line).length);
   };
   const changed = (): void => {
