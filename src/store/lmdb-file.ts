@@ -1,9 +1,7 @@
 import { open, type PutOptions, type RootDatabase, type Transaction } from 'lmdb';
-import { type DecodedRecord, decodeRecord, encodeRecord } from './record.ts';
+import { type DecodedRecord, decodeRecord, encodeRecord, META_REVISION } from './record.ts';
 import { StoreFileError } from './store-file-error.ts';
 
-/** Where the log's own facts are: revisions begin at 1. */
-export const META_REVISION = 0;
 /**
  * Two records of the usual size fit into a page of 4 KiB with a quarter of it wasted, four or five into one of 8 KiB
  * with a tenth; larger pages save nothing more and cost every small commit.

@@ -1,18 +1,11 @@
 import fs from 'node:fs';
-import {
-  type Database,
-  decode,
-  encodeMeta,
-  META_REVISION,
-  type Meta,
-  newestRevision,
-  openDatabase,
-  parseMeta,
-} from './lmdb-file.ts';
+import { type Database, decode, encodeMeta, type Meta, newestRevision, openDatabase, parseMeta } from './lmdb-file.ts';
 import { Damage, readNumericKey } from './lmdb-file-layout.ts';
 import { findDamage, LmdbFileReader } from './lmdb-file-reader.ts';
-import type { LoadedRecord, Log, LogBatch } from './log.ts';
+import type { LoadedPart, LoadedRecord, Log, LogBatch } from './log.ts';
 import { MIGRATIONS, type Migrations, migrate, newestFormat } from './migrations.ts';
+import { readLog } from './read-log.ts';
+import { META_REVISION } from './record.ts';
 import { StoreFileError } from './store-file-error.ts';
 
 /** A commit writes its records and, at most, this much besides: its share of the tree and of the list of free pages. */
@@ -56,17 +49,13 @@ export class LmdbLog implements Log {
     return this.#meta.compactedRevision;
   }
 
-  *load(): Generator<LoadedRecord, void, undefined> {
-    const reader = this.#openReader();
+  async *load(): AsyncGenerator<readonly (LoadedPart | LoadedRecord)[], void, undefined> {
     try {
-      for (const { key, value } of reader?.records() ?? []) {
-        const revision = readNumericKey(key);
-        if (revision !== META_REVISION) yield { revision, ...decode(this.#file, revision, value) };
+      for await (const chunk of readLog(this.#file)) {
+        yield JSON.parse(chunk) as readonly (LoadedPart | LoadedRecord)[];
       }
     } catch (error) {
       throw this.#explained(error);
-    } finally {
-      reader?.close();
     }
     this.#open();
   }

@@ -1,7 +1,7 @@
 import type { Transaction } from 'lmdb';
-import { type Database, decode, META_REVISION, newestRevision, openDatabase, readMeta } from './lmdb-file.ts';
+import { type Database, decode, newestRevision, openDatabase, readMeta } from './lmdb-file.ts';
 import { MIGRATIONS, newestFormat, upgraded } from './migrations.ts';
-import type { DecodedRecord } from './record.ts';
+import { type DecodedRecord, META_REVISION } from './record.ts';
 
 /** The newest version of a key. */
 export interface SnapshotEntry {

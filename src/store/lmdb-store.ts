@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { HistoryLimits } from './history.ts';
 import { LmdbLog } from './lmdb-log.ts';
+import { type LoadedLog, loadLog } from './load-log.ts';
 import { InconsistentLogError } from './log.ts';
 import type { Store } from './store.ts';
 import { StoreFileError } from './store-file-error.ts';
@@ -36,18 +37,20 @@ export async function openLmdbStore({
   const made = await fs.mkdir(directory, { recursive: true, mode: 0o700 });
   const file = path.join(directory, STORE_FILE);
   const log = new LmdbLog(file);
+  let loaded: LoadedLog;
+  try {
+    loaded = await loadLog(log);
+  } catch (error) {
+    await log.close();
+    throw error instanceof InconsistentLogError ? StoreFileError.damaged(file, error.message) : error;
+  }
   // A file is only as durable as the entry of its directory that names it.
   for (const parent of made === undefined
     ? [directory]
     : directoriesDownTo(path.resolve(directory), path.dirname(path.resolve(made)))) {
     await syncDirectory(parent);
   }
-  try {
-    return new VersionedStore({ log, history, clock, logger });
-  } catch (error) {
-    await log.close();
-    throw error instanceof InconsistentLogError ? StoreFileError.damaged(file, error.message) : error;
-  }
+  return new VersionedStore({ log, loaded, history, clock, logger });
 }
 
 /** A directory and those above it, up to `top`. */

@@ -6,6 +6,7 @@ import { silentLogger } from '../platform/logger.ts';
 import { put, remove } from './contract.ts';
 import { LmdbLog } from './lmdb-log.ts';
 import { openLmdbStore, STORE_FILE } from './lmdb-store.ts';
+import type { LoadedRecord } from './log.ts';
 import type { Migrations } from './migrations.ts';
 import { decodeRecord, encodeRecord } from './record.ts';
 
@@ -35,18 +36,17 @@ function changed(bytes: Buffer, revision: number, change: (key: string, json: st
   return encodeRecord(revision, newKey, deleted, newJson).bytes;
 }
 
-function contentOf(log: LmdbLog): readonly string[] {
-  const lines: string[] = [];
-  for (const { revision, key, deleted, json } of log.load()) {
-    lines.unshift(`${revision} ${key} ${deleted ? 'deleted' : json}`);
-  }
-  return lines;
+async function contentOf(log: LmdbLog): Promise<readonly string[]> {
+  const found: LoadedRecord[] = [];
+  for await (const rows of log.load())
+    found.unshift(...rows.filter((row): row is LoadedRecord => row.length > 1).reverse());
+  return found.map(([revision, , key, deleted]) => `${revision} ${key} ${deleted ? 'deleted' : log.read(revision)}`);
 }
 
-async function openOnce<T>(migrations: Migrations, look: (log: LmdbLog) => T): Promise<T> {
+async function openOnce<T>(migrations: Migrations, look: (log: LmdbLog) => T | Promise<T>): Promise<T> {
   const log = new LmdbLog(file, migrations);
   try {
-    return look(log);
+    return await look(log);
   } finally {
     await log.close();
   }

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
-import { type Database, encodeMeta, META_REVISION, type Meta } from './lmdb-file.ts';
+import { type Database, encodeMeta, type Meta } from './lmdb-file.ts';
+import { META_REVISION } from './record.ts';
 import { StoreFileError } from './store-file-error.ts';
 
 /** Makes a record (see `record.ts`) of one format one of the next. */

@@ -1,5 +1,8 @@
 import { crc32 } from 'node:zlib';
 
+/** Where the log's own facts are: revisions begin at 1. */
+export const META_REVISION = 0;
+
 /**
  * A record as bytes: a checksum (4), flags (1), the length of the key (2), the key, the JSON. The checksum covers the
  * rest and the revision it is stored under, so that no record is taken for another.

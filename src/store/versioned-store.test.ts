@@ -4,7 +4,7 @@ import { silentLogger } from '../platform/logger.ts';
 import { settle, VirtualClock } from '../platform/virtual-clock.ts';
 import { put, RecordingWatcher, remove } from './contract.ts';
 import type { HistoryLimits } from './history.ts';
-import type { LoadedRecord, Log, LogBatch } from './log.ts';
+import type { Log, LogBatch } from './log.ts';
 import { decodeRecord } from './record.ts';
 import { StoreWriteError } from './store.ts';
 import { VersionedStore } from './versioned-store.ts';
@@ -16,7 +16,7 @@ class ManualLog implements Log {
   readonly batches: LogBatch[] = [];
   readonly #pending: { readonly batch: LogBatch; resolve(): void; reject(error: Error): void }[] = [];
 
-  *load(): Generator<LoadedRecord, void, undefined> {}
+  async *load(): AsyncGenerator<never, void, undefined> {}
 
   write(batch: LogBatch): Promise<void> {
     this.batches.push(batch);

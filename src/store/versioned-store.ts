@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { History, type HistoryEvent, type HistoryLimits } from './history.ts';
-import { loadLog } from './load-log.ts';
+import type { LoadedLog } from './load-log.ts';
 import type { Log } from './log.ts';
 import { OrderedEntries } from './ordered-entries.ts';
 import { sliceOfThePast } from './past-list.ts';
@@ -26,6 +26,8 @@ import { Watchers } from './watchers.ts';
 export interface VersionedStoreOptions {
   /** Where commits become durable; without one they are as soon as they are accepted. */
   readonly log?: Log;
+  /** What the log has; absent: nothing. */
+  readonly loaded?: LoadedLog;
   readonly history: HistoryLimits;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -70,20 +72,24 @@ export class VersionedStore implements Store {
   #queue: AcceptedCommit[] = [];
   #compactions: Compaction[] = [];
   /** What compaction has freed and the log still holds. */
-  #garbage: StoredEntry[] = [];
+  #garbage: readonly StoredEntry[] = [];
   #flushing: Promise<void> = Promise.resolve();
   #isFlushing = false;
   #isAccepting = true;
   #isInCommit = false;
 
-  constructor({ log, history, clock, logger }: VersionedStoreOptions) {
+  constructor({ log, loaded, history, clock, logger }: VersionedStoreOptions) {
     this.#log = log;
     this.#clock = clock;
     this.#logger = logger;
     this.#history = new History(history, log?.compactedRevision ?? 0);
     this.#recent = log === undefined ? undefined : new RecentWindow();
     this.#watchers = new Watchers(logger);
-    if (log !== undefined) this.#garbage = loadLog(log, this.#current, this.#history);
+    if (loaded !== undefined) {
+      this.#current.fill(loaded.newest);
+      for (const event of loaded.events) this.#history.push(event);
+      this.#garbage = loaded.garbage;
+    }
     this.#history.mark(clock.now());
     this.#acceptedRevision = this.revision;
     if (this.#garbage.length > 0) this.#flushSoon();
