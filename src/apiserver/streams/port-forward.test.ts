@@ -98,12 +98,12 @@ test('what is sent to a port that cannot be reached does not stop what is sent t
   expect(socket.sent).toContain('refused');
 });
 
-const frame = (id: number, streamtype: string, headers: HeaderWriter): Buffer => {
+const frame = (id: number, streamtype: string, headers: HeaderWriter, port = '80'): Buffer => {
   const block = headers.write(
     new Map([
       ['streamtype', streamtype],
-      ['port', '80'],
-      ['requestid', '0'],
+      ['port', port],
+      ['requestid', port],
     ]),
   );
   const payload = Buffer.concat([Buffer.from([0, 0, 0, id, 0, 0, 0, 0, 0, 0]), block]);
@@ -143,4 +143,78 @@ test('P7 a connection that breaks in the pod is told as its own end: kubectl end
     expect(answer.includes(Buffer.from([0, 0, 0, 1, 1, 0, 0, 0]))).toBe(true); // stream 1 ends
   });
   expect(Buffer.concat(answers).toString('latin1')).not.toContain('ECONNRESET');
+});
+
+const dataFrame = (id: number, data: Buffer | string): Buffer => {
+  const head = Buffer.from([0, 0, 0, id, 0, 0, 0, 0]);
+  head.writeUIntBE(data.length, 5, 3);
+  return Buffer.concat([head, Buffer.from(data)]);
+};
+
+/** A client that opens a connection to each port, whose data streams are 3, 7, 11 ..., and what it is sent. */
+function forward(stallMs: number, connections: Readonly<Record<string, Duplex>>) {
+  const [client, carrier] = duplexPair();
+  const streams = { portForward: async (_pod: Pod, port: number) => connections[port] };
+  forwardOverSpdy(carrier, { pod: {} as Pod, streams } as unknown as PodTarget, silentLogger, stallMs);
+  const headers = new HeaderWriter();
+  Object.keys(connections).forEach((port, index) => {
+    client.write(frame(4 * index + 1, 'error', headers, port));
+    client.write(frame(4 * index + 3, 'data', headers, port));
+  });
+  const answers: Buffer[] = [];
+  client.on('data', (chunk: Buffer) => answers.push(chunk));
+  return { client, answer: () => Buffer.concat(answers) };
+}
+
+/** More than waits in one stream: what comes after it waits for the pod. */
+const much = Array.from({ length: 20 }, () => dataFrame(3, Buffer.alloc(32 * 1024, 'x')));
+
+test('P7 a connection that nobody in the pod reads does not hold up the others for ever', async () => {
+  const deaf = new Duplex({ read() {}, write() {} });
+  const { client, answer } = forward(50, { 80: deaf, 81: new PassThrough() });
+  client.write(Buffer.concat([...much, dataFrame(7, 'a word')]));
+  await vi.waitFor(() => expect(answer().toString('latin1')).toContain('a word'));
+  expect(deaf.destroyed).toBe(true);
+  expect(answer().includes(Buffer.from([0x80, 3, 0, 3, 0, 0, 0, 8, 0, 0, 0, 3]))).toBe(true); // stream 3 is reset
+  client.write(dataFrame(7, 'another'));
+  await vi.waitFor(() => expect(answer().toString('latin1')).toContain('another'));
+});
+
+test('P7 a connection that has the session to itself waits for the pod as long as that takes', async () => {
+  let sizeBytes = 0;
+  let go: () => void = () => {};
+  const reads = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const late = new Duplex({
+    read() {},
+    write: (chunk: Buffer, _encoding, done) => {
+      sizeBytes += chunk.length;
+      void reads.then(() => done());
+    },
+  });
+  const { client } = forward(1, { 80: late });
+  client.write(Buffer.concat(much));
+  await vi.waitFor(() => expect(sizeBytes).toBeGreaterThan(0));
+  // Longer than others would have to wait.
+  await new Promise<void>((resolve) => setTimeout(resolve, 20));
+  go();
+  await vi.waitFor(() => expect(sizeBytes).toBe(20 * 32 * 1024));
+});
+
+test('P7 a connection that is read only now and then is not cut for the others', async () => {
+  let sizeBytes = 0;
+  const slow = new Duplex({
+    writableHighWaterMark: 1,
+    read() {},
+    write: (chunk: Buffer, _encoding, done) => {
+      sizeBytes += chunk.length;
+      setTimeout(done, 5);
+    },
+  });
+  const { client, answer } = forward(5_000, { 80: slow, 81: new PassThrough() });
+  client.write(Buffer.concat([...much, dataFrame(7, 'a word')]));
+  await vi.waitFor(() => expect(answer().toString('latin1')).toContain('a word'));
+  await vi.waitFor(() => expect(sizeBytes).toBe(20 * 32 * 1024));
+  expect(slow.destroyed).toBe(false);
 });

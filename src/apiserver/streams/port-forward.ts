@@ -8,11 +8,16 @@ import { WebSocketChannels } from './websocket-channels.ts';
 
 /**
  * Connections to a pod's ports over SPDY: for each the client opens an `error` and a `data` stream, which name the port
- * and share a request id. The session is the client's to end.
+ * and share a request id. The session is the client's to end. A connection that nobody in the pod reads is cut when others
+ * have waited for it for a while (`stallMs`).
  */
-export function forwardOverSpdy(carrier: Duplex, target: PodTarget, logger: Logger): void {
+export function forwardOverSpdy(carrier: Duplex, target: PodTarget, logger: Logger, stallMs?: number): void {
   const errors = new Map<string, SpdyStream>();
-  new SpdySession(carrier, (stream) => {
+  const connections = new Set<SpdyStream>();
+  const onStalled = (stream: SpdyStream): void => {
+    if (connections.size > 1) stream.destroy();
+  };
+  const onStream = (stream: SpdyStream): void => {
     const requestId = stream.headers.get('requestid') ?? stream.headers.get('port') ?? '';
     if (stream.headers.get('streamtype') === 'error') {
       stream.resume();
@@ -27,8 +32,13 @@ export function forwardOverSpdy(carrier: Duplex, target: PodTarget, logger: Logg
       stream.destroy();
     };
     joinPort(target, port, stream).then(() => errors.get(requestId)?.end(), tell);
-    stream.on('close', () => logger.debug('a forwarded connection was closed', { port }));
-  });
+    connections.add(stream);
+    stream.on('close', () => {
+      connections.delete(stream);
+      logger.debug('a forwarded connection was closed', { port });
+    });
+  };
+  new SpdySession(carrier, { onStream, onStalled, ...(stallMs !== undefined && { stallMs }) });
 }
 
 /**

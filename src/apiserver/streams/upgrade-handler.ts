@@ -62,7 +62,7 @@ export class UpgradeHandler {
       return runSession(start, webSocketEnd(socket, wanted));
     }
     const { take, end } = spdyEnd(() => session, wanted, this.#clock);
-    const session = new SpdySession(acceptSpdy(upgrade, SPDY_EXEC_PROTOCOLS), take);
+    const session = new SpdySession(acceptSpdy(upgrade, SPDY_EXEC_PROTOCOLS), { onStream: take });
     return runSession(start, await end);
   }
 

@@ -13,25 +13,37 @@ const MAXIMUM_STREAMS = 1_000;
 const STREAM_BUFFER_BYTES = 128 * 1024;
 const DATA_PIECE_BYTES = 32 * 1024;
 
+/** How long a stream may hold up the others. */
+const STALL_MS = 10_000;
+
+export interface SpdySessionOptions {
+  /** Called for each stream the client opens, already accepted. */
+  readonly onStream: (stream: SpdyStream) => void;
+  /** Nobody has read anything of a stream that is full, for `stallMs`; all others have to wait until it is read, or closed. */
+  readonly onStalled?: (stream: SpdyStream) => void;
+  /** 10 s when absent. */
+  readonly stallMs?: number;
+}
+
 /**
  * The server's side of SPDY/3.1 as Kubernetes' clients speak it: streams that the client opens, told apart by their
- * headers, without flow control of their own.
+ * headers, without flow control of their own: the clients send without regard to it.
  */
 export class SpdySession {
   readonly #carrier: Duplex;
   readonly #streams = new Map<number, SpdyStream>();
   readonly #headerReader = new HeaderReader();
   readonly #headerWriter = new HeaderWriter();
-  readonly #onStream: (stream: SpdyStream) => void;
+  readonly #options: SpdySessionOptions;
   readonly #closedListeners: (() => void)[] = [];
   #buffer: Buffer = Buffer.alloc(0);
-  #wake: (() => void) | undefined;
+  /** What everything waits for: that this stream is read. */
+  #full: { readonly stream: SpdyStream; readonly wake: () => void } | undefined;
   #closed = false;
 
-  /** `onStream` is called for each stream the client opens, already accepted. */
-  constructor(carrier: Duplex, onStream: (stream: SpdyStream) => void) {
+  constructor(carrier: Duplex, options: SpdySessionOptions) {
     this.#carrier = carrier;
-    this.#onStream = onStream;
+    this.#options = options;
     carrier.on('error', () => this.#end());
     carrier.on('close', () => this.#end());
     void this.#run();
@@ -109,7 +121,7 @@ export class SpdySession {
     this.#streams.set(id, stream);
     stream.on('close', () => this.#streams.delete(id));
     if ((flags & FLAG_FIN) !== 0) stream.push(null);
-    this.#onStream(stream);
+    this.#options.onStream(stream);
   }
 
   async #takeData(id: number, flags: number, payload: Buffer): Promise<void> {
@@ -119,21 +131,20 @@ export class SpdySession {
     if ((flags & FLAG_FIN) !== 0 && !stream.destroyed) stream.push(null);
   }
 
-  #untilRead(stream: SpdyStream): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#wake = undefined;
-        stream.off('close', wake);
-        resolve();
-      };
-      this.#wake = wake;
-      stream.on('close', wake);
+  async #untilRead(stream: SpdyStream): Promise<void> {
+    const { stallMs = STALL_MS, onStalled } = this.#options;
+    const stalled = onStalled && setTimeout(onStalled, stallMs, stream);
+    await new Promise<void>((resolve) => {
+      this.#full = { stream, wake: resolve };
+      stream.once('close', resolve);
     });
+    clearTimeout(stalled);
+    this.#full = undefined;
   }
 
   /** A stream wants more: read on if that was what it waited for. */
-  wake(): void {
-    this.#wake?.();
+  wake(stream: SpdyStream): void {
+    if (this.#full?.stream === stream) this.#full.wake();
   }
 
   sendData(id: number, data: Buffer, fin: boolean, done: () => void): void {
@@ -196,7 +207,7 @@ export class SpdyStream extends Duplex {
   }
 
   override _read(): void {
-    this.#session.wake();
+    this.#session.wake(this);
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
