@@ -1,10 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
+import { namesIn } from '../node/runtimes/process/files.ts';
 import { processRuntime } from '../node/runtimes/process/process-runtime.ts';
 import type { PodStatus } from '../node/runtimes/runtime.ts';
 import { removePacketFilter } from '../node/services/packet-filter.ts';
 import { unmountMemory } from '../node/volumes/memory-directory.ts';
+import { podVolumesDirectory } from '../node/volumes/pod-volumes-directory.ts';
 import { systemClock } from '../platform/clock.ts';
 import { silentLogger } from '../platform/logger.ts';
 import { STORE_FILE } from '../store/lmdb-store.ts';
@@ -60,8 +62,13 @@ export async function endPodsOfNodes(
 /** Removes what a cluster leaves on the machine when none of its pods runs any more. The caller holds the directory. */
 export async function clearMachine(directory: string): Promise<void> {
   await removePacketFilter(directory);
-  // Directories in memory last as long as the pods they were made for; a mount would also be in the way of `rm`.
-  await unmountMemory(dataPaths(directory).nodes);
+  const { nodes } = dataPaths(directory);
+  // Directories in memory last as long as the pods they were made for; a mount would also be in the way of `rm`. What else
+  // is mounted there is not ours: somebody may have given the volumes a disk of their own.
+  for (const node of namesIn(nodes)) {
+    const volumes = podVolumesDirectory(path.join(nodes, node));
+    for (const pod of namesIn(volumes)) await unmountMemory(path.join(volumes, pod));
+  }
 }
 
 async function whileHeld<T>(directory: string, work: () => Promise<T>): Promise<T> {

@@ -26,6 +26,7 @@ import { diskSize, machineState } from './pressure.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 import { type Disk, machineDisk, noDisk } from './volumes/disk.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
+import { podVolumesDirectory } from './volumes/pod-volumes-directory.ts';
 import { Provisioner } from './volumes/provisioner.ts';
 
 export interface NodeAgentOptions {
@@ -127,7 +128,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const disk = options.disk ?? (runtime.simulated ? noDisk : machineDisk);
   const references = apiReferences(client, informers);
   const volumes = new PodVolumes({
-    directory: path.join(options.directory, 'pod-volumes'),
+    directory: podVolumesDirectory(options.directory),
     disk,
     references,
     node,

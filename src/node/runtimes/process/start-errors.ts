@@ -19,7 +19,10 @@ export function startError(container: ContainerConfig, step: string, complaint: 
     case 'limits':
       return new StartError('CreateContainerError', `the limits of the container cannot be set: ${complaint}`);
     case 'write':
-      return new StartError('CreateContainerError', 'the files of the container cannot be written');
+      return new StartError(
+        'CreateContainerError',
+        'the files of the container cannot be written: is the disk of the node full?',
+      );
     default:
       return new StartError('CreateContainerError', `the file systems of the container cannot be set up: ${complaint}`);
   }
