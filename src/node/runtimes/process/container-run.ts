@@ -110,7 +110,10 @@ export function newestRun(pod: PodFiles, container: string): Extract<RunState, {
   return undefined;
 }
 
-/** Writes down that the run ended with the pod: nobody was left to tell when, and with which code. */
+/**
+ * Writes down that the run ended with the pod: nobody was left to tell when, and with which code. A full disk most often
+ * has room for it, as nothing is in the file.
+ */
 export function writeLostEnd(files: RunFiles): void {
-  fs.writeFileSync(files.ended, '\n');
+  fs.writeFileSync(files.ended, '');
 }

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { open } from 'lmdb';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { systemClock } from '../../../platform/clock.ts';
 import { silentLogger } from '../../../platform/logger.ts';
@@ -497,6 +497,32 @@ export function describeProcessRuntime(isolation: Isolation): void {
       },
     );
 
+    test.runIf(process.platform === 'linux')(
+      'M2 a pod has not ended as long as its processes cannot be looked at, too many files being open',
+      async () => {
+        const uid = await node.run({ command: ['sleep', mark(4325)] });
+        const read = fs.readFileSync;
+        const looks: unknown[] = [];
+        const blocked = vi.spyOn(fs, 'readFileSync').mockImplementation((...args: Parameters<typeof read>) => {
+          const [file] = args;
+          if (!String(file).startsWith('/proc/')) return read(...args);
+          looks.push(file);
+          throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+        });
+        try {
+          await expect(node.runtime.stopPod(uid)).rejects.toThrow('EMFILE');
+          const before = looks.length;
+          killAll(processesWith(podDirectory(node.directory, uid), read));
+          await eventually(() => looks.length).toBeGreaterThan(before + 3);
+          expect(await node.runtime.status(uid)).toMatchObject({ alive: true });
+        } finally {
+          blocked.mockRestore();
+        }
+        await eventually(() => node.runtime.status(uid)).toMatchObject({ alive: false });
+        expect(processesWith(`sleep ${mark(4325)}`)).toEqual([]);
+      },
+    );
+
     test('P7 logs: the last lines, the run before, times, and what is written from now on', async () => {
       const uid = await node.run({ command: ['sh', '-c', 'seq 1 20000; printf unfinished; exit 1'] });
       await node.exited(uid);
@@ -719,13 +745,13 @@ function killAll(pids: readonly number[]): void {
 }
 
 /** The numbers of the living processes whose command line contains `text`. */
-export function processesWith(text: string): number[] {
+export function processesWith(text: string, read = fs.readFileSync): number[] {
   return fs
     .readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').includes(text);
+        return read(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').includes(text);
       } catch {
         return false;
       }

@@ -22,8 +22,20 @@ export function readLogIndex(file: string): LogEntry[] {
   return entries;
 }
 
+/** A line is there whole or not at all, also when the disk is full. */
 export function appendLogEntry(file: string, entry: LogEntry): void {
-  fs.appendFileSync(file, formatEntry(entry), { mode: 0o600 });
+  const descriptor = fs.openSync(file, 'a', 0o600);
+  try {
+    const { size } = fs.fstatSync(descriptor);
+    try {
+      fs.writeFileSync(descriptor, formatEntry(entry));
+    } catch (error) {
+      fs.ftruncateSync(descriptor, size);
+      throw error;
+    }
+  } finally {
+    fs.closeSync(descriptor);
+  }
 }
 
 export function writeLogIndex(file: string, entries: readonly LogEntry[]): void {

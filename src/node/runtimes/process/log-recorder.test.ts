@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -28,8 +29,8 @@ describe('the log of a container', () => {
     fs.rmSync(directory, { recursive: true });
   });
 
-  const record = (limits = { keepBytes: 10_000_000, maxEntries: 1000 }): LogRecorder => {
-    const onError = (error: Error): void => expect.fail(error.message);
+  const fail = (error: Error): void => expect.fail(error.message);
+  const record = (limits = { keepBytes: 10_000_000, maxEntries: 1000 }, onError = fail): LogRecorder => {
     const recorder = new LogRecorder({ log, index, clock, limits, onError });
     open.push(recorder);
     return recorder;
@@ -85,6 +86,34 @@ describe('the log of a container', () => {
     expect(lines.map((text, at) => text === line(written - lines.length + at).trimEnd()).every(Boolean)).toBe(true);
     expect(await show({ tailLines: 1_000_000 })).toBe(`${lines.join('\n')}\n`);
   });
+
+  test.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
+    'D3 a full disk is told once, and what was written meanwhile is noted when there is room',
+    async () => {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory]);
+      try {
+        fs.writeFileSync(log, '');
+        fs.writeFileSync(index, ''.padEnd(4094, '\n')); // room for two bytes more, of a line that is longer
+        const errors: string[] = [];
+        const recorder = record(undefined, (error) => errors.push(error.message));
+        fs.writeFileSync(log, 'one\n');
+        fs.writeFileSync(path.join(directory, 'filler'), Buffer.alloc(52 * 1024));
+        expect(() => fs.writeFileSync(path.join(directory, 'more'), Buffer.alloc(8 * 1024))).toThrow('ENOSPC');
+        await expect.poll(() => errors).toEqual([expect.stringContaining('ENOSPC')]);
+        await clock.advance(3000);
+        expect(errors).toHaveLength(1);
+        expect(fs.statSync(index).size).toBe(4094);
+        fs.rmSync(path.join(directory, 'filler'));
+        await clock.advance(1000);
+        expect(readLogIndex(index).at(-1)).toEqual({ from: 0, to: 4, atMs: clock.now() });
+        expect(await show()).toBe('one\n');
+        recorder.close();
+      } finally {
+        for (const recorder of open.splice(0)) recorder.close();
+        execFileSync('umount', ['-l', directory]);
+      }
+    },
+  );
 
   test('an index has a limit, too', async () => {
     record({ keepBytes: 10_000_000, maxEntries: 10 });

@@ -36,6 +36,7 @@ export class LogRecorder {
   #watcher: fs.FSWatcher | undefined;
   #timer: Timer | undefined;
   #closed = false;
+  #failing = false;
 
   constructor(options: {
     readonly log: string;
@@ -95,7 +96,18 @@ export class LogRecorder {
     return fs.statSync(this.#log, { throwIfNoEntry: false })?.size ?? 0;
   }
 
+  /** What the disk has no room for is noted later, with a later time. */
   #note(atMs: number | undefined): void {
+    try {
+      this.#tryToNote(atMs);
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) this.#onError(error as Error);
+      this.#failing = true;
+    }
+  }
+
+  #tryToNote(atMs: number | undefined): void {
     const size = this.#size();
     if (size <= this.#known || atMs === undefined) return;
     appendLogEntry(this.#index, { from: this.#known, to: size, atMs: Math.floor(atMs) });

@@ -8,7 +8,7 @@ import { ControlGroups, joinGroups, NO_RESOURCE_LIMITS, runName, writeGroups } f
 import { type Isolation, namespacesOf } from './isolation.ts';
 import type { EnteredRun, Level } from './level.ts';
 import type { PodFiles, RunFiles } from './pod-files.ts';
-import { isRunning, type ProcessIdentity, send, signalProcess } from './process-identity.ts';
+import { ifPossible, isRunning, type ProcessIdentity, send, signalProcess } from './process-identity.ts';
 import { processTable } from './process-table.ts';
 import { run } from './run.ts';
 import { checkSysctls, setprivArguments } from './security.ts';
@@ -133,7 +133,7 @@ export class NamespaceLevel implements Level {
    * last to close the sandbox's pipe; when both were killed at once, the kernel may still be at it.
    */
   async gone(_podUid: string, first: ProcessIdentity | undefined): Promise<void> {
-    while (first !== undefined && isRunning(first)) {
+    while (first !== undefined && ifPossible(() => isRunning(first)) !== false) {
       await new Promise<void>((resolve) => setTimeout(resolve, DYING_CHECK_MS));
     }
   }

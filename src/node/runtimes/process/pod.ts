@@ -41,6 +41,7 @@ export class Pod {
   readonly #waiters = new Set<() => void>();
   #sandbox: Sandbox | undefined;
   #startedAtMs = 0;
+  #unsettled: Error | undefined;
 
   constructor(files: PodFiles, record: PodRecord, context: PodContext) {
     this.files = files;
@@ -194,15 +195,25 @@ export class Pod {
     return Math.floor(time ?? fs.statSync(this.files.record).mtimeMs);
   }
 
+  /** Throws when it cannot be started again: the disk has no room to say that what was running has ended. */
+  checkSettled(): void {
+    if (this.#unsettled !== undefined) throw this.#unsettled;
+  }
+
   /** No process is left: what was running then has ended with the sandbox, and its exit code with it. */
   #settle(): void {
     this.#sandbox = undefined;
-    for (const name of namesIn(this.files.containers)) {
-      for (const attempt of attemptsOf(this.files, name)) {
-        const files = runFiles(this.files, name, attempt);
-        if (readRun(files, name, attempt).state === 'running') writeLostEnd(files);
+    this.#unsettled = undefined;
+    try {
+      for (const name of namesIn(this.files.containers)) {
+        for (const attempt of attemptsOf(this.files, name)) {
+          const files = runFiles(this.files, name, attempt);
+          if (readRun(files, name, attempt).state === 'running') writeLostEnd(files);
+        }
+        this.#look(name);
       }
-      this.#look(name);
+    } catch (error) {
+      this.#unsettled = error as Error;
     }
     this.#wake();
   }
@@ -235,7 +246,11 @@ export class Pod {
   #ranOutOfMemory(container: string, attempt: number): boolean {
     const files = runFiles(this.files, container, attempt);
     if (!this.level.closeRun(this.config.uid, runName({ name: container, attempt })).outOfMemory) return false;
-    fs.writeFileSync(files.outOfMemory, '');
+    try {
+      fs.writeFileSync(files.outOfMemory, '');
+    } catch (error) {
+      this.#context.logger.warn('why a container ended cannot be written down', { error: String(error) });
+    }
     return true;
   }
 

@@ -20,13 +20,26 @@ export function isRunning(identity: ProcessIdentity): boolean {
   return found !== undefined && found.startTime === identity.startTime && !found.ended;
 }
 
+/** Undefined when the system cannot be asked just now: nothing is known then. */
+export function ifPossible<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Kills a process that entered a container from outside, what it started there, and whatever shares a session with
  * that.
  */
 export function killEntered(pid: number): void {
   send(pid, 'SIGSTOP'); // it starts nothing while we look
-  const all = processTable.all();
+  const all = ifPossible(() => processTable.all());
+  if (all === undefined) {
+    setTimeout(killEntered, UNKNOWN_RETRY_MS, pid);
+    return;
+  }
   const entered = new Set([pid]);
   for (const one of all) if (one.parent === pid) entered.add(one.pid);
   for (const one of all) if (entered.has(one.pid) || entered.has(one.session)) send(one.pid, 'SIGKILL');
@@ -38,6 +51,8 @@ export function childrenOf(pid: number): number[] {
     .filter((one) => one.parent === pid)
     .map((one) => one.pid);
 }
+
+const UNKNOWN_RETRY_MS = 100;
 
 /** These, what they have started, and whatever is in a group or a session of theirs. */
 export function withFamily(pids: Iterable<number>, all: readonly SystemProcess[]): readonly SystemProcess[] {

@@ -8,7 +8,7 @@ import type { EnteredRun, Level } from './level.ts';
 import { markedProcesses, podMark } from './marked-processes.ts';
 import { translatePaths } from './path-translation.ts';
 import type { PodFiles, RunFiles } from './pod-files.ts';
-import { isRunning, type ProcessIdentity, send, signalProcess, withFamily } from './process-identity.ts';
+import { ifPossible, isRunning, type ProcessIdentity, send, signalProcess, withFamily } from './process-identity.ts';
 import { processTable, psProgram, type SystemProcess } from './process-table.ts';
 import { run } from './run.ts';
 import { setprivArguments } from './security.ts';
@@ -127,11 +127,12 @@ export class ProcessLevel implements Level {
   }
 }
 
+/** While it cannot be seen what is left (too many files are open), something may be. */
 async function killUntilNone(find: () => readonly SystemProcess[]): Promise<void> {
   for (let waitMs = processTable.lookAfterMs; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
-    const left = find();
-    if (left.length === 0) return;
-    for (const { pid } of left) send(pid, 'SIGKILL');
+    const left = ifPossible(find);
+    if (left?.length === 0) return;
+    for (const { pid } of left ?? []) send(pid, 'SIGKILL');
     await new Promise<void>((resolve) => setTimeout(resolve, waitMs));
   }
 }

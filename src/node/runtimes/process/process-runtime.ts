@@ -100,6 +100,7 @@ class Processes implements ProcessRuntime {
   #listener: PodListener = () => {};
   #hostsFor: (namespace: string) => string = () => '';
   #unfollowHosts: () => void = () => {};
+  #hostsTimer: Timer | undefined;
   #started: Started | undefined;
 
   constructor(options: ProcessRuntimeOptions) {
@@ -180,7 +181,10 @@ class Processes implements ProcessRuntime {
       const ready = await this.#soon(there.sandbox.whenReady());
       if (ready !== 'late' && there.alive) return there.status();
     }
-    if (there !== undefined) await this.stopPod(config.uid);
+    if (there !== undefined) {
+      await this.stopPod(config.uid);
+      there.checkSettled();
+    }
     level.checkPod(config);
     const locks = config.locks.map(lockFile);
     for (const lock of locks) checkNoneLeft(lock, this.#options.directory);
@@ -307,6 +311,7 @@ class Processes implements ProcessRuntime {
 
   async close(): Promise<void> {
     this.#unfollowHosts();
+    this.#hostsTimer?.cancel();
     const alive = [...this.#pods.values()].some((pod) => pod.alive);
     for (const pod of this.#pods.values()) pod.release();
     if (!alive) await this.#started?.network.remove();
@@ -327,9 +332,19 @@ class Processes implements ProcessRuntime {
 
   #setHosts(linesFor: (namespace: string) => string): void {
     this.#hostsFor = linesFor;
+    this.#hostsTimer?.cancel();
+    let complaint: unknown;
     for (const pod of this.#pods.values()) {
-      if (pod.alive && pod.level.isolation === 'user') rewriteHosts(pod.files, pod.record, linesFor);
+      try {
+        if (pod.alive && pod.level.isolation === 'user') rewriteHosts(pod.files, pod.record, linesFor);
+      } catch (error) {
+        complaint = error;
+      }
     }
+    if (complaint === undefined) return;
+    const { clock, logger } = this.#options;
+    logger.warn('hosts files of pods cannot be written', { error: String(complaint) });
+    this.#hostsTimer = clock.after(HOSTS_RETRY_MS, () => this.#setHosts(linesFor));
   }
 
   get #known(): Started {
@@ -402,6 +417,9 @@ const NO_ANSWER = `has not answered for ${START_PATIENCE_MS / 1000} s`;
 
 /** How long a container may take to be gone once its program was killed. */
 const KILL_PATIENCE_MS = 10_000;
+
+/** How long until hosts files that the disk had no room for are written again. */
+const HOSTS_RETRY_MS = 5_000;
 
 /** What has gone is no error. */
 const OPTIONAL = { throwIfNoEntry: false } as const;

@@ -17,7 +17,7 @@ export interface SystemProcess {
   readonly ended: boolean;
 }
 
-/** What a system tells of its processes. */
+/** What a system tells of its processes. Throws when it cannot be asked. */
 export interface ProcessTable {
   find(pid: number): SystemProcess | undefined;
   all(): readonly SystemProcess[];
@@ -87,8 +87,9 @@ function parsePsLine(line: string): SystemProcess | undefined {
 /** What `ps` of this system says, line by line. */
 export function ps(...args: readonly string[]): readonly string[] {
   const env = { PATH: TOOL_PATH, LC_ALL: 'C', TZ: 'UTC' };
-  const { stdout } = spawnSync('ps', args, { env, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
-  return (stdout ?? '').split('\n').filter((line) => line !== '');
+  const { stdout, error } = spawnSync('ps', args, { env, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
+  if (error !== undefined) throw error;
+  return stdout.split('\n').filter((line) => line !== '');
 }
 
 function numbersInProc(): readonly number[] {
@@ -97,19 +98,26 @@ function numbersInProc(): readonly number[] {
     .map(Number);
 }
 
-/** A process may be another user's, or end between being seen and being looked at. */
 function readIfReadable(file: string): string | undefined {
-  try {
-    return fs.readFileSync(file, 'latin1');
-  } catch {
-    return undefined;
-  }
+  return ifReadable(() => fs.readFileSync(file, 'latin1'));
 }
 
 function linkIfReadable(link: string): string | undefined {
+  return ifReadable(() => fs.readlinkSync(link));
+}
+
+/**
+ * A process may be another user's, or end between being seen and being looked at. Other errors are ours (too many files
+ * are open), and say nothing of the process: M2, it must not look as if it had ended.
+ */
+function ifReadable<T>(look: () => T): T | undefined {
   try {
-    return fs.readlinkSync(link);
-  } catch {
-    return undefined;
+    return look();
+  } catch (error) {
+    if (
+      ['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'EINVAL', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+    )
+      return undefined;
+    throw error;
   }
 }
