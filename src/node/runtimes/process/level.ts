@@ -11,6 +11,8 @@ export interface Level {
   checkPod(pod: PodConfig): void;
   /** The command line that becomes the sandbox. */
   sandboxCommand(files: PodFiles, pod: PodConfig): readonly string[];
+  /** What a new pod's processes are to be marked with, where nothing else keeps them together. */
+  newMark(podUid: string): string | undefined;
   /** The variable that marks each process of the pod, where nothing else keeps them together. */
   markOf(podUid: string): Readonly<Record<string, string>> | undefined;
   /**

@@ -70,6 +70,8 @@ export class NamespaceLevel implements Level {
     return ['unshare', ...namespaces, '--', ...shell, sharing];
   }
 
+  newMark(): undefined {}
+
   markOf(): undefined {}
 
   prepareRun(pod: PodFiles, podUid: string, files: RunFiles, container: ContainerConfig): void {

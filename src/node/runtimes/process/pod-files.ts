@@ -32,6 +32,8 @@ export interface PodRecord extends Partial<PodPlace> {
   readonly isolation: Isolation;
   /** The inode of the pipe `events` that its processes hold: a copy of the directory has another. */
   readonly pipe?: number;
+  /** What its processes are marked with, where nothing else keeps them together; it stays when the directory is moved. */
+  readonly mark?: string;
   /** When the machine has been started since, any process may have the numbers that are written down (Linux). */
   readonly boot?: string;
 }
@@ -124,10 +126,15 @@ export function readPodRecord(files: PodFiles): PodRecord | undefined {
  * directory is a copy of one that was in use, that process is of the pod that it was copied from, and none of our
  * business.
  */
-export function lastSandboxProcess(files: PodFiles, { pipe, boot }: PodRecord): ProcessIdentity | undefined {
-  const isCopy = pipe !== undefined && fs.statSync(files.events, { throwIfNoEntry: false })?.ino !== pipe;
+export function lastSandboxProcess(files: PodFiles, record: PodRecord): ProcessIdentity | undefined {
+  const { boot } = record;
   const isOlder = boot !== undefined && boot !== thisBoot();
-  return isCopy || isOlder ? undefined : sandboxProcess(files);
+  return isCopy(files, record) || isOlder ? undefined : sandboxProcess(files);
+}
+
+/** Whether the directory is a copy of the one that the pod was started in. */
+export function isCopy(files: PodFiles, { pipe }: PodRecord): boolean {
+  return pipe !== undefined && fs.statSync(files.events, { throwIfNoEntry: false })?.ino !== pipe;
 }
 
 /** Which start of the machine this is, where the start time of a process does not tell. */

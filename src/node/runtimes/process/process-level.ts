@@ -5,7 +5,7 @@ import { type ContainerConfig, type Limitation, type Mount, type PodConfig, Star
 import { containerArguments, execArguments } from './container-command.ts';
 import { ControlGroups, joinGroups, NO_RESOURCE_LIMITS, runName, writeGroups } from './control-groups.ts';
 import type { EnteredRun, Level } from './level.ts';
-import { markedProcesses, podMark } from './marked-processes.ts';
+import { markedProcesses, markVariable, newMark } from './marked-processes.ts';
 import { translatePaths } from './path-translation.ts';
 import type { PodFiles, RunFiles } from './pod-files.ts';
 import { ifPossible, isRunning, type ProcessIdentity, send, signalProcess, withFamily } from './process-identity.ts';
@@ -48,8 +48,12 @@ export class ProcessLevel implements Level {
     return ['sh', path.join(this.#scripts, 'sandbox.sh'), files.directory, this.#scripts, 'none'];
   }
 
+  newMark(podUid: string): string {
+    return newMark(this.#directory, podUid);
+  }
+
   markOf(podUid: string): Readonly<Record<string, string>> {
-    return podMark(this.#directory, podUid);
+    return markVariable(this.#directory, podUid);
   }
 
   prepareRun(_pod: PodFiles, podUid: string, files: RunFiles, container: ContainerConfig): void {

@@ -191,7 +191,13 @@ class Processes implements ProcessRuntime {
 
     const place = config.hostNetwork ? undefined : await network.places.allocate(config.ports);
     const files = podFiles(podDirectory(this.#options.directory, config.uid));
-    const record: PodRecord = { pod: config, isolation: level.isolation, ...place };
+    const mark = level.newMark(config.uid);
+    const record: PodRecord = {
+      pod: config,
+      isolation: level.isolation,
+      ...place,
+      ...(mark !== undefined && { mark }),
+    };
     try {
       const linkFiles = place === undefined ? {} : await network.connect(config.uid, place.address);
       await writePod(files, { record, locks, linkFiles, owner: this.#options.directory, fifos: this.#fifos });

@@ -35,8 +35,18 @@ const procFiles: ProcessTable = {
   all: () => numbersInProc().flatMap((pid) => procFiles.find(pid) ?? []),
   withVariable: (assignment) =>
     numbersInProc().filter((pid) => `\0${readIfReadable(`/proc/${pid}/environ`) ?? ''}`.includes(`\0${assignment}\0`)),
-  withDescriptor: (descriptor, file) =>
-    numbersInProc().filter((pid) => linkIfReadable(`/proc/${pid}/fd/${descriptor}`) === file),
+  withDescriptor(descriptor, file) {
+    const { dev, ino } = fs.statSync(file, { throwIfNoEntry: false }) ?? {};
+    const end = file.split('/').slice(-3).join('/');
+    return numbersInProc().filter((pid) => {
+      const link = `/proc/${pid}/fd/${descriptor}`;
+      const path = linkIfReadable(link);
+      // What is mounted at two places has two paths.
+      if (path === file || !path?.endsWith(end)) return path === file;
+      const found = ifReadable(() => fs.statSync(link));
+      return found !== undefined && found.ino === ino && found.dev === dev;
+    });
+  },
   lookAfterMs: 2,
 };
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -130,6 +131,37 @@ describe('everywhere', () => {
         process.kill(pid);
         await eventually(() => processesWith(`sleep ${sleep}`)).toEqual([]);
         expect(await node.runtime.startPod(pod)).toMatchObject({ alive: true });
+      },
+    );
+
+    const canMount = process.platform === 'linux' && process.getuid?.() === 0;
+    test.runIf(process.platform === 'linux').each(canMount ? ['moved', 'mounted elsewhere'] : ['moved'])(
+      'M2 what is left of a pod is known when its directory was %s',
+      async (how) => {
+        const before = new TestNode({ isolation: 'processes' });
+        await before.start();
+        const sleep = `4507${process.pid}`;
+        const uid = await before.run({
+          command: ['sh', '-c', `(env -i setsid sleep ${sleep} &); exec sleep ${sleep}`],
+        });
+        await eventually(() => processesWith(`sleep ${sleep}`).length).toBe(2);
+        await before.runtime.close();
+        for (const pid of before.shimsOf(uid)) process.kill(pid, 'SIGKILL');
+        const directory = `${before.directory}-${how.replace(' ', '-')}`;
+        if (how === 'moved') fs.renameSync(before.directory, directory);
+        else {
+          fs.mkdirSync(directory);
+          execFileSync('mount', ['--bind', before.directory, directory]);
+        }
+        const after = new TestNode({ isolation: 'processes', directory });
+        try {
+          await after.start();
+          expect(processesWith(`sleep ${sleep}`)).toEqual([]);
+        } finally {
+          await after.clear();
+          if (how !== 'moved') execFileSync('umount', ['-l', directory]);
+          for (const one of [before.directory, directory]) fs.rmSync(one, { recursive: true, force: true });
+        }
       },
     );
 
