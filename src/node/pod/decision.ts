@@ -31,3 +31,14 @@ export function act(...actions: readonly PodAction[]): Decision {
 export function earlier(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
+
+/**
+ * Whether a time is still to come that was at most `longestMs` ahead when it was chosen. One that is further away is of
+ * before the machine's clock was set back, and nothing waits for it.
+ */
+export function isAhead(atMs: number, nowMs: number, longestMs: number): boolean {
+  return atMs > nowMs && atMs - nowMs <= longestMs + TOLERANCE_MS;
+}
+
+/** Files have times of a clock that is less exact. */
+const TOLERANCE_MS = 1_000;

@@ -281,6 +281,17 @@ describe('a container that ended', () => {
     expect(does({ ...input, nowMs: NOW + waitMs })).toEqual([`start main#${restarts + 1}`]);
   });
 
+  test('P3 does not wait for a time of before the clock was set back', () => {
+    const hour = 3_600_000;
+    const run = down('main', 1, { attempt: 6, finishedAtMs: NOW + hour, startedAtMs: NOW + hour - 1_000 });
+    expect(does(observed(podWith(), sandbox(run), remembering('main', { restarts: 6 })))).toEqual(['start main#7']);
+    const blocked = { reason: 'VolumeInUse', message: 'in use', retryAtMs: NOW + hour };
+    expect(does(observed(podWith(), undefined, { blocked }))).toEqual(['startSandbox']);
+    expect(does(observed(podWith(), undefined, { sandboxNotBeforeMs: NOW + hour }))).toEqual(['startSandbox']);
+    const memory = { restarts: 0, blocked: { ...blocked, failures: 1 } };
+    expect(does(observed(podWith(), sandbox(), remembering('main', memory)))).toEqual(['start main#0']);
+  });
+
   test('P3 begins the back-off anew after a run of ten minutes', () => {
     const run = down('main', 1, { attempt: 5, startedAtMs: NOW - 600_000, finishedAtMs: NOW });
     const plan = planPod(

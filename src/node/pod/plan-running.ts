@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/generated/types.ts';
 import { type ContainerView, exited, failedProbe, isStarted, nextAttempt, running } from './container-view.ts';
-import { act, type Decision, earlier, idle } from './decision.ts';
-import type { Blocked, Explanation, ObservedPod, PodAction } from './observed.ts';
+import { act, type Decision, earlier, idle, isAhead } from './decision.ts';
+import type { BackOffPolicy, Blocked, Explanation, ObservedPod, PodAction } from './observed.ts';
 import { backOffMs, restarts, restartsAfterStart } from './restart-policy.ts';
 
 /** Brings a pod that is to run one step nearer to running, and keeps it so. */
@@ -26,22 +26,31 @@ export function planRunning(observed: ObservedPod, views: readonly ContainerView
 }
 
 function planSandbox(observed: ObservedPod): Decision {
-  const { predecessor, blocked, sandboxNotBeforeMs, nowMs } = observed;
+  const { predecessor, blocked, sandboxNotBeforeMs, nowMs, backOff } = observed;
   const waiting = sandboxWait(observed);
   if (predecessor !== undefined) return idle(waiting);
-  if (blocked && blocked.retryAtMs > nowMs) return idle(waiting, blocked.retryAtMs);
-  if (sandboxNotBeforeMs !== undefined && sandboxNotBeforeMs > nowMs) return idle(waiting, sandboxNotBeforeMs);
+  if (blocked && isAhead(blocked.retryAtMs, nowMs, longestMs(backOff))) return idle(waiting, blocked.retryAtMs);
+  if (sandboxNotBeforeMs !== undefined && isAhead(sandboxNotBeforeMs, nowMs, longestMs(backOff)))
+    return idle(waiting, sandboxNotBeforeMs);
   return act({ type: 'startSandbox' });
 }
 
+/** No retry waits longer, whatever it waits for. */
+function longestMs({ maxMs }: BackOffPolicy): number {
+  return Math.max(maxMs, LONGEST_RETRY_MS);
+}
+
+const LONGEST_RETRY_MS = 10_000;
+
 /** Why the sandbox has not been started, or not again; undefined when nothing stands against it as far as is known. */
-export function sandboxWait({ predecessor, blocked, sandboxNotBeforeMs, nowMs }: ObservedPod): Explanation | undefined {
+export function sandboxWait(observed: ObservedPod): Explanation | undefined {
+  const { predecessor, blocked, sandboxNotBeforeMs, nowMs, backOff } = observed;
   if (predecessor !== undefined) {
     // M7: the name may be free in the API; here it is free when nothing of the one before is left.
     return { reason: 'PredecessorRunning', message: `waiting for what still runs of ${predecessor}` };
   }
   if (blocked) return blocked;
-  if (sandboxNotBeforeMs === undefined || sandboxNotBeforeMs <= nowMs) return undefined;
+  if (sandboxNotBeforeMs === undefined || !isAhead(sandboxNotBeforeMs, nowMs, longestMs(backOff))) return undefined;
   return { reason: 'SandboxBackOff', message: 'the pod as a whole keeps ending' };
 }
 
@@ -144,12 +153,12 @@ export function waitingToStart(observed: ObservedPod, pod: Pod, view: ContainerV
   if (!runsAgain(pod, view)) return undefined;
   const { nowMs, backOff } = observed;
   const { blocked } = view.memory;
-  if (blocked && blocked.retryAtMs > nowMs) return blocked;
+  if (blocked && isAhead(blocked.retryAtMs, nowMs, longestMs(backOff))) return blocked;
   // Who ends a pod is to blame for the exits, and nothing starts again.
   if (observed.nodeStops || pod.metadata.deletionTimestamp !== undefined) return undefined;
   const waitMs = backOffMs(view, backOff);
   const retryAtMs = (exited(view)?.finishedAtMs ?? 0) + waitMs;
-  if (retryAtMs <= nowMs) return undefined;
+  if (!isAhead(retryAtMs, nowMs, waitMs)) return undefined;
   const { name, namespace, uid } = pod.metadata;
   return {
     reason: 'CrashLoopBackOff',

@@ -33,7 +33,7 @@ export class ProbeWorker {
   #beatMs: number;
   /** Probes until the first success: liveness has nothing to wait for. */
   #eager: boolean;
-  readonly #firstMs: number;
+  #firstMs: number;
   #timer: Timer | undefined;
 
   constructor(options: ProbeWorkerOptions) {
@@ -53,12 +53,13 @@ export class ProbeWorker {
 
   #schedule(atMs: number): void {
     const { clock } = this.#options;
-    this.#timer = clock.after(Math.max(0, atMs - clock.now()), () => void this.#run());
+    // Not by what the clock says then: it may have been set back.
+    const onBeat = atMs >= this.#beatMs;
+    this.#timer = clock.after(Math.max(0, atMs - clock.now()), () => void this.#run(onBeat));
   }
 
-  async #run(): Promise<void> {
+  async #run(onBeat: boolean): Promise<void> {
     const { clock, probe, run, found } = this.#options;
-    const onBeat = clock.now() >= this.#beatMs;
     const limit = new AbortController();
     const timer = clock.after(timeoutMs(probe), () =>
       limit.abort(new Error(`no answer within ${timeoutMs(probe) / 1000}s (timeoutSeconds)`)),
@@ -67,6 +68,8 @@ export class ProbeWorker {
     timer.cancel();
     if (this.#stopped.signal.aborted) return;
     while (onBeat && this.#beatMs <= clock.now()) this.#beatMs += periodMs(probe);
+    this.#beatMs = Math.min(this.#beatMs, clock.now() + periodMs(probe));
+    this.#firstMs = Math.min(this.#firstMs, clock.now());
     if (outcome.success) this.#eager = false;
     if (onBeat || outcome.success) {
       const before = this.#state;

@@ -273,7 +273,7 @@ describe('P2 thresholds', () => {
 });
 
 describe('P2 the timing of a probe', () => {
-  function worker(kind: ProbeKind, probe: Probe, outcome: (nowMs: number) => boolean | 'never') {
+  function worker(kind: ProbeKind, probe: Probe, outcome: (nowMs: number) => boolean | 'never', setBackMs = () => 0) {
     const clock = new VirtualClock();
     const beginMs = clock.now();
     const runs: number[] = [];
@@ -281,7 +281,7 @@ describe('P2 the timing of a probe', () => {
     const probing = new ProbeWorker({
       kind,
       probe,
-      clock,
+      clock: { now: () => clock.now() - setBackMs(), after: (delayMs, callback) => clock.after(delayMs, callback) },
       startedAtMs: beginMs,
       decided: undefined,
       run: (signal) => {
@@ -321,6 +321,23 @@ describe('P2 the timing of a probe', () => {
     expect(runs).toEqual([]);
     await clock.advance(1);
     expect(runs).toEqual([5_000]);
+  });
+
+  test.each<[ProbeKind, number[]]>([
+    ['liveness', [0, 3_000, 6_000, 9_000, 12_000]],
+    ['readiness', [0, 3_000, 6_000, 9_000, 12_000]],
+  ])('%s goes on when the clock is set back', async (kind, expected) => {
+    let backMs = 0;
+    const { clock, runs } = worker(
+      kind,
+      { periodSeconds: 3 },
+      () => true,
+      () => backMs,
+    );
+    await clock.advance(4_000);
+    backMs = 3_600_000;
+    await clock.advance(8_000);
+    expect(runs).toEqual(expected);
   });
 
   test('liveness is asked once a period from the beginning', async () => {
