@@ -3,8 +3,8 @@ import { isIPv4 } from 'node:net';
 import type { Pod } from '../../api/generated/types.ts';
 import { actualPort } from '../../api/pod-ports.ts';
 import { type HostPort, hostPortsOf, isEverywhere, portsClash } from '../../api/pod-requests.ts';
-import type { Unreachable } from './service-backend.ts';
 import type { ReachablePort } from './service-ports.ts';
+import type { Unreachable } from './unreachable.ts';
 
 /** Whether a pod asks for ports of its node that are not its own anyway. */
 export function asksForHostPorts({ spec }: Pod): boolean {

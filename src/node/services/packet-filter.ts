@@ -62,25 +62,37 @@ export function packetFilter({ owner, networks, random }: PacketFilterOptions): 
       if (zone !== undefined && udpNow !== udp) zone = (zone % MAX_ZONE) + 1;
       udp = udpNow;
       const scope = { table, podCidrs: now.map(({ podCidr }) => podCidr) };
-      const before = applied;
+      const attempts = [
+        { zone, before: applied },
+        // Somebody may have taken the table away.
+        { zone, before: undefined },
+        // A kernel may have been made without zones.
+        { zone: undefined, before: undefined },
+      ];
       // What is there after a failure is not known: the next rules begin from nothing.
       applied = undefined;
-      try {
-        applied = await put(packetFilterRules(ports, { ...scope, zone }, before));
-      } catch (error) {
-        // A kernel may have been made without zones.
-        applied = await put(packetFilterRules(ports, scope)).catch(() => Promise.reject(error));
-        zone = undefined;
+      let failure: unknown;
+      for (const attempt of attempts) {
+        try {
+          const rules = packetFilterRules(ports, { ...scope, zone: attempt.zone }, attempt.before);
+          await nft(rules.text);
+          applied = rules;
+          zone = attempt.zone;
+          return [];
+        } catch (error) {
+          failure ??= error;
+        }
       }
-      return [];
+      throw failure;
     },
+    // A firewall that is set up anew empties the whole filter.
+    isIntact: () =>
+      run('nft', ['list', 'chain', 'ip', table, 'to_service']).then(
+        () => true,
+        () => false,
+      ),
     close: () => removePacketFilter(owner),
   };
-}
-
-async function put(rules: PacketFilterRules): Promise<PacketFilterRules> {
-  await nft(rules.text);
-  return rules;
 }
 
 /** Takes away what a cluster has left in the packet filter; nothing happens when that is nothing. */

@@ -1,17 +1,12 @@
 import type { ReachablePort } from './service-ports.ts';
-
-/** A port that cannot be reached, and why. */
-export interface Unreachable {
-  readonly name: string;
-  readonly message: string;
-  /** It may be had soon, and nobody need be told yet. */
-  readonly isNotYet?: boolean;
-}
+import type { Unreachable } from './unreachable.ts';
 
 /** What makes services reachable on this machine. */
 export interface ServiceBackend {
   /** From now on these ports, and no others, lead to their targets. Resolves with those that could not be had. */
   apply(ports: readonly ReachablePort[]): Promise<readonly Unreachable[]>;
+  /** Whether what was made last is still there: others may have taken it away. */
+  isIntact(): Promise<boolean>;
   /** Nothing leads anywhere any more. */
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 
 import type { EndpointSlice, Service, ServicePort } from '../../api/generated/types.ts';
+import type { Unreachable } from './unreachable.ts';
 
 /** As in Kubernetes: three hours. */
 const DEFAULT_STICKY_SECONDS = 10_800;
@@ -32,8 +33,9 @@ export interface ReachablePort {
 export function reachablePorts(
   services: Iterable<Service>,
   slicesOf: (service: Service) => readonly EndpointSlice[],
-): readonly ReachablePort[] {
+): { readonly ports: readonly ReachablePort[]; readonly unreachable: readonly Unreachable[] } {
   const found: ReachablePort[] = [];
+  const unreachable: Unreachable[] = [];
   for (const service of services) {
     const {
       clusterIP,
@@ -50,9 +52,16 @@ export function reachablePorts(
     const slices = slicesOf(service).filter(({ addressType }) => addressType === 'IPv4');
     for (const port of ports) {
       const protocol = port.protocol ?? 'TCP';
-      if (protocol !== 'TCP' && protocol !== 'UDP') continue;
+      const name = `${service.metadata.namespace}/${service.metadata.name}:${port.port}`;
+      if (protocol !== 'TCP' && protocol !== 'UDP') {
+        unreachable.push({
+          name,
+          message: `port ${port.port}/${protocol} leads nowhere: only TCP and UDP are passed on`,
+        });
+        continue;
+      }
       found.push({
-        name: `${service.metadata.namespace}/${service.metadata.name}:${port.port}`,
+        name,
         protocol,
         addresses,
         port: port.port,
@@ -65,7 +74,8 @@ export function reachablePorts(
       });
     }
   }
-  return found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.protocol < b.protocol ? -1 : 1));
+  found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.protocol < b.protocol ? -1 : 1));
+  return { ports: found, unreachable };
 }
 
 /** The ready endpoints; when there are none, those that are on their way out and still serve. */

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -52,7 +53,7 @@ function slice(
 
 describe('what of a service is to be reached', () => {
   const web = service('web', { clusterIP: '10.96.0.5', ports: [{ name: 'web', port: 80, protocol: 'TCP' }] });
-  const targets = (endpoints: readonly Endpoint[]) => reachablePorts([web], () => [slice(endpoints)])[0]?.targets;
+  const targets = (endpoints: readonly Endpoint[]) => reachablePorts([web], () => [slice(endpoints)]).ports[0]?.targets;
 
   test('its ready pods, on their own port', () => {
     expect(
@@ -69,7 +70,7 @@ describe('what of a service is to be reached', () => {
 
   test('pods that share an address, each on its own port', () => {
     const slices = [20_001, 20_000].map((port) => slice([{ addresses: ['127.0.0.1'] }], [{ name: 'web', port }]));
-    expect(reachablePorts([web], () => slices)[0]?.targets).toEqual([
+    expect(reachablePorts([web], () => slices).ports[0]?.targets).toEqual([
       { address: '127.0.0.1', port: 20_000 },
       { address: '127.0.0.1', port: 20_001 },
     ]);
@@ -83,12 +84,21 @@ describe('what of a service is to be reached', () => {
     ]);
   });
 
+  test('says of SCTP that it is not passed on', () => {
+    const both = [{ port: 80 }, { port: 81, protocol: 'SCTP' }];
+    const { ports, unreachable } = reachablePorts([service('web', { clusterIP: '10.96.0.5', ports: both })], () => []);
+    expect(ports).toHaveLength(1);
+    expect(unreachable).toEqual([
+      { name: 'default/web:81', message: expect.stringContaining('81/SCTP leads nowhere') },
+    ]);
+  });
+
   test('nothing of headless and external services', () => {
     const none = [
       service('headless', { clusterIP: 'None', ports: [{ port: 80 }] }),
       service('external', { type: 'ExternalName', externalName: 'example.org' }),
     ];
-    expect(reachablePorts(none, () => [])).toEqual([]);
+    expect(reachablePorts(none, () => [])).toEqual({ ports: [], unreachable: [] });
   });
 });
 
@@ -191,6 +201,7 @@ test('a port that cannot be had is told once, tried again, and told again only w
         tries++;
         return taken ? [{ name: 'default/web:80', message: 'taken' }] : [];
       },
+      isIntact: async () => true,
       async close() {},
     },
   });
@@ -249,6 +260,7 @@ describe.runIf(able)('a service of real pods, through the kernel', () => {
       logger: silentLogger,
       recorder: { record() {} },
       backend,
+      checkMs: 200,
     });
     await services.ready;
   });
@@ -334,6 +346,10 @@ describe.runIf(able)('a service of real pods, through the kernel', () => {
     await publish(one, two);
     await expect.poll(() => ask(one, url)).toBe('two');
     await expect.poll(() => ask(one, url)).toBe('one');
+    // A firewall that is set up anew begins with an empty filter.
+    const table = `berth_${createHash('sha256').update(root).digest('hex').slice(0, 12)}`;
+    await run('nft', ['delete', 'table', 'ip', table]);
+    await expect.poll(() => ask(two, url)).toMatch(/one|two/);
     await publish();
     await expect.poll(() => ask(two, url)).toMatch(/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH/);
 

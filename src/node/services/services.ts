@@ -6,8 +6,9 @@ import { WorkQueue } from '../../client/work-queue.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { asksForHostPorts, hostPorts } from './host-ports.ts';
-import type { ServiceBackend, Unreachable } from './service-backend.ts';
+import type { ServiceBackend } from './service-backend.ts';
 import { type ReachablePort, reachablePorts } from './service-ports.ts';
+import type { Unreachable } from './unreachable.ts';
 
 /** All there is to do is one thing: to make everything as it should be. */
 const KEY = 'services';
@@ -17,6 +18,8 @@ const BATCH_MS = 20;
 const NOT_YET_MS = 500;
 /** How soon one that somebody else has, who was told of, is tried again. */
 const RETRY_MS = 10_000;
+/** How often what was made is looked after. */
+const CHECK_MS = 30_000;
 /** The index of pods that ask for ports of their node. */
 const ASKING = 'asking';
 
@@ -26,6 +29,8 @@ export interface ServicesOptions {
   readonly logger: Logger;
   readonly recorder: EventRecorder;
   readonly backend: ServiceBackend;
+  /** How often it is made sure that nobody has taken away what was made; default 30 s. */
+  readonly checkMs?: number;
 }
 
 /** Keeps the services of the cluster reachable on this machine. */
@@ -44,13 +49,21 @@ export interface RunningServices {
  * @example
  * const services = startServices({ informers, clock, logger, recorder, backend: packetFilter({ owner, networks }) });
  */
-export function startServices({ informers, clock, logger, recorder, backend }: ServicesOptions): RunningServices {
+export function startServices({
+  informers,
+  clock,
+  logger,
+  recorder,
+  backend,
+  checkMs = CHECK_MS,
+}: ServicesOptions): RunningServices {
   const services = informers.get(Services);
   const slices = informers.get(EndpointSlices);
   const pods = informers.get(Pods);
   const slicesByService = slices.index(serviceOf);
   const podsWithPorts = pods.index((pod) => (asksForHostPorts(pod) ? ASKING : undefined));
   let applied: string | undefined;
+  let checkedMs = 0;
   let told: readonly Unreachable[] = [];
   let waiters: (() => void)[] = [];
   const apply = async (): Promise<void> => {
@@ -61,18 +74,25 @@ export function startServices({ informers, clock, logger, recorder, backend }: S
     try {
       const ofServices = reachablePorts(services.list(), (service) => slicesByService.get(keyOf(service)));
       const ofPods = hostPorts(podsWithPorts.get(ASKING));
-      await make([...ofServices, ...ofPods.ports], ofPods.unreachable);
+      await make([...ofServices.ports, ...ofPods.ports], [...ofServices.unreachable, ...ofPods.unreachable]);
     } finally {
       for (const resolve of waiting) resolve();
     }
   };
   const make = async (ports: readonly ReachablePort[], refused: readonly Unreachable[]): Promise<void> => {
     const wanted = JSON.stringify([ports, refused]);
-    if (wanted === applied) return;
+    const isChecked = clock.now() < checkedMs + checkMs;
+    if (wanted === applied && (isChecked || (await backend.isIntact()))) {
+      if (!isChecked) checkedMs = clock.now();
+      queue.after(KEY, checkMs);
+      return;
+    }
     const unreachable = await backend.apply(ports);
+    checkedMs = clock.now();
     applied = unreachable.length === 0 ? wanted : undefined;
-    if (unreachable.length > 0) queue.after(KEY, unreachable.some(({ isNotYet }) => isNotYet) ? NOT_YET_MS : RETRY_MS);
-    const now = [...refused, ...unreachable].filter(({ isNotYet }) => !isNotYet);
+    const isNotYet = unreachable.some((port) => port.isNotYet);
+    queue.after(KEY, unreachable.length === 0 ? checkMs : isNotYet ? NOT_YET_MS : RETRY_MS);
+    const now = [...refused, ...unreachable].filter((port) => !port.isNotYet);
     const before = new Set(told.map(({ name, message }) => `${name} ${message}`));
     told = now;
     for (const port of now) if (!before.has(`${port.name} ${port.message}`)) tell(port);

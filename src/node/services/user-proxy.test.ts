@@ -65,7 +65,9 @@ describe('the proxy of a machine without root', () => {
     await proxied.apply(web([{ address: '127.0.0.1', port: await freePort() }, one]));
     expect(await get('127.0.0.1', number)).toBe('one');
     await proxied.apply(web([]));
-    await expect(get('127.0.0.1', number)).rejects.toThrow();
+    await expect(get('127.0.0.1', number)).rejects.toThrow('ECONNREFUSED');
+    await proxied.apply(web([one]));
+    expect(await get('127.0.0.1', number)).toBe('one');
     await proxied.apply([]);
     await expect(get('127.0.0.1', number)).rejects.toThrow('ECONNREFUSED');
   });
@@ -155,12 +157,12 @@ describe('the proxy of a machine without root', () => {
   test('says what it cannot do', async () => {
     const taken = await backend('taken');
     const number = await freePort();
-    const ofService = port({ addresses: ['127.0.0.1'], port: number });
+    const ofService = port({ addresses: ['127.0.0.1'], port: number, targets: [taken] });
     const unreachable = await proxy().apply([
-      port({ addresses: ['127.0.0.1'], port: taken.port, name: 'default/late:80' }),
+      { ...ofService, port: taken.port, name: 'default/late:80' },
       ofService,
       { ...ofService, name: 'default/other:80' },
-      port({ addresses: ['192.0.2.1'], port: number, name: 'default/outside:80' }),
+      { ...ofService, addresses: ['192.0.2.1'], name: 'default/outside:80' },
     ]);
     expect(unreachable).toEqual([
       { name: 'default/other:80', message: `127.0.0.1:${number}/TCP leads to default/web:80 already` },

@@ -3,11 +3,12 @@ import type { Logger } from '../../platform/logger.ts';
 import type { Random } from '../../platform/random.ts';
 import { waitingAt } from './bound-ports.ts';
 import type { ProxiedPort } from './proxied-port.ts';
-import type { ServiceBackend, Unreachable } from './service-backend.ts';
+import type { ServiceBackend } from './service-backend.ts';
 import type { ReachablePort } from './service-ports.ts';
 import { TargetChoice } from './target-choice.ts';
 import { someAnswers, tcpProxy } from './tcp-proxy.ts';
 import { udpProxy } from './udp-proxy.ts';
+import type { Unreachable } from './unreachable.ts';
 
 export interface UserProxyOptions {
   readonly clock: Clock;
@@ -75,6 +76,7 @@ export function userProxy(options: UserProxyOptions): ServiceBackend {
       }
       return unreachable;
     },
+    isIntact: async () => true,
     async close() {
       for (const [place, listener] of listeners) close(place, listener);
     },
@@ -99,8 +101,8 @@ function bindings(
     else unreachable.push({ name: port.name, message: `${place} leads to ${first.port.name} already` });
   };
   for (const port of ports) {
-    // The kernel refuses at once what nobody listens for; of a datagram that is taken nobody would be told.
-    if (port.protocol === 'UDP' && port.targets.length === 0) continue;
+    // The kernel refuses at once what nobody listens for, and who only tries whether somebody is there hears the truth.
+    if (port.targets.length === 0) continue;
     for (const address of port.addresses) add(port, address, port.port);
     if (port.nodePort !== undefined) add(port, nodePortAddress, port.nodePort);
   }
