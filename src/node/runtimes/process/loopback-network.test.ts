@@ -1,3 +1,4 @@
+import dgram from 'node:dgram';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -35,10 +36,14 @@ describe('pods that share the address of the machine', () => {
 
     const server = net.createServer().listen(Math.max(...numbers) + 1, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
+    const socket = dgram.createSocket('udp4').bind(Math.max(...numbers) + 2, '127.0.0.1');
+    await new Promise((resolve) => socket.once('listening', resolve));
     const second = Object.values((await places.allocate([80])).ports ?? {});
     expect(second).not.toContain(Math.max(...numbers) + 1);
+    expect(second).not.toContain(Math.max(...numbers) + 2);
     expect(numbers).not.toContain(second[0]);
     await new Promise((resolve) => server.close(resolve));
+    socket.close();
     fs.rmSync(directory, { recursive: true });
   });
 

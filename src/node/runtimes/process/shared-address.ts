@@ -1,5 +1,5 @@
 import { type Limitation, StartError } from '../runtime.ts';
-import { canListen } from './can-listen.ts';
+import { canListen, canReceive } from './can-listen.ts';
 import { claimOne } from './machine-claims.ts';
 import { NumberPool } from './number-pool.ts';
 import type { PodNetwork, PodPlaces } from './pod-network.ts';
@@ -38,11 +38,13 @@ function portsOf(pool: NumberPool): PodPlaces {
   const releaseAll = (numbers: readonly number[]): void => {
     for (const number of numbers) pool.release(number);
   };
-  /** One that no program of the machine listens on. */
+  const isFree = async (port: number): Promise<boolean> =>
+    (await canListen(ADDRESS, port)) && (await canReceive(ADDRESS, port));
+  /** One that no program of the machine has, be it for TCP or UDP: pods may declare theirs for both. */
   const freePort = async (): Promise<number | undefined> => {
     const taken: number[] = [];
     let port = pool.allocate();
-    while (port !== undefined && !(await canListen(ADDRESS, port))) {
+    while (port !== undefined && !(await isFree(port))) {
       taken.push(port);
       port = pool.allocate();
     }
