@@ -54,12 +54,12 @@ export class OrderedEntries<T extends Keyed> {
   /** Replaces everything: cheaper than `set` one by one when there is much. */
   fill(entries: Iterable<T>): void {
     this.#byKey.clear();
-    const sorted = [...entries].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    for (const entry of entries) this.#byKey.set(entry.key, entry);
+    const keys = Array.from(this.#byKey.keys()).sort();
     this.#chunks = [];
-    for (let index = 0; index < sorted.length; index += MAX_CHUNK_LENGTH) {
-      this.#chunks.push(sorted.slice(index, index + MAX_CHUNK_LENGTH));
+    for (let index = 0; index < keys.length; index += MAX_CHUNK_LENGTH) {
+      this.#chunks.push(keys.slice(index, index + MAX_CHUNK_LENGTH).flatMap((key) => this.#byKey.get(key) ?? []));
     }
-    for (const entry of sorted) this.#byKey.set(entry.key, entry);
   }
 
   /** Entries whose key starts with `prefix` and comes after `after`, in order. */
