@@ -1,4 +1,4 @@
-import type { Environment } from '@marcbachmann/cel-js';
+import type { ASTNode, Environment } from '@marcbachmann/cel-js';
 
 import { loadPatterns } from '../patterns.ts';
 import { MATCHES, withKubernetesFunctions } from './rule-functions.ts';
@@ -87,6 +87,11 @@ export function checkRule(
   if (valid) return { ...(type !== undefined && { type }) };
   const [message = ''] = (error?.message ?? '').split('\n');
   return { problem: [...OWN_NAMES].reduce((said, [name, own]) => said.replaceAll(own, name), message) };
+}
+
+/** A rule that can be read, taken apart. {@link loadRules} has been awaited. */
+export function partsOf(text: string): ASTNode {
+  return loaded().environment.parse(withOwnNames(text)).ast;
 }
 
 /** What rules call so is called otherwise here: the language has its own of that name. */

@@ -1,9 +1,10 @@
 import type { Environment } from '@marcbachmann/cel-js';
 
 import type { JSONSchemaProps } from '../../../api/generated/types.ts';
-import { type Errors, invalidValue, notSupported, required } from '../../validation/field-errors.ts';
+import { type Errors, forbidden, invalidValue, notSupported, required } from '../../validation/field-errors.ts';
 import { asSchema, itemSchema } from '../structural-schema.ts';
-import { checkRule, newEnvironment } from './cel.ts';
+import { checkRule, newEnvironment, partsOf } from './cel.ts';
+import { inside, leastCost, MOST_OF_RULE, MOST_OF_SCHEMA, type Occurrence } from './rule-estimate.ts';
 import { RuleTypes } from './rule-types.ts';
 import { hasRules, SPEAKS_OF_OLD, type ValidationRule } from './validate-rules.ts';
 
@@ -15,6 +16,7 @@ interface Place {
   /** Of the place in the definition. */
   readonly at: string;
   readonly isRoot: boolean;
+  readonly occurrence: Occurrence;
   /** Where it is not known which part was the same before: in the items of a list without keys. */
   readonly uncorrelated?: string;
 }
@@ -25,7 +27,8 @@ interface Place {
  */
 export function checkRules(schema: JSONSchemaProps, at: string, errors: Errors): void {
   const places: Place[] = [];
-  collect(schema, at, undefined, places, true);
+  collect(schema, at, undefined, { times: 1 }, places, true);
+  let total = 0;
   for (const place of places) {
     const rules = place.schema['x-kubernetes-validations'] ?? [];
     for (const isOptional of [false, true]) {
@@ -38,11 +41,27 @@ export function checkRules(schema: JSONSchemaProps, at: string, errors: Errors):
       };
       for (const [index, rule] of rules.entries()) {
         if ((rule.optionalOldSelf === true) !== isOptional) continue;
+        const found = errors.length;
         validateRule(rule, place, `${place.at}.x-kubernetes-validations[${index}]`, check, errors);
+        if (errors.length > found) continue;
+        const cost = leastCost(partsOf(rule.rule), place.schema, place.occurrence);
+        total += cost;
+        if (cost <= MOST_OF_RULE) continue;
+        const why = `estimated rule cost exceeds budget by factor of ${factor(cost / MOST_OF_RULE)} (${REMEDY})`;
+        errors.push(forbidden(`${place.at}.x-kubernetes-validations[${index}].rule`, why));
       }
     }
   }
+  if (total > MOST_OF_SCHEMA) {
+    const why = `estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of ${factor(total / MOST_OF_SCHEMA)} (${REMEDY})`;
+    errors.push(forbidden(at, `x-kubernetes-validations ${why}`));
+  }
 }
+
+const REMEDY =
+  'try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared';
+
+const factor = (times: number): string => (times > 100 ? 'more than 100x' : `${times.toFixed(1)}x`);
 
 /** What rules see at a place, with its types. Those of other places are left out: declaring them takes time. */
 function scopeOf({ schema, isRoot }: Place, isOptional: boolean): Environment {
@@ -103,21 +122,22 @@ function collect(
   schema: JSONSchemaProps,
   at: string,
   uncorrelated: string | undefined,
+  occurrence: Occurrence,
   places: Place[],
   isRoot = false,
 ): void {
   if (!hasRules(schema)) return;
   if ((schema['x-kubernetes-validations'] ?? []).length > 0) {
-    places.push({ schema, at, isRoot, ...(uncorrelated !== undefined && { uncorrelated }) });
+    places.push({ schema, at, isRoot, occurrence, ...(uncorrelated !== undefined && { uncorrelated }) });
   }
   for (const [name, inner] of Object.entries(schema.properties ?? {})) {
-    collect(inner, `${at}.properties[${name}]`, uncorrelated, places);
+    collect(inner, `${at}.properties[${name}]`, uncorrelated, occurrence, places);
   }
   const items = itemSchema(schema);
   if (items !== undefined) {
     const lost = uncorrelated ?? (schema['x-kubernetes-list-type'] === 'map' ? undefined : at);
-    collect(items, `${at}.items`, lost, places);
+    collect(items, `${at}.items`, lost, inside(schema, occurrence), places);
   }
   const rest = asSchema(schema.additionalProperties);
-  if (rest !== undefined) collect(rest, `${at}.additionalProperties`, uncorrelated, places);
+  if (rest !== undefined) collect(rest, `${at}.additionalProperties`, uncorrelated, inside(schema, occurrence), places);
 }
