@@ -17,6 +17,13 @@ const properties: Record<string, JSONSchemaProps> = {
   wait: { type: 'string', format: 'duration' },
   port: { 'x-kubernetes-int-or-string': true },
   tags: { type: 'array', items: { type: 'string' } },
+  set: { type: 'array', items: { type: 'string' }, 'x-kubernetes-list-type': 'set' },
+  pairs: {
+    type: 'array',
+    items: { type: 'object', properties: { k: { type: 'string' }, v: { type: 'integer' } } },
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['k'],
+  },
   labels: { type: 'object', additionalProperties: { type: 'string' } },
   'dashed-name': { type: 'string' },
   namespace: { type: 'string' },
@@ -129,6 +136,19 @@ describe('a rule', () => {
     expect(problemsOf('self.name == "a"', broken)[0]?.message).toBe(
       'Invalid value: "object": No such key: name evaluating rule: self.name == "a"',
     );
+  });
+
+  test.each<[string, object, object, boolean]>([
+    ['set', ['b', 'a'], ['a', 'b'], true],
+    ['set', ['b', 'c', 'a'], ['a', 'b'], false],
+    ['set', ['a'], ['a', 'b'], false],
+    ['set', ['a', 'b'], ['a', 'a'], false],
+    ['pairs', [{ k: 'y', v: 2 }, { k: 'x' }], [{ k: 'x' }, { k: 'y', v: 2 }], true],
+    ['pairs', [{ k: 'y', v: 2 }, { k: 'x' }], [{ k: 'x' }, { k: 'y', v: 3 }], false],
+    ['tags', ['b', 'a'], ['a', 'b'], false],
+  ])('finds %s %j the same as %j was, in any order: %s', (list, now, before, same) => {
+    const of = (items: object): object => ({ replicas: items === now ? 1 : 2, [list]: items });
+    expect(problemsOf(`self.${list} == oldSelf.${list}`, of(now), of(before))).toHaveLength(same ? 0 : 1);
   });
 
   test('about what was before holds for changes, and for what is new when it says so', () => {

@@ -5,6 +5,7 @@ import { asSchema, itemSchema, memberSchema, OBJECT_MEMBERS } from '../structura
 import { optionalOf, type Rule, readRule } from './cel.ts';
 import { MOST_STEPS, mostSteps } from './rule-cost.ts';
 import { rootValue, ruleValue } from './rule-values.ts';
+import { inOrderOf } from './same-order.ts';
 
 export type ValidationRule = NonNullable<JSONSchemaProps['x-kubernetes-validations']>[number];
 
@@ -93,7 +94,7 @@ function check(
   }
   const see = (seen: unknown): unknown =>
     path === '' && isJsonObject(seen) ? rootValue(seen, schema) : ruleValue(seen, schema);
-  const before = old === undefined ? undefined : see(old);
+  const before = old === undefined ? undefined : see(inOrderOf(value, old, schema));
   const oldSelf = optionalOldSelf === true ? optionalOf(before) : before;
   const variables = { self: see(value), ...(isTransition && { oldSelf }) };
   try {
