@@ -3,8 +3,8 @@ import { type FileRecord, LmdbFileReader } from './lmdb-file-reader.ts';
 import { type DecodedRecord, decodeRecord, META_REVISION } from './record.ts';
 import { SharedParts } from './shared-parts.ts';
 
-/** A chunk ends with the record that makes it as long as this. */
-const LEAST_CHARACTERS = 128 * 1024;
+/** A chunk ends with the record that makes it as long as this. Larger ones cost both threads more to hand over. */
+const LEAST_CHARACTERS = 48 * 1024;
 
 /**
  * The records of a log's file, the newest first, as chunks of JSON: each a list of what a log loads (`LoadedPart`,

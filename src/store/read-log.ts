@@ -9,7 +9,7 @@ import type { ThreadEnd } from './log-thread.ts';
 /** Less is read before a thread for it has begun. */
 const LEAST_BYTES_FOR_THREAD = 16 * 1024 * 1024;
 /** So many chunks are ready or in work while one is parsed. */
-const CHUNKS_AHEAD = 8;
+const CHUNKS_AHEAD = 16;
 /** Where the sources are run without a build, as some tests do, it is not there. */
 const THREAD = path.join(import.meta.dirname, 'log-thread.js');
 
