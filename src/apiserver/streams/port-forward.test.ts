@@ -151,27 +151,33 @@ const dataFrame = (id: number, data: Buffer | string): Buffer => {
   return Buffer.concat([head, Buffer.from(data)]);
 };
 
-/** A client that opens a connection to each port, whose data streams are 3, 7, 11 ..., and what it is sent. */
-function forward(stallMs: number, connections: Readonly<Record<string, Duplex>>) {
+/** A client that opens a connection to each of the first ports, whose data streams are 3, 7, 11 ..., and what it is sent. */
+function forward(withOthersMs: number, aloneMs: number, connections: Readonly<Record<string, Duplex>>, opened = 2) {
   const [client, carrier] = duplexPair();
   const streams = { portForward: async (_pod: Pod, port: number) => connections[port] };
-  forwardOverSpdy(carrier, { pod: {} as Pod, streams } as unknown as PodTarget, silentLogger, stallMs);
+  forwardOverSpdy(carrier, { pod: {} as Pod, streams } as unknown as PodTarget, silentLogger, {
+    withOthersMs,
+    aloneMs,
+  });
   const headers = new HeaderWriter();
-  Object.keys(connections).forEach((port, index) => {
+  const ports = Object.keys(connections).slice(0, opened);
+  ports.forEach((port, index) => {
     client.write(frame(4 * index + 1, 'error', headers, port));
     client.write(frame(4 * index + 3, 'data', headers, port));
   });
   const answers: Buffer[] = [];
   client.on('data', (chunk: Buffer) => answers.push(chunk));
-  return { client, answer: () => Buffer.concat(answers) };
+  return { client, headers, answer: () => Buffer.concat(answers) };
 }
+
+const LONG_MS = 1_000_000;
 
 /** More than waits in one stream: what comes after it waits for the pod. */
 const much = Array.from({ length: 20 }, () => dataFrame(3, Buffer.alloc(32 * 1024, 'x')));
 
 test('P7 a connection that nobody in the pod reads does not hold up the others for ever', async () => {
   const deaf = new Duplex({ read() {}, write() {} });
-  const { client, answer } = forward(50, { 80: deaf, 81: new PassThrough() });
+  const { client, answer } = forward(50, LONG_MS, { 80: deaf, 81: new PassThrough() });
   client.write(Buffer.concat([...much, dataFrame(7, 'a word')]));
   await vi.waitFor(() => expect(answer().toString('latin1')).toContain('a word'));
   expect(deaf.destroyed).toBe(true);
@@ -180,7 +186,16 @@ test('P7 a connection that nobody in the pod reads does not hold up the others f
   await vi.waitFor(() => expect(answer().toString('latin1')).toContain('another'));
 });
 
-test('P7 a connection that has the session to itself waits for the pod as long as that takes', async () => {
+test('P7 nor those that are opened while everything waits for it', async () => {
+  const deaf = new Duplex({ read() {}, write() {} });
+  const { client, answer, headers } = forward(LONG_MS, 50, { 80: deaf, 81: new PassThrough() }, 1);
+  client.write(Buffer.concat([...much, frame(5, 'error', headers, '81'), frame(7, 'data', headers, '81')]));
+  client.write(dataFrame(7, 'a word'));
+  await vi.waitFor(() => expect(answer().toString('latin1')).toContain('a word'));
+  expect(deaf.destroyed).toBe(true);
+});
+
+test('P7 a connection that has the session to itself has more time', async () => {
   let sizeBytes = 0;
   let go: () => void = () => {};
   const reads = new Promise<void>((resolve) => {
@@ -193,7 +208,7 @@ test('P7 a connection that has the session to itself waits for the pod as long a
       void reads.then(() => done());
     },
   });
-  const { client } = forward(1, { 80: late });
+  const { client } = forward(1, LONG_MS, { 80: late });
   client.write(Buffer.concat(much));
   await vi.waitFor(() => expect(sizeBytes).toBeGreaterThan(0));
   // Longer than others would have to wait.
@@ -212,7 +227,7 @@ test('P7 a connection that is read only now and then is not cut for the others',
       setTimeout(done, 5);
     },
   });
-  const { client, answer } = forward(5_000, { 80: slow, 81: new PassThrough() });
+  const { client, answer } = forward(LONG_MS, LONG_MS, { 80: slow, 81: new PassThrough() });
   client.write(Buffer.concat([...much, dataFrame(7, 'a word')]));
   await vi.waitFor(() => expect(answer().toString('latin1')).toContain('a word'));
   await vi.waitFor(() => expect(sizeBytes).toBe(20 * 32 * 1024));

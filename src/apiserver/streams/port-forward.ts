@@ -6,16 +6,32 @@ import type { PodTarget } from './pod-target.ts';
 import { SpdySession, type SpdyStream } from './spdy/spdy-session.ts';
 import { WebSocketChannels } from './websocket-channels.ts';
 
+/** How long a connection may hold up its session without being read. */
+interface Patience {
+  readonly withOthersMs: number;
+  /** There may be others that cannot be seen, behind what it was sent. */
+  readonly aloneMs: number;
+}
+
 /**
  * Connections to a pod's ports over SPDY: for each the client opens an `error` and a `data` stream, which name the port
- * and share a request id. The session is the client's to end. A connection that nobody in the pod reads is cut when others
- * have waited for it for a while (`stallMs`).
+ * and share a request id. The session is the client's to end. A connection that nobody in the pod reads is cut after a
+ * while: others wait for it, and clients have no other way to open one.
  */
-export function forwardOverSpdy(carrier: Duplex, target: PodTarget, logger: Logger, stallMs?: number): void {
+export function forwardOverSpdy(
+  carrier: Duplex,
+  target: PodTarget,
+  logger: Logger,
+  patience: Patience = { withOthersMs: 30_000, aloneMs: 120_000 },
+): void {
   const errors = new Map<string, SpdyStream>();
   const connections = new Set<SpdyStream>();
-  const onStalled = (stream: SpdyStream): void => {
-    if (connections.size > 1) stream.destroy();
+  const onFull = (stream: SpdyStream): (() => void) => {
+    const timers = [
+      setTimeout(() => connections.size > 1 && stream.destroy(), patience.withOthersMs),
+      setTimeout(() => stream.destroy(), patience.aloneMs),
+    ];
+    return () => timers.forEach(clearTimeout);
   };
   const onStream = (stream: SpdyStream): void => {
     const requestId = stream.headers.get('requestid') ?? stream.headers.get('port') ?? '';
@@ -38,7 +54,7 @@ export function forwardOverSpdy(carrier: Duplex, target: PodTarget, logger: Logg
       logger.debug('a forwarded connection was closed', { port });
     });
   };
-  new SpdySession(carrier, { onStream, onStalled, ...(stallMs !== undefined && { stallMs }) });
+  new SpdySession(carrier, { onStream, onFull });
 }
 
 /**

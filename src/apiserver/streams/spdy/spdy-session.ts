@@ -13,16 +13,14 @@ const MAXIMUM_STREAMS = 1_000;
 const STREAM_BUFFER_BYTES = 128 * 1024;
 const DATA_PIECE_BYTES = 32 * 1024;
 
-/** How long a stream may hold up the others. */
-const STALL_MS = 10_000;
-
 export interface SpdySessionOptions {
   /** Called for each stream the client opens, already accepted. */
   readonly onStream: (stream: SpdyStream) => void;
-  /** Nobody has read anything of a stream that is full, for `stallMs`; all others have to wait until it is read, or closed. */
-  readonly onStalled?: (stream: SpdyStream) => void;
-  /** 10 s when absent. */
-  readonly stallMs?: number;
+  /**
+   * Called when a stream is full: until it is read or closed everything else waits, what the client would open included.
+   * The function that is returned is called when that is over.
+   */
+  readonly onFull?: (stream: SpdyStream) => () => void;
 }
 
 /**
@@ -132,14 +130,13 @@ export class SpdySession {
   }
 
   async #untilRead(stream: SpdyStream): Promise<void> {
-    const { stallMs = STALL_MS, onStalled } = this.#options;
-    const stalled = onStalled && setTimeout(onStalled, stallMs, stream);
+    const over = this.#options.onFull?.(stream);
     await new Promise<void>((resolve) => {
       this.#full = { stream, wake: resolve };
       stream.once('close', resolve);
     });
-    clearTimeout(stalled);
     this.#full = undefined;
+    over?.();
   }
 
   /** A stream wants more: read on if that was what it waited for. */
