@@ -431,6 +431,31 @@ describe('at most one', () => {
     expect(state(await pod('a'))).toMatchObject({ restartCount: 1, ready: true });
   });
 
+  test('M3 an end that cannot be looked at when it is told is not forgotten', async () => {
+    const { createPod, pod, clock, runtime } = await nodeHarness();
+    const { metadata } = await createPod('a');
+    await clock.advance(1_000);
+    const status = runtime.status.bind(runtime);
+    let failures = 2;
+    runtime.status = (uid) => (failures-- > 0 ? Promise.reject(new Error('EMFILE')) : status(uid));
+    runtime.crash(metadata.uid, 'main', 9);
+    await clock.advance(11_000);
+    expect(state(await pod('a'))).toMatchObject({ restartCount: 1, ready: true });
+  });
+
+  test('P10 what runs has its ports before anything that is new, whatever the order the agent finds them in', async () => {
+    const { createPod, pod, clock, agent, startAgent } = await nodeHarness();
+    const containers = [{ name: 'main', image: 'redis:7', ports: [{ containerPort: 80, hostPort: 80 }] }];
+    await createPod('z', { containers });
+    await clock.advance(1_000);
+    await agent().stop();
+    await createPod('a', { containers });
+    await startAgent();
+    await clock.advance(1_000);
+    expect((await pod('a')).status).toMatchObject({ phase: 'Failed', reason: 'NodePorts' });
+    expect(isReady(await pod('z'))).toBe(true);
+  });
+
   test('M3 what ends while the agent looks at what runs is dealt with too', async () => {
     const { createPod, pod, clock, agent, startAgent, runtime } = await nodeHarness();
     const { metadata } = await createPod('a');

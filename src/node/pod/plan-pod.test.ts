@@ -281,6 +281,13 @@ describe('a container that ended', () => {
     expect(does({ ...input, nowMs: NOW + waitMs })).toEqual([`start main#${restarts + 1}`]);
   });
 
+  test('M2 is not confirmed before what its sandbox left behind is cleared, though nothing of it lives', () => {
+    const pod = podWith({}, { deletionTimestamp: '2026-01-01T12:00:00Z' });
+    const dead = { ...sandbox(down('main', 137)), alive: false };
+    expect(does(observed(pod, dead))).toEqual(['stopSandbox']);
+    expect(does(observed(pod, dead, { sandboxStopped: true }))).toEqual(['confirm']);
+  });
+
   test('P3 does not wait for a time of before the clock was set back', () => {
     const hour = 3_600_000;
     const run = down('main', 1, { attempt: 6, finishedAtMs: NOW + hour, startedAtMs: NOW + hour - 1_000 });

@@ -447,6 +447,43 @@ export function describeProcessRuntime(isolation: Isolation): void {
       }
     });
 
+    test('M5 a pod that is started again waits for its lock as a new one does', async () => {
+      const lock = { id: `again-${node.directory}`, description: 'claim default/data-again-0' };
+      const [first, second] = [node.pod({ locks: [lock] }), node.pod({ locks: [lock] })];
+      await node.runtime.startPod(first);
+      await node.runtime.stopPod(first.uid);
+      await node.runtime.startPod(second);
+      await expect(node.runtime.startPod(first)).rejects.toBeInstanceOf(LockHeldError);
+      expect(await node.runtime.status(first.uid)).toMatchObject({ alive: false });
+    });
+
+    test('M2 a pod can be stopped while it is being started again', async () => {
+      const pod = node.pod();
+      await node.runtime.startPod(pod);
+      await node.runtime.stopPod(pod.uid);
+      const starting = node.runtime.startPod(pod).catch(() => {});
+      while (!(await node.runtime.status(pod.uid))?.alive) await new Promise((resolve) => setImmediate(resolve));
+      await node.runtime.stopPod(pod.uid);
+      expect(await node.runtime.status(pod.uid)).toMatchObject({ alive: false });
+      await starting;
+    });
+
+    test('M3 a pod that lives keeps its files, though nobody can tell any more which it is', async () => {
+      const own = new TestNode({ isolation });
+      await own.start();
+      const uid = await own.run({});
+      const { record, directory } = podFiles(podDirectory(own.directory, uid));
+      const text = fs.readFileSync(record);
+      fs.truncateSync(record);
+      await own.restart();
+      expect(await own.runtime.status(uid)).toBeUndefined();
+      expect(fs.existsSync(directory)).toBe(true);
+      fs.writeFileSync(record, text);
+      await own.restart();
+      expect(await own.container(uid)).toMatchObject({ state: 'running' });
+      await own.clear();
+    });
+
     test('M3 a run that is asked for twice is begun once', async () => {
       const uid = await node.run({ command: ['sh', '-c', 'echo begun; exec sleep 1000'] });
       await eventually(() => node.log(uid)).toBe('begun\n');
