@@ -22,7 +22,7 @@ export function forwardOverSpdy(
   carrier: Duplex,
   target: PodTarget,
   logger: Logger,
-  patience: Patience = { withOthersMs: 30_000, aloneMs: 120_000 },
+  patience: Patience = { withOthersMs: 30_000, aloneMs: 60_000 },
 ): void {
   const errors = new Map<string, SpdyStream>();
   const connections = new Set<SpdyStream>();
