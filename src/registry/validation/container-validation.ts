@@ -24,39 +24,37 @@ import { duplicate, type Errors, forbidden, invalidValue, required, unknownRefer
 import { validateResources } from './resource-validation.ts';
 import { validateContainerSecurity } from './security-validation.ts';
 
-/** What containers may refer to in their pod. */
-export interface PodScope {
-  /** Names of the volumes, and whether each is a claim of a raw block device. */
-  readonly volumes: ReadonlySet<string>;
-  /** In the host's network a container's port is the host's. */
-  readonly hostNetwork: boolean;
-}
-
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
 const MESSAGE_POLICIES = ['FallbackToLogsOnError', 'File'];
 
-/** Lists of containers that many pods share and that are right, with what they may refer to. */
+/** Lists of containers that many pods share and that are right, with the volumes they may refer to. */
 const valid = new WeakMap<readonly Container[], string>();
 
+/** `volumes`: the names of those that their pod has. */
 export function validateContainers(
   containers: readonly Container[],
-  scope: PodScope,
+  volumes: ReadonlySet<string>,
   field: string,
   errors: Errors,
 ): void {
-  const within = `${scope.hostNetwork} ${[...scope.volumes].join(' ')}`;
+  const within = [...volumes].join(' ');
   if (valid.get(containers) === within) return;
   const errorsBefore = errors.length;
-  checkContainers(containers, scope, field, errors);
+  checkContainers(containers, volumes, field, errors);
   if (errors.length === errorsBefore && Object.isFrozen(containers)) valid.set(containers, within);
 }
 
-function checkContainers(containers: readonly Container[], scope: PodScope, field: string, errors: Errors): void {
+function checkContainers(
+  containers: readonly Container[],
+  volumes: ReadonlySet<string>,
+  field: string,
+  errors: Errors,
+): void {
   if (containers.length === 0) errors.push(required(field));
   const names = new Set<string>();
   for (const [index, container] of containers.entries()) {
     const at = `${field}[${index}]`;
-    validateContainer(container, scope, at, errors);
+    validateContainer(container, volumes, at, errors);
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
     checkOneOf(container.restartPolicy, ['Always', 'Never', 'OnFailure'], `${at}.restartPolicy`, errors);
@@ -70,14 +68,14 @@ function checkContainers(containers: readonly Container[], scope: PodScope, fiel
 export function validateInitContainers(
   containers: readonly Container[],
   others: readonly Container[],
-  scope: PodScope,
+  volumes: ReadonlySet<string>,
   field: string,
   errors: Errors,
 ): void {
   const names = new Set(others.map((container) => container.name));
   for (const [index, container] of containers.entries()) {
     const at = `${field}[${index}]`;
-    validateContainer(container, scope, at, errors);
+    validateContainer(container, volumes, at, errors);
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
     checkOneOf(container.restartPolicy, ['Always', 'Never', 'OnFailure'], `${at}.restartPolicy`, errors);
@@ -94,7 +92,7 @@ export function validateInitContainers(
   }
 }
 
-function validateContainer(container: Container, scope: PodScope, field: string, errors: Errors): void {
+function validateContainer(container: Container, volumes: ReadonlySet<string>, field: string, errors: Errors): void {
   if (container.name === undefined || container.name === '') errors.push(required(`${field}.name`));
   else checkName(container.name, checkDnsLabel, `${field}.name`, errors);
   const image = container.image ?? '';
@@ -104,17 +102,17 @@ function validateContainer(container: Container, scope: PodScope, field: string,
   }
   checkRequiredOneOf(container.terminationMessagePolicy, MESSAGE_POLICIES, `${field}.terminationMessagePolicy`, errors);
   checkRequiredOneOf(container.imagePullPolicy, PULL_POLICIES, `${field}.imagePullPolicy`, errors);
-  if (container.ports !== undefined) validatePorts(container.ports, scope.hostNetwork, `${field}.ports`, errors);
+  if (container.ports !== undefined) validatePorts(container.ports, `${field}.ports`, errors);
   if (container.env !== undefined) validateEnv(container.env, `${field}.env`, errors);
   if (container.envFrom !== undefined) validateEnvFrom(container.envFrom, `${field}.envFrom`, errors);
-  validateVolumeMounts(container, scope, field, errors);
+  validateVolumeMounts(container, volumes, field, errors);
   if (container.resources !== undefined) validateResources(container.resources, `${field}.resources`, errors);
   if (container.securityContext !== undefined) {
     validateContainerSecurity(container.securityContext, `${field}.securityContext`, errors);
   }
 }
 
-function validatePorts(ports: readonly ContainerPort[], hostNetwork: boolean, field: string, errors: Errors): void {
+function validatePorts(ports: readonly ContainerPort[], field: string, errors: Errors): void {
   const names = new Set<string>();
   for (const [index, port] of ports.entries()) {
     const at = `${field}[${index}]`;
@@ -127,13 +125,24 @@ function validatePorts(ports: readonly ContainerPort[], hostNetwork: boolean, fi
     if (containerPort === undefined || containerPort === 0) errors.push(required(`${at}.containerPort`));
     else checkPortNumber(containerPort, `${at}.containerPort`, errors);
     if (hostPort !== 0) checkPortNumber(hostPort, `${at}.hostPort`, errors);
-    if (hostNetwork && hostPort !== containerPort) {
-      errors.push(
-        invalidValue(`${at}.containerPort`, containerPort, 'must match `hostPort` when `hostNetwork` is true'),
-      );
-    }
     if (port.hostIP !== undefined && port.hostIP !== '') checkIpAddress(port.hostIP, `${at}.hostIP`, errors);
     checkRequiredOneOf(port.protocol, ['SCTP', 'TCP', 'UDP'], `${at}.protocol`, errors);
+  }
+}
+
+/** In the host's network a container's port is the host's. A template may leave that one open: its pods get it. */
+export function validateHostNetworkPorts(
+  containers: readonly Container[],
+  isPod: boolean,
+  field: string,
+  errors: Errors,
+): void {
+  for (const [containerIndex, { ports = [] }] of containers.entries()) {
+    for (const [index, { containerPort, hostPort = 0 }] of ports.entries()) {
+      if (hostPort === containerPort || (hostPort === 0 && !isPod)) continue;
+      const at = `${field}[${containerIndex}].ports[${index}].hostPort`;
+      errors.push(invalidValue(at, hostPort, 'must match `containerPort` when `hostNetwork` is true'));
+    }
   }
 }
 
@@ -150,13 +159,13 @@ function validateHostPorts(containers: readonly Container[], field: string, erro
   }
 }
 
-function validateVolumeMounts(container: Container, scope: PodScope, field: string, errors: Errors): void {
+function validateVolumeMounts(container: Container, volumes: ReadonlySet<string>, field: string, errors: Errors): void {
   const { volumeMounts = [], volumeDevices = [] } = container;
   const paths = new Set<string>();
   const devices = new Set(volumeDevices.map((device) => device.devicePath));
   for (const [index, mount] of volumeMounts.entries()) {
     const at = `${field}.volumeMounts[${index}]`;
-    validateVolumeReference(mount.name, scope, `${at}.name`, errors);
+    validateVolumeReference(mount.name, volumes, `${at}.name`, errors);
     if (mount.mountPath === undefined || mount.mountPath === '') errors.push(required(`${at}.mountPath`));
     else if (paths.has(mount.mountPath))
       errors.push(invalidValue(`${at}.mountPath`, mount.mountPath, 'must be unique'));
@@ -185,7 +194,7 @@ function validateVolumeMounts(container: Container, scope: PodScope, field: stri
   const devicePaths = new Set<string>();
   for (const [index, device] of volumeDevices.entries()) {
     const at = `${field}.volumeDevices[${index}]`;
-    validateVolumeReference(device.name, scope, `${at}.name`, errors);
+    validateVolumeReference(device.name, volumes, `${at}.name`, errors);
     if (device.devicePath === undefined || device.devicePath === '') errors.push(required(`${at}.devicePath`));
     else if (devicePaths.has(device.devicePath)) {
       errors.push(invalidValue(`${at}.devicePath`, device.devicePath, 'must be unique'));
@@ -194,9 +203,14 @@ function validateVolumeMounts(container: Container, scope: PodScope, field: stri
   }
 }
 
-function validateVolumeReference(name: string | undefined, scope: PodScope, field: string, errors: Errors): void {
+function validateVolumeReference(
+  name: string | undefined,
+  volumes: ReadonlySet<string>,
+  field: string,
+  errors: Errors,
+): void {
   if (name === undefined || name === '') errors.push(required(field));
-  else if (!scope.volumes.has(name)) errors.push(unknownReference(field, name));
+  else if (!volumes.has(name)) errors.push(unknownReference(field, name));
 }
 
 function validateSubPath(mount: VolumeMount, field: string, errors: Errors): void {

@@ -1,7 +1,7 @@
 import type { Container, Pod, PodSpec, PodTemplateSpec } from '../../api/generated/types.ts';
 import { checkDnsLabel, checkDnsSubdomain, checkQualifiedName } from '../../api/names.ts';
 import { checkInRange, checkIpAddress, checkName, checkRequiredOneOf, checkUnique } from './checks.ts';
-import { type PodScope, validateContainers, validateInitContainers } from './container-validation.ts';
+import { validateContainers, validateHostNetworkPorts, validateInitContainers } from './container-validation.ts';
 import { type Errors, forbidden, invalidValue, required } from './field-errors.ts';
 import { checkImmutable, validateAnnotations, validateLabels } from './metadata-validation.ts';
 import { validateVolumes } from './pod-volume-validation.ts';
@@ -14,9 +14,12 @@ import { validateOs } from './windows-validation.ts';
 
 const MAX_INT32 = 2 ** 31 - 1;
 const RESTART_POLICIES = ['Always', 'Never', 'OnFailure'];
+const MAX_SEARCH_LIST = 2048;
 const DNS_POLICIES = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'];
 
 export interface PodContext {
+  /** A pod itself, and not what pods are made after. */
+  readonly isPod?: boolean;
   /** Volumes that the pods will have besides those of the spec: a set's claims. */
   readonly moreVolumes?: ReadonlySet<string>;
 }
@@ -29,11 +32,13 @@ function validatePodSpec(spec: PodSpec, field: string, errors: Errors, context: 
     errors,
   );
   const volumes = context.moreVolumes === undefined ? own : new Set([...own, ...context.moreVolumes]);
-  const scope: PodScope = { volumes, hostNetwork: spec.hostNetwork === true };
   const containers: readonly Container[] = spec.containers ?? [];
-  validateContainers(containers, scope, `${field}.containers`, errors);
+  validateContainers(containers, volumes, `${field}.containers`, errors);
+  if (spec.hostNetwork === true) {
+    validateHostNetworkPorts(containers, context.isPod === true, `${field}.containers`, errors);
+  }
   if (spec.initContainers !== undefined) {
-    validateInitContainers(spec.initContainers, containers, scope, `${field}.initContainers`, errors);
+    validateInitContainers(spec.initContainers, containers, volumes, `${field}.initContainers`, errors);
   }
   checkRequiredOneOf(spec.restartPolicy, RESTART_POLICIES, `${field}.restartPolicy`, errors);
   validateDns(spec, field, errors);
@@ -132,6 +137,10 @@ function validateDns(spec: PodSpec, field: string, errors: Errors): void {
   if (searches.length > 32) {
     errors.push(invalidValue(`${field}.dnsConfig.searches`, searches, 'must not have more than 32 search paths'));
   }
+  if (searches.join(' ').length > MAX_SEARCH_LIST) {
+    const detail = `must not have more than ${MAX_SEARCH_LIST} characters (including spaces) in the search list`;
+    errors.push(invalidValue(`${field}.dnsConfig.searches`, searches, detail));
+  }
   for (const [index, search] of searches.entries()) {
     const name = search.replace(/\.$/, '');
     if (search !== '.') checkName(name, checkDnsSubdomain, `${field}.dnsConfig.searches[${index}]`, errors);
@@ -160,7 +169,7 @@ export function validatePodTemplate(
 }
 
 export function validatePod(pod: Pod, errors: Errors): void {
-  validatePodSpec(pod.spec, 'spec', errors);
+  validatePodSpec(pod.spec, 'spec', errors, { isPod: true });
   if ((pod.spec?.ephemeralContainers ?? []).length > 0) {
     errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'));
   }

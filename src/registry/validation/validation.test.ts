@@ -450,6 +450,16 @@ describe('V1 a pod is refused', () => {
       'spec.hostNetwork: Invalid value: false: hostNetwork must be true if pod contains any hostProcess containers',
     ],
     [
+      "in the host's network with another port there",
+      {
+        spec: {
+          hostNetwork: true,
+          containers: [{ ...podSpec.containers[0], ports: [{ containerPort: 80, hostPort: 81 }] }],
+        },
+      },
+      'spec.containers[0].ports[0].hostPort: Invalid value: 81: must match `containerPort` when `hostNetwork` is true',
+    ],
+    [
       'for Linux with options of Windows',
       { spec: { os: { name: 'linux' }, securityContext: { windowsOptions: {} } } },
       'spec.securityContext.windowsOptions: Forbidden: windows options cannot be set for a linux pod',
@@ -490,6 +500,18 @@ describe('V1 a pod is refused', () => {
       found.some((error) => error.startsWith(message)),
       found.join('\n'),
     ).toBe(true);
+  });
+
+  test("for its port in the host's network, which its template may leave open", () => {
+    const template = (hostPort: number): readonly string[] => {
+      const ports = [{ containerPort: 80, hostPort }];
+      const templateSpec = { hostNetwork: true, containers: [{ ...podSpec.containers[0], ports }] };
+      const workload = changed(StatefulSets, set, { spec: { template: { spec: templateSpec } } });
+      return validateCreate(StatefulSets, workload).map((error) => error.field);
+    };
+    expect(template(0)).toEqual([]);
+    expect(template(80)).toEqual([]);
+    expect(template(81)).toEqual(['spec.template.spec.containers[0].ports[0].hostPort']);
   });
 
   test('for its own volumes, also when others with the same containers are right', () => {
