@@ -100,19 +100,15 @@ export function holderText(holder: LockHolder): string {
   return JSON.stringify(holder);
 }
 
-export function lockHeld({ lock, file, programs }: LockFile): LockHeldError {
-  const [, stat = ''] = (readIfThere(file) ?? '').split('\n');
-  const pod = lastHolder(file);
-  const first = parseStat(stat);
-  if (pod !== undefined && first !== undefined && isRunning(first)) return new LockHeldError(lock, nameOf(pod));
+/** Says who has a lock. `pid`: a process that has it, where that is known. */
+export function lockHeld({ lock, file, programs }: LockFile, pid?: number): LockHeldError {
+  const last = lastHolder(file);
+  if (last !== undefined && firstLives(file)) return new LockHeldError(lock, nameOf(last));
   // The pod that is named there is over: something it left behind, or another program, has locked the file.
-  return heldBy(lock, processWithFile([file, programs]), pod);
-}
-
-/** `pid`: a process that has the lock, as far as it is known, of the pod that had it last. */
-export function heldBy(lock: IdentityLock, pid: number | undefined, last: LockHolder | undefined): LockHeldError {
-  const name = readIfThere(`/proc/${pid}/comm`)?.trim();
-  const process = pid === undefined ? 'another process' : `process ${pid}${name === undefined ? '' : ` (${name})`}`;
+  const holder = pid ?? processWithFile([file, programs]);
+  const name = readIfThere(`/proc/${holder}/comm`)?.trim();
+  const process =
+    holder === undefined ? 'another process' : `process ${holder}${name === undefined ? '' : ` (${name})`}`;
   return new LockHeldError(lock, `${process}${last === undefined ? '' : `; the last to have it was ${nameOf(last)}`}`);
 }
 
@@ -125,6 +121,13 @@ export function lastHolder(file: string): LockHolder | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Whether the first process of the pod that had the lock last is there. */
+function firstLives(file: string): boolean {
+  const [, stat = ''] = (readIfThere(file) ?? '').split('\n');
+  const first = parseStat(stat);
+  return first !== undefined && isRunning(first);
 }
 
 function nameOf({ pod, uid, directory }: LockHolder): string {

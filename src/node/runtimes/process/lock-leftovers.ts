@@ -1,4 +1,4 @@
-import { heldBy, type LockFile, lastHolder } from './identity-locks.ts';
+import { type LockFile, lastHolder, lockHeld } from './identity-locks.ts';
 import { markedProcesses } from './marked-processes.ts';
 import { podDirectory, podFiles, readPodRecord } from './pod-files.ts';
 
@@ -12,6 +12,7 @@ export function checkNoneLeft(lockFile: LockFile, directory: string): void {
   if (last === undefined || last.directory === directory) return;
   const record = readPodRecord(podFiles(podDirectory(last.directory, last.uid)));
   if (record?.isolation !== 'processes') return;
+  // Also while that pod seems to live, and so holds its lock: it may be about to die.
   const [pid] = markedProcesses(last.directory, last.uid);
-  if (pid !== undefined) throw heldBy(lockFile.lock, pid, last);
+  if (pid !== undefined) throw lockHeld(lockFile, pid);
 }
