@@ -6,7 +6,7 @@ import type { ResourceType } from '../api/resource-type.ts';
 import { duplicateFieldProblem, strictError } from '../api/schema-check.ts';
 import type { PatchRequest, RequestContext } from '../registry/requests.ts';
 import { parseMediaType } from './media-types.ts';
-import { bodyFormat, parseBody, parseObject, readBody, unsupportedMediaType } from './request-body.ts';
+import { type BodyFormat, bodyFormat, parseBody, parseObject, readBody, unsupportedMediaType } from './request-body.ts';
 import { flag } from './request-options.ts';
 
 /** Reads what the verbs take: objects, options and patches, of at most `limitBytes`. */
@@ -21,7 +21,7 @@ export class BodyReader {
     const format = bodyFormat(request.headers);
     const body = await readBody(request, this.#limitBytes);
     const object = await parseObject(body, format);
-    if (format === 'json' && context.fieldValidation !== 'Ignore') reportDuplicates(body, object, type, context);
+    if (context.fieldValidation !== 'Ignore') report(await duplicates(body, object, format), type, context);
     return object;
   }
 
@@ -41,10 +41,13 @@ export class BodyReader {
     const kind = patchType(request.headers['content-type'] ?? '');
     const body = await readBody(request, this.#limitBytes);
     const isYaml = kind === 'apply' && !isJson(body);
-    const patch = await parseBody(body, isYaml ? 'yaml' : 'json');
+    const format = isYaml ? 'yaml' : 'json';
+    const patch = await parseBody(body, format);
     if (kind === 'apply') assertKindSaid(patch);
-    if (!isYaml && kind !== 'json' && context.fieldValidation !== 'Ignore')
-      reportDuplicates(body, patch, type, context);
+    if (context.fieldValidation !== 'Ignore') {
+      const problems = await duplicates(body, patch, format);
+      report(kind === 'json' ? problems.map((problem) => `json patch ${problem}`) : problems, type, context);
+    }
     return { type: kind, body: patch, ...(kind === 'apply' && { force: flag(query, 'force') }) };
   }
 }
@@ -61,9 +64,19 @@ function assertKindSaid(patch: unknown): void {
   if (!apiVersion || !kind) throw apiError('BadRequest', 'apiVersion and kind must be set in an apply patch');
 }
 
-/** V4: of a field that is given twice the last one counts, and the client is told. */
-function reportDuplicates(body: Buffer, value: unknown, type: ResourceType, context: RequestContext): void {
-  const problems = findDuplicateFields(body.toString('utf8'), value).map(duplicateFieldProblem);
+/** V4: what is given twice in one object; the last one counts, and the client is told. */
+async function duplicates(body: Buffer, value: unknown, format: BodyFormat): Promise<readonly string[]> {
+  switch (format) {
+    case 'json':
+      return findDuplicateFields(body.toString('utf8'), value).map(duplicateFieldProblem);
+    case 'yaml':
+      return (await import('./yaml-body.ts')).repeatedYamlKeys(body.toString('utf8'));
+    case 'protobuf':
+      return [];
+  }
+}
+
+function report(problems: readonly string[], type: ResourceType, context: RequestContext): void {
   if (problems.length === 0) return;
   if (context.fieldValidation === 'Strict') throw strictError(type, problems);
   for (const problem of problems) context.warn?.(problem);

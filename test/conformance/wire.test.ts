@@ -372,6 +372,27 @@ describe('V4 fields that are not known or given twice', () => {
     const query = { dryRun: 'All', fieldValidation: 'Strict' };
     const answer = request('PATCH', `${configMaps}/bytes`, { body: twice, contentType, query });
     expect((await failure(answer)).message).toContain('duplicate field "data.a"');
+    const operations = '[{"op":"add","path":"/data/a","value":"1","value":"2"}]';
+    const patched = request('PATCH', `${configMaps}/bytes`, {
+      body: operations,
+      contentType: 'application/json-patch+json',
+      query,
+    });
+    expect((await failure(patched)).message).toContain('json patch duplicate field "[0].value"');
+  });
+
+  test('are looked for in YAML too', async () => {
+    const create = (fieldValidation: string) =>
+      request('POST', configMaps, {
+        body: 'metadata: {name: v4}\ndata:\n  a: "1"\n  "a": "2"\n',
+        contentType: 'application/yaml',
+        query: { dryRun: 'All', fieldValidation },
+      });
+    const warned = await create('Warn');
+    expect(json(warned).data).toEqual({ a: '2' });
+    expect(warned.headers.warning).toBe('299 - "line 4: key \\"a\\" already set in map"');
+    expect((await create('Ignore')).headers.warning).toBeUndefined();
+    expect((await failure(create('Strict'))).message).toContain('line 4: key "a" already set in map');
   });
 
   test('are refused', async () => {
