@@ -9,7 +9,7 @@ import { markedProcesses, markVariable, newMark } from './marked-processes.ts';
 import { translatePaths } from './path-translation.ts';
 import type { PodFiles, RunFiles } from './pod-files.ts';
 import { ifPossible, isRunning, type ProcessIdentity, send, signalProcess, withFamily } from './process-identity.ts';
-import { processTable, psProgram, type SystemProcess } from './process-table.ts';
+import { processTable, psProgram } from './process-table.ts';
 import { run } from './run.ts';
 import { setprivArguments } from './security.ts';
 import { notAtThisLevel } from './start-errors.ts';
@@ -87,7 +87,11 @@ export class ProcessLevel implements Level {
   /** The first process goes last: what loses its parent becomes its child (Linux), and so is known until then. */
   kill(podUid: string, first: ProcessIdentity): void {
     signalProcess(first, 'SIGSTOP'); // it starts nothing, and does not end because of its children
-    const rest = (): readonly SystemProcess[] => this.#left(podUid, first).filter(({ pid }) => pid !== first.pid);
+    const orphans = orphansOf(first);
+    const rest = (): readonly number[] => [
+      ...this.#left(podUid, first).filter((pid) => pid !== first.pid),
+      ...orphans(),
+    ];
     void killUntilNone(rest).then(() => signalProcess(first, 'SIGKILL'));
   }
 
@@ -96,11 +100,11 @@ export class ProcessLevel implements Level {
   }
 
   /** M2: what still runs of a pod: what has a mark of it, as far as that can be seen, and all that comes from there. */
-  #left(podUid: string, first: ProcessIdentity | undefined): readonly SystemProcess[] {
+  #left(podUid: string, first: ProcessIdentity | undefined): readonly number[] {
     const marked = markedProcesses(this.#directory, podUid);
     const sandbox = first !== undefined && isRunning(first) ? [first.pid] : [];
     if (marked.length + sandbox.length === 0) return [];
-    return withFamily([...marked, ...sandbox], processTable.all()).filter(({ ended }) => !ended);
+    return withFamily([...marked, ...sandbox], processTable.all()).flatMap(({ pid, ended }) => (ended ? [] : [pid]));
   }
 
   #marked(podUid: string, container: ContainerConfig): ContainerConfig {
@@ -132,13 +136,28 @@ export class ProcessLevel implements Level {
 }
 
 /** While it cannot be seen what is left (too many files are open), something may be. */
-async function killUntilNone(find: () => readonly SystemProcess[]): Promise<void> {
+async function killUntilNone(find: () => readonly number[]): Promise<void> {
   for (let waitMs = processTable.lookAfterMs; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
     const left = ifPossible(find);
     if (left?.length === 0) return;
-    for (const { pid } of left ?? []) send(pid, 'SIGKILL');
+    for (const pid of left ?? []) send(pid, 'SIGKILL');
     await new Promise<void>((resolve) => setTimeout(resolve, waitMs));
   }
+}
+
+/**
+ * M2: a walk through all processes misses one that starts another and ends meanwhile. What has lost its parent becomes a
+ * child of the first process, which is stopped: it waits for none, so its list only grows. When all in it had ended
+ * before it was read, nothing lives that comes from there. The newest are killed at once, as they soon may have gone on.
+ */
+function orphansOf(first: ProcessIdentity): () => readonly number[] {
+  const ended = new Set<number>();
+  return () => {
+    const unknown = processTable.childrenOf(first.pid).filter((pid) => !ended.has(pid));
+    for (const pid of unknown.toReversed()) send(pid, 'SIGKILL');
+    for (const pid of unknown) if (processTable.find(pid)?.ended !== false) ended.add(pid);
+    return unknown;
+  };
 }
 
 /** Nothing is mounted: paths of volumes are replaced by where the volumes are. */

@@ -25,6 +25,11 @@ export interface ProcessTable {
   withVariable(assignment: string): readonly number[];
   /** The numbers of those that have the file open as this descriptor, as far as it can be seen. */
   withDescriptor(descriptor: number, file: string): readonly number[];
+  /**
+   * The numbers of the children of a process of one thread, in the order in which they became so, as far as the system
+   * tells them. What has ended is among them until it has been waited for.
+   */
+  childrenOf(pid: number): readonly number[];
   /** How soon it is worth while to look for the end of a process. */
   readonly lookAfterMs: number;
 }
@@ -47,6 +52,8 @@ const procFiles: ProcessTable = {
       return found !== undefined && found.ino === ino && found.dev === dev;
     });
   },
+  childrenOf: (pid) =>
+    (readIfReadable(`/proc/${pid}/task/${pid}/children`) ?? '').split(' ').filter(Boolean).map(Number),
   lookAfterMs: 2,
 };
 
@@ -61,6 +68,7 @@ export const psProgram: ProcessTable = {
       .map((line) => Number.parseInt(line, 10));
   },
   withDescriptor: () => [],
+  childrenOf: () => [],
   lookAfterMs: 50,
 };
 

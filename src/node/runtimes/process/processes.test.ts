@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { ContainerConfig } from '../runtime.ts';
 import { describeProcessRuntime, eventually, processesWith, TestNode } from './contract.ts';
+import { isHeld } from './fifo.ts';
 import { podDirectory, podFiles, sandboxProcess } from './pod-files.ts';
 
 describe('everywhere', () => {
@@ -111,6 +112,20 @@ describe('everywhere', () => {
         await node.restart();
         await node.runtime.stopPod(uid);
         expect(processesWith(`sleep ${sleep}`)).toEqual([]);
+      },
+    );
+
+    test.runIf(process.platform === 'linux' && fs.existsSync(`/proc/self/task/${process.pid}/children`))(
+      'M2 so does one that goes on to another process all the time',
+      async () => {
+        const held = path.join(node.directory, 'held');
+        const next = 'exit if fork; POSIX::setsid; select undef, undef, undef, 0.002;';
+        const chain = `${close} open my $held, "+>", "${held}"; while (time < $end) { ${next} }`;
+        const script = `my $end = time + 30; POSIX::mkfifo("${held}", 0600); if (fork) { sleep 1000 } ${chain}`;
+        const uid = await node.run({ command: ['env', '-i', 'perl', '-MPOSIX', '-e', script] });
+        await eventually(() => isHeld(held)).toBe(true);
+        await node.runtime.stopPod(uid);
+        expect(isHeld(held)).toBe(false);
       },
     );
 
