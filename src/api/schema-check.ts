@@ -260,7 +260,8 @@ function isOmitted(value: unknown, { type, required }: FieldType): boolean {
   return type.is === 'map' && Object.keys(value).length === 0;
 }
 
-const MAX_UNKNOWN_FIELDS = 100;
+/** How many of the unknown fields of one body are told. */
+export const MAX_UNKNOWN_FIELDS = 100;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 const TIME = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/;
 const MICRO_TIME = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { findDuplicateFields } from '../api/duplicate-fields.ts';
 import { apiError } from '../api/errors.ts';
 import type { ResourceType } from '../api/resource-type.ts';
-import { duplicateFieldProblem, strictError } from '../api/schema-check.ts';
+import { duplicateFieldProblem, MAX_UNKNOWN_FIELDS, strictError, unknownFieldProblem } from '../api/schema-check.ts';
 import type { PatchRequest, RequestContext } from '../registry/requests.ts';
 import { parseMediaType } from './media-types.ts';
 import { type BodyFormat, bodyFormat, parseBody, parseObject, readBody, unsupportedMediaType } from './request-body.ts';
@@ -45,8 +45,9 @@ export class BodyReader {
     const patch = await parseBody(body, format);
     if (kind === 'apply') assertKindSaid(patch);
     if (context.fieldValidation !== 'Ignore') {
-      const problems = await duplicates(body, patch, format);
-      report(kind === 'json' ? problems.map((problem) => `json patch ${problem}`) : problems, type, context);
+      const repeated = await duplicates(body, patch, format);
+      const problems = kind === 'json' ? [...repeated, ...unknownMembers(patch)].map(ofJsonPatch) : repeated;
+      report(problems, type, context);
     }
     return { type: kind, body: patch, ...(kind === 'apply' && { force: flag(query, 'force') }) };
   }
@@ -74,6 +75,25 @@ async function duplicates(body: Buffer, value: unknown, format: BodyFormat): Pro
     case 'protobuf':
       return [];
   }
+}
+
+const ofJsonPatch = (problem: string): string => `json patch ${problem}`;
+
+const MEMBERS: ReadonlySet<string> = new Set(['op', 'path', 'from', 'value']);
+
+/** V4: what the operations of a JSON patch have and RFC 6902 does not. */
+function unknownMembers(patch: unknown): readonly string[] {
+  if (!Array.isArray(patch)) return [];
+  return patch
+    .flatMap((operation: unknown, index) =>
+      typeof operation !== 'object' || operation === null || Array.isArray(operation)
+        ? []
+        : Object.keys(operation)
+            .filter((member) => !MEMBERS.has(member))
+            .map((member) => `[${index}].${member}`),
+    )
+    .slice(0, MAX_UNKNOWN_FIELDS)
+    .map(unknownFieldProblem);
 }
 
 function report(problems: readonly string[], type: ResourceType, context: RequestContext): void {

@@ -82,6 +82,19 @@ describe("what Berth's own parts write", () => {
   });
 });
 
+test('what a JSON patch moves is owned as what it is there', async () => {
+  const set = setNamed('db');
+  const metadata = { ...set.metadata, labels: { type: 'RuntimeDefault' } };
+  await cluster.client.create(StatefulSets, { ...set, metadata }, { fieldManager });
+  const path = '/spec/template/spec/securityContext/seccompProfile';
+  const body = [{ op: 'move', from: '/metadata/labels', path }];
+  const key = { namespace, name: 'db' };
+  const moved = await cluster.client.patch(StatefulSets, key, { type: 'json', body }, { fieldManager: 'mover' });
+  expect(moved.spec.template.spec?.securityContext).toEqual({ seccompProfile: { type: 'RuntimeDefault' } });
+  const entry = moved.metadata.managedFields?.find(({ manager }) => manager === 'mover');
+  expect(JSON.stringify(entry?.fieldsV1)).toContain('"f:seccompProfile":{"f:type":{}}');
+});
+
 test('a status that comes with a new object is not its creator’s', async () => {
   const pod = podNamed('p');
   const made = await cluster.client.create(Pods, { ...pod, status: { phase: 'Running' } }, { fieldManager });

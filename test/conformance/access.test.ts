@@ -27,6 +27,11 @@ const codeOf = (attempt: Promise<unknown>): Promise<number> =>
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
 const pods = (namespace: string): string => `/api/v1/namespaces/${namespace}/pods`;
 
+test('the roles that every cluster has are managed by the API server', async () => {
+  const { body } = await server.admin.request('GET', `${rbac}/clusterroles/view`);
+  expect(JSON.parse(body.toString()).metadata.managedFields).toMatchObject([{ manager: 'kube-apiserver' }]);
+});
+
 describe('a user', () => {
   test('may find out what there is, and nothing else', async () => {
     await expect.poll(() => codeOf(ann.request('GET', '/apis'))).toBe(200);

@@ -379,6 +379,12 @@ describe('V4 fields that are not known or given twice', () => {
       query,
     });
     expect((await failure(patched)).message).toContain('json patch duplicate field "[0].value"');
+    const unknown = request('PATCH', `${configMaps}/bytes`, {
+      body: '[{"op":"add","path":"/data/a","value":"1"},{"op":"test","path":"/data/a","value":"1","vlue":"2"}]',
+      contentType: 'application/json-patch+json',
+      query,
+    });
+    expect((await failure(unknown)).message).toContain('json patch unknown field "[1].vlue"');
   });
 
   test('are looked for in YAML too', async () => {

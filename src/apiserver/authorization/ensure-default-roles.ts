@@ -8,7 +8,10 @@ import { MASTERS_GROUP } from '../authentication/authenticator.ts';
 import { defaultBindings, defaultRoles } from './default-roles.ts';
 import { uncoveredRules } from './rule-coverage.ts';
 
-const CONTEXT: RequestContext = { user: { name: 'system:apiserver', groups: [MASTERS_GROUP] } };
+const CONTEXT: RequestContext = {
+  user: { name: 'system:apiserver', groups: [MASTERS_GROUP] },
+  part: 'kube-apiserver',
+};
 const AUTO_UPDATE = 'rbac.authorization.kubernetes.io/autoupdate';
 
 /**

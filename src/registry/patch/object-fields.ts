@@ -53,20 +53,19 @@ export function writtenFields(object: object, type: ObjectType): FieldSet {
 
 /**
  * The fields of values that cannot change any more. The pods of a set share their containers by reference, and so the
- * sets of their fields. A value has one place in the schema, and so one type.
+ * sets of their fields. A JSON patch may move a value to a place of another type, so the type is known too.
  */
-const knownNodes = new WeakMap<object, FieldSet>();
+const knownNodes = new WeakMap<object, { readonly type: SchemaType; readonly node: FieldSet }>();
 
 function nodeOf(value: unknown, type: SchemaType, walk: Walk): FieldSet {
   if (!isGranular(value, type)) return LEAF;
   if (!walk.containers || typeof value !== 'object' || value === null || !Object.isFrozen(value)) {
     return newNode(value, type, walk);
   }
-  let node = knownNodes.get(value);
-  if (node === undefined) {
-    node = Object.freeze(newNode(value, type, walk));
-    knownNodes.set(value, node);
-  }
+  const known = knownNodes.get(value);
+  if (known?.type === type) return known.node;
+  const node = Object.freeze(newNode(value, type, walk));
+  knownNodes.set(value, { type, node });
   return node;
 }
 
