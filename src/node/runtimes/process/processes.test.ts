@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { ContainerConfig } from '../runtime.ts';
-import { describeProcessRuntime, eventually, processesWith, TestNode } from './contract.ts';
+import { containerConfig, describeProcessRuntime, eventually, processesWith, TestNode } from './contract.ts';
 import { isHeld } from './fifo.ts';
 import { podDirectory, podFiles, sandboxProcess } from './pod-files.ts';
 
@@ -128,6 +128,18 @@ describe('everywhere', () => {
         expect(isHeld(held)).toBe(false);
       },
     );
+
+    test.runIf(process.platform === 'linux')('M3 a pod goes on when many of its orphans end at a time', async () => {
+      const orphan = 'if (!fork) { exit if fork; select undef, undef, undef, rand 0.003; exit } wait';
+      const uid = await node.run({
+        command: ['sh', '-c', `perl -e '$| = 1; for (1 .. 1000) { ${orphan} } print "done\n"'; exec sleep 1000`],
+      });
+      await eventually(() => node.log(uid)).toBe('done\n');
+      // Once this one runs, it has looked at all that ended before.
+      await node.runtime.startContainer(uid, containerConfig({ name: 'second', command: ['sleep', '1000'] }));
+      expect(await node.runtime.status(uid)).toMatchObject({ alive: true });
+      await node.runtime.stopPod(uid);
+    });
 
     test.runIf(process.platform === 'linux')(
       'M5 such a process holds the identity of its pod when nobody is left to know it',

@@ -30,13 +30,15 @@ main() {
 
   printf 'ready\n' >ready
   printf 'ready\n' >&4
-  supervisors='' started=0
-  trap look CHLD
-  # The trap interrupts the wait for a command, never a command.
+  supervisors='' started=0 told=''
+  # The trap interrupts the wait for a command, never a command. It only has itself looked at, and asks nothing of a status:
+  # dash gives a command that is interrupted again inside a trap the status of the one before the first.
+  trap 'case $told in "") told=1; printf "look\n" >&3 ;; esac' CHLD
   while read -r command name attempt <&3 || true; do
     case $command in
       start) start "$name" "$attempt" ;;
       done) forget "$name" ;;
+      look) told='' && look ;;
       # Somebody has killed what waits for a container: nobody will tell its end. This shell's own end is told by the
       # kernel, and is that of everything here.
       check) case "$supervisors " in *":$name "*) fail 'the shell that waits for a container was killed' ;; esac ;;
