@@ -252,22 +252,24 @@ function within<T>(
   });
 }
 
-/** Resolves with everything of a kind as soon as it is as wanted: follows a watch, nothing is polled. */
-export function until<T extends KubernetesObject>(
+/** Resolves with everything of a kind as soon as it is as wanted: lists, then follows a watch; nothing is polled. */
+export async function until<T extends KubernetesObject>(
   client: Client,
   type: ResourceType<T>,
   wanted: (objects: readonly T[]) => boolean,
   what: string,
 ): Promise<readonly T[]> {
-  const objects = new Map<string, T>();
+  const { items, metadata } = await client.list(type, { namespace: 'default' });
+  const objects = new Map(items.map((object) => [object.metadata.name, object]));
   const all = (): readonly T[] => [...objects.values()];
+  if (wanted(all())) return all();
   return within<readonly T[]>(
     PATIENCE_MS,
     () => `${what}; there is ${JSON.stringify(all(), null, 1).slice(0, 4000)}`,
     (resolve, reject) => {
       const watch = client.watch(
         type,
-        { namespace: 'default' },
+        { namespace: 'default', resourceVersion: metadata.resourceVersion },
         {
           events: (batch) => {
             for (const event of batch) {
