@@ -142,11 +142,16 @@ describe('a dashboard (Freelens)', () => {
     await sets.scale(shown, 2);
     await until(() => running(['shown-0', 'shown-1']));
     expect(await sets.getReplicas(shown)).toBe(2);
-    expect(seen).toEqual(expect.arrayContaining(['ADDED shown-0', 'ADDED shown-1', 'MODIFIED shown-1']));
+    await until(() =>
+      expect(seen).toEqual(expect.arrayContaining(['ADDED shown-0', 'ADDED shown-1', 'MODIFIED shown-1'])),
+    );
 
-    const set = await sets.get(shown);
-    const edited = JSON.parse(JSON.stringify({ ...set, metadata: { ...set?.metadata, annotations: { note: 'a' } } }));
-    await sets.update(shown, edited);
+    // Again when the controller has written the status in between.
+    await until(async () => {
+      const set = await sets.get(shown);
+      const edited = JSON.parse(JSON.stringify({ ...set, metadata: { ...set?.metadata, annotations: { note: 'a' } } }));
+      await sets.update(shown, edited);
+    });
     await sets.patch(shown, [{ op: 'replace', path: '/metadata/annotations/note', value: 'b' }] as never, 'json');
     expect((await sets.get(shown))?.metadata.annotations).toMatchObject({ note: 'b' });
 
@@ -157,7 +162,7 @@ describe('a dashboard (Freelens)', () => {
       await running(['shown-0', 'shown-1']);
       expect(await uid('shown-0')).not.toBe(before);
     });
-    expect(seen).toContain('DELETED shown-0');
+    await until(() => expect(seen).toContain('DELETED shown-0'));
 
     const evicted = await uid('shown-1');
     expect(await pods.evict({ namespace, name: 'shown-1' })).toContain('201: Success');
